@@ -1,0 +1,12 @@
+"""The one exception for mistakes of the user, reported on one line with exit code 2."""
+
+
+class InputError(ValueError):
+    """A setting, file or path given by the user is wrong.
+
+    The message is one line that names the place (file and key, or path), the offending value and
+    the remedy. Entry points print it without a traceback and exit with code 2.
+    """
+
+    def __init__(self, place: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{place}: {problem}; {remedy}")
