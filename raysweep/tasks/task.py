@@ -104,7 +104,7 @@ class Task:
 
 
 def normalise(text: str) -> str:
-    """Folds case, Unicode form, white space and punctuation: what still differs is other content."""
+    """Folds case, Unicode form, white space and punctuation away."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return re.sub(r"[\W_]+", " ", folded).strip()
 

@@ -1,0 +1,333 @@
+"""Settings: what a search space file may say, checked before anything starts.
+
+Each group of settings is a frozen model that refuses unknown keys. A file is read with
+`load_space`; a mistake ends in one line that names file, key, value and remedy.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from raysweep.errors import InputError
+from raysweep.tasks import TASKS
+
+TINY = "tiny"
+NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Settings(BaseModel):
+    """Frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Hyperparameters(Settings):
+    """How one stage is trained: with the data and the seed, all that decides its result.
+
+    The defaults are the paper's (section 3.1) where it states them; clipping to a norm of 1 and
+    float32 are ours.
+
+    Attributes:
+        learning_rate: at the first step; falls linearly to zero over ``num_steps``, no warm-up.
+        num_steps: optimizer steps.
+        global_batch_size: examples per step over all workers.
+        gradient_clipping: largest norm of the global gradient; 0 switches clipping off.
+        sequence_limit: longest row in tokens; longer rows lose context.
+        dtype: of weights and activations ("float32", "bfloat16"); optimizer states are float32.
+    """
+
+    learning_rate: PositiveFloat = 1e-5
+    num_steps: PositiveInt = 100
+    global_batch_size: PositiveInt = 16
+    weight_decay: NonNegativeFloat = 0.1
+    beta1: Beta = 0.9
+    beta2: Beta = 0.95
+    epsilon: PositiveFloat = 1e-8
+    gradient_clipping: NonNegativeFloat = 1.0
+    sequence_limit: PositiveInt = 2048
+    dtype: Literal["float32", "bfloat16"] = "float32"
+
+
+class Grid(Settings):
+    """Every value is tried: ``{grid: [1.0e-5, 2.0e-5]}``."""
+
+    grid: tuple[Any, ...] = Field(min_length=1)
+
+
+class DataSettings(Settings):
+    """Where the tasks' rows come from and how many are used.
+
+    Attributes:
+        source: "tiny" for the embedded closed world, or a folder of the authors' raw files.
+        num_train: size of each task's training set (stratified).
+        num_test: size of each task's test set (stratified); null takes all there is.
+        seed: of the split and the subsets; the training seed is a trial's own.
+    """
+
+    source: str = TINY
+    num_train: PositiveInt = 2241
+    num_test: PositiveInt | None = None
+    seed: int = Field(0, ge=0)
+
+
+class CurvatureSettings(Settings):
+    """The spectral radius of the first task's training loss after the first stage.
+
+    Attributes:
+        enabled: whether it is measured.
+        num_samples: training examples, drawn with the trial's seed (the paper's 50).
+        relative_tolerance: residual over value at which Lanczos has converged.
+        min_products, max_products: bounds on the number of Hessian-vector products.
+        max_parameters: largest model that is measured. Each worker holds a float32 replica and the
+            graph of its gradient, about 20 bytes a parameter plus activations.
+    """
+
+    enabled: bool = True
+    num_samples: PositiveInt = 50
+    relative_tolerance: PositiveFloat = 1e-3
+    min_products: PositiveInt = 12
+    max_products: PositiveInt = 60
+    max_parameters: PositiveInt = 1_000_000_000
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> Self:
+        if self.min_products > self.max_products:
+            raise ValueError("min_products is larger than max_products")
+        return self
+
+
+class WorkerSettings(Settings):
+    """The worker group of a trial; none of it changes a result beyond rounding.
+
+    Attributes:
+        num_workers: processes per trial.
+        use_gpu: one GPU per worker, with NCCL; else CPU cores, with gloo.
+        cpus_per_worker: CPU cores reserved for each worker, and its number of threads.
+        zero_stage: DeepSpeed ZeRO stage.
+        micro_batch_size: examples of one forward pass on one worker.
+        evaluation_batch_size: rows of one scoring pass on one worker.
+        max_concurrent_trials: trials that hold workers at the same time; null lets as many run as
+            there are resources for.
+        max_failures: how often a trial's worker group is started again after a failure.
+    """
+
+    num_workers: PositiveInt = 2
+    use_gpu: bool = False
+    cpus_per_worker: PositiveInt = 1
+    zero_stage: Literal[0, 1, 2, 3] = 3
+    micro_batch_size: PositiveInt = 16
+    evaluation_batch_size: PositiveInt = 64
+    max_concurrent_trials: PositiveInt | None = None
+    max_failures: int = Field(2, ge=0)
+
+
+class Part(Settings):
+    """A share of one task's training set within a stage's mixture."""
+
+    task: str
+    fraction: float = Field(1.0, gt=0, le=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        match = re.fullmatch(r"(?P<task>[^@]+?)(@(?P<percent>\d+(\.\d+)?)%)?", value.strip())
+        if match is None:
+            raise ValueError("write a task, or a task and its share such as 'bbq@5%'")
+        percent = match["percent"]
+        return {"task": match["task"], "fraction": float(percent) / 100 if percent else 1.0}
+
+    @field_validator("task")
+    @classmethod
+    def _known(cls, task: str) -> str:
+        if task not in TASKS:
+            raise ValueError(f"unknown task{_suggestion(task, TASKS)}; tasks: {', '.join(TASKS)}")
+        return task
+
+    def __str__(self) -> str:
+        return self.task if self.fraction == 1 else f"{self.task}@{self.fraction * 100:g}%"
+
+
+Mixture = Annotated[tuple[Part, ...], Field(min_length=1)]
+
+
+class SearchSpace(Settings):
+    """A sweep: chains, seeds, and hyperparameters of which any may be a `Grid`.
+
+    Attributes:
+        name: of the sweep, part of the results' folder.
+        model: "tiny" for the embedded base, a local folder or a hub id of LLaMA weights.
+        chains: lists of stages; a stage is a task, ``task@5%``, or a list of those (a mixture).
+        stage: hyperparameters of every stage.
+        stages: those of one position in the chain (1 is the first), over ``stage``.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=60)
+    model: str = TINY
+    data: DataSettings = DataSettings()
+    chains: Annotated[
+        tuple[Annotated[tuple[Mixture, ...], Field(min_length=1)], ...], Field(min_length=1)
+    ]
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0,)
+    stage: Mapping[str, Any] = {}
+    stages: Mapping[PositiveInt, Mapping[str, Any]] = {}
+    curvature: CurvatureSettings = CurvatureSettings()
+    workers: WorkerSettings = WorkerSettings()
+
+    @field_validator("chains", mode="before")
+    @classmethod
+    def _mixtures(cls, chains: Any) -> Any:
+        if not isinstance(chains, list | tuple):
+            return chains
+        return [
+            [[stage] if isinstance(stage, str) else stage for stage in chain]
+            if isinstance(chain, list | tuple)
+            else chain
+            for chain in chains
+        ]
+
+    @field_validator("seeds", "chains")
+    @classmethod
+    def _distinct(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(set(values)) < len(values):
+            raise ValueError("an entry is listed twice; list each once")
+        return values
+
+    @model_validator(mode="after")
+    def _hyperparameters(self) -> Self:
+        longest = max(len(chain) for chain in self.chains)
+        for position, settings in self.stages.items():
+            if position > longest:
+                raise _SettingError(
+                    f"stages.{position}",
+                    dict(settings),
+                    f"the longest chain has {longest} stages; use 1 to {longest}",
+                )
+        _check_hyperparameters("stage", self.stage)
+        for position, settings in self.stages.items():
+            _check_hyperparameters(f"stages.{position}", settings)
+        return self
+
+
+def load_space(path: Path) -> SearchSpace:
+    """Reads and checks a search space file.
+
+    Raises:
+        InputError: the file is missing, no YAML, or a setting is wrong.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(str(path), "no such file", "give the path of a search space") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        problem = " ".join(str(error).split())
+        raise InputError(str(path), f"cannot be read ({problem})", "correct the file") from None
+    if not isinstance(content, dict):
+        raise InputError(str(path), "holds no mapping of settings", "see search_spaces/lr.yaml")
+    return check_space(content, str(path))
+
+
+def check_space(content: Mapping[str, Any], place: str) -> SearchSpace:
+    """Turns plain values into a search space.
+
+    Raises:
+        InputError: naming ``place``, the key, the value and the remedy.
+    """
+    try:
+        return SearchSpace.model_validate(content)
+    except ValidationError as error:
+        raise _first_error(error, place) from None
+
+
+class _SettingError(ValueError):
+    """Carries the key and value of a mistake found in a nested free-form mapping."""
+
+    def __init__(self, key: str, value: Any, problem: str) -> None:
+        super().__init__(problem)
+        self.key, self.value = key, value
+
+
+def _check_hyperparameters(prefix: str, settings: Mapping[str, Any]) -> None:
+    """Every value, and every value of every grid, must be valid on its own."""
+    for name, value in settings.items():
+        candidates = [value]
+        if isinstance(value, Mapping):
+            try:
+                candidates = list(Grid.model_validate(value).grid)
+            except ValidationError as error:
+                raise _nested(error, f"{prefix}.{name}", value) from None
+        for candidate in candidates:
+            try:
+                Hyperparameters.model_validate({name: candidate})
+            except ValidationError as error:
+                raise _nested(error, prefix, value) from None
+
+
+def _nested(error: ValidationError, prefix: str, value: Any) -> _SettingError:
+    first = error.errors()[0]
+    key = ".".join([prefix, *map(str, first["loc"])])
+    return _SettingError(key, first.get("input", value), _explain(first, Hyperparameters))
+
+
+def _first_error(error: ValidationError, place: str) -> InputError:
+    first = error.errors()[0]
+    cause = first.get("ctx", {}).get("error")
+    key, value = ".".join(map(str, first["loc"])), first["input"]
+    if isinstance(cause, _SettingError):
+        key, value, problem = cause.key, cause.value, str(cause)
+    else:
+        problem = _explain(first, _owner(first["loc"]))
+    shown = "" if isinstance(value, SearchSpace | Mapping) and not key else f" = {value!r}"
+    return InputError(place, f"{key}{shown}", problem)
+
+
+def _explain(error: Any, owner: type[BaseModel]) -> str:
+    if error["type"] == "extra_forbidden":
+        name, known = str(error["loc"][-1]), owner.model_fields
+        return f"unknown key{_suggestion(name, known)}; known keys: {', '.join(known)}"
+    if error["type"] == "missing":
+        return "this key is required; add it"
+    if error["type"] == "too_short":
+        return "an empty list; give at least one entry"
+    if error["type"] == "tuple_type":
+        return "not a list; write it as [a, b]"
+    if isinstance(error["input"], list):
+        return "a list is no single value; to try each of them write {grid: [a, b]}"
+    message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return message[0].lower() + message[1:]
+
+
+def _owner(location: tuple[int | str, ...]) -> type[BaseModel]:
+    """The settings that the last key of a location belongs to."""
+    owner: type[BaseModel] = SearchSpace
+    for key in location[:-1]:
+        field = owner.model_fields.get(str(key))
+        options = [] if field is None else [field.annotation, *get_args(field.annotation)]
+        owner = next(
+            (kind for kind in options if isinstance(kind, type) and issubclass(kind, BaseModel)),
+            owner,
+        )
+    return owner
+
+
+def _suggestion(name: str, known: Any) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -1,0 +1,123 @@
+"""Files under a storage location: a local folder, NFS, or an object store by URI (s3://, gs://).
+
+A file appears whole or not at all: on a local file system it is written beside its place, flushed
+to disk and renamed; an object store shows an object only after its upload has completed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyarrow import fs
+
+from raysweep.errors import InputError
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A folder that every host of the cluster can reach under the same name."""
+
+    uri: str
+    root: str
+    filesystem: fs.FileSystem
+
+    @classmethod
+    def open(cls, uri: str | Path) -> Storage:
+        """Opens a location.
+
+        Raises:
+            InputError: the URI names no file system that is known here.
+        """
+        text = str(uri)
+        if "://" not in text:
+            text = str(Path(text).expanduser().resolve())
+            return cls(text, text, fs.LocalFileSystem())
+        try:
+            filesystem, root = fs.FileSystem.from_uri(text)
+        except (ValueError, OSError) as error:
+            raise InputError(
+                f"storage {text}",
+                f"cannot be opened ({str(error).splitlines()[0]})",
+                "give a folder, or an s3:// or gs:// URI with valid credentials",
+            ) from error
+        return cls(text, root, filesystem)
+
+    def sub(self, *parts: str) -> Storage:
+        """The location of a folder below this one."""
+        suffix = "/".join(parts)
+        return Storage(f"{self.uri}/{suffix}", f"{self.root}/{suffix}", self.filesystem)
+
+    def exists(self, name: str) -> bool:
+        """Whether a file of that name is here."""
+        return self.filesystem.get_file_info(self._path(name)).type == fs.FileType.File
+
+    def names(self, folder: str, suffix: str) -> list[str]:
+        """Names of the files directly in a folder that end with ``suffix``, sorted."""
+        selector = fs.FileSelector(self._path(folder), allow_not_found=True)
+        infos = self.filesystem.get_file_info(selector)
+        return sorted(
+            info.base_name
+            for info in infos
+            if info.type == fs.FileType.File and info.base_name.endswith(suffix)
+        )
+
+    def read(self, name: str) -> bytes:
+        """The whole content of a file."""
+        with self.filesystem.open_input_stream(self._path(name)) as stream:
+            return stream.read()
+
+    def write(self, name: str, content: bytes) -> None:
+        """Writes a file, replacing it at once if it is there."""
+        if isinstance(self.filesystem, fs.LocalFileSystem):
+            with _replacing(Path(self._path(name))) as temporary, temporary.open("wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+        else:
+            with self.filesystem.open_output_stream(self._path(name)) as stream:
+                stream.write(content)
+
+    def upload(self, source: Path, name: str) -> None:
+        """Copies a local file here."""
+        if isinstance(self.filesystem, fs.LocalFileSystem):
+            with _replacing(Path(self._path(name))) as temporary:
+                shutil.copyfile(source, temporary)
+                with temporary.open("rb") as stream:
+                    os.fsync(stream.fileno())
+        else:
+            fs.copy_files(
+                str(source),
+                self._path(name),
+                source_filesystem=fs.LocalFileSystem(),
+                destination_filesystem=self.filesystem,
+            )
+
+    def download(self, name: str, destination: Path) -> None:
+        """Copies a file from here to a local path."""
+        fs.copy_files(
+            self._path(name),
+            str(destination),
+            source_filesystem=self.filesystem,
+            destination_filesystem=fs.LocalFileSystem(),
+        )
+
+    def _path(self, name: str) -> str:
+        return f"{self.root}/{name}"
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Gives a temporary path beside ``path``, renamed onto it when the block succeeds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,128 @@
+"""The stage store: finished work by key, the only truth about what is done.
+
+An entry is a set of files with a manifest that names their sizes and digests. An attempt writes its
+files under a prefix of its own and publishes by writing the manifest last; a reader believes
+manifests alone. So a crash leaves unreferenced files at worst, never half an entry, and of several
+attempts at the same key the first to publish wins.
+
+    ROOT/<kind>/<key>/manifest.json
+    ROOT/<kind>/<key>/<attempt>/<file>
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from raysweep.digest import digest_file
+from raysweep.storage import Storage
+
+MANIFEST = "manifest.json"
+
+
+class EntryKind(StrEnum):
+    """What an entry holds: weights come first, measurements of them apart."""
+
+    STAGE = "stages"
+    EVALUATION = "evaluations"
+    CURVATURE = "curvature"
+
+
+class DamagedEntryError(RuntimeError):
+    """A file of a published entry is missing or differs from its manifest."""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """One file of an entry, ``path`` relative to the entry."""
+
+    name: str
+    path: str
+    num_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A published entry. ``provenance`` tells where and how it was made, never what it is."""
+
+    kind: EntryKind
+    key: str
+    files: tuple[StoredFile, ...]
+    provenance: Mapping[str, Any]
+
+    def file(self, name: str) -> StoredFile:
+        """The file of that name.
+
+        Raises:
+            DamagedEntryError: the manifest lists none.
+        """
+        for file in self.files:
+            if file.name == name:
+                return file
+        raise DamagedEntryError(f"entry {self.kind}/{self.key} has no file {name!r}")
+
+
+@dataclass(frozen=True)
+class Store:
+    """Entries by kind and key in one storage location."""
+
+    storage: Storage
+
+    def find(self, kind: EntryKind, key: str) -> Entry | None:
+        """The published entry of that key, or None."""
+        name = f"{kind}/{key}/{MANIFEST}"
+        if not self.storage.exists(name):
+            return None
+        manifest = json.loads(self.storage.read(name))
+        files = tuple(StoredFile(**file) for file in manifest["files"])
+        return Entry(kind, key, files, manifest["provenance"])
+
+    def publish(
+        self, kind: EntryKind, key: str, folder: Path, provenance: Mapping[str, Any]
+    ) -> Entry:
+        """Publishes every file of a local folder as one entry; an entry already there stays."""
+        attempt = uuid.uuid4().hex
+        files = []
+        for path in sorted(path for path in folder.iterdir() if path.is_file()):
+            self.storage.upload(path, f"{kind}/{key}/{attempt}/{path.name}")
+            files.append(
+                StoredFile(
+                    path.name, f"{attempt}/{path.name}", path.stat().st_size, digest_file(path)
+                )
+            )
+        published = self.find(kind, key)
+        if published is not None:
+            return published
+        entry = Entry(kind, key, tuple(files), dict(provenance))
+        manifest = {"files": [asdict(file) for file in files], "provenance": entry.provenance}
+        self.storage.write(f"{kind}/{key}/{MANIFEST}", json.dumps(manifest, indent=1).encode())
+        return entry
+
+    def fetch(self, entry: Entry, folder: Path, names: tuple[str, ...] | None = None) -> Path:
+        """Copies an entry's files (all, or those named) into a local folder and verifies them.
+
+        Raises:
+            DamagedEntryError: a file is missing, or its size or digest differs from the manifest.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in entry.files:
+            if names is None or file.name in names:
+                self._fetch_file(entry, file, folder / file.name)
+        return folder
+
+    def _fetch_file(self, entry: Entry, file: StoredFile, destination: Path) -> None:
+        place = f"{entry.kind}/{entry.key}/{file.path}"
+        if not self.storage.exists(place):
+            raise DamagedEntryError(f"{self.storage.uri}/{place} is missing from its entry")
+        self.storage.download(place, destination)
+        if destination.stat().st_size != file.num_bytes or digest_file(destination) != file.sha256:
+            raise DamagedEntryError(
+                f"{self.storage.uri}/{place} differs from its manifest; delete the folder "
+                f"{entry.kind}/{entry.key} to make it again"
+            )
