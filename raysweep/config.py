@@ -27,6 +27,7 @@ from raysweep.errors import InputError
 from raysweep.tasks import TASKS
 
 TINY = "tiny"
+SCALARS = ("float", "int", "string", "bool", "literal")  # of pydantic's error types
 NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
@@ -309,7 +310,7 @@ def _explain(error: Any, owner: type[BaseModel]) -> str:
         return "an empty list; give at least one entry"
     if error["type"] == "tuple_type":
         return "not a list; write it as [a, b]"
-    if isinstance(error["input"], list):
+    if isinstance(error["input"], list) and error["type"].partition("_")[0] in SCALARS:
         return "a list is no single value; to try each of them write {grid: [a, b]}"
     message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
     return message[0].lower() + message[1:]
