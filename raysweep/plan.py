@@ -1,0 +1,275 @@
+"""The plan: from a search space to trials, their stages and their keys. Pure.
+
+A stage's key is a digest of all that decides its result: the parent's key (at the root, the base
+model's digest), the mixture's rows, the hyperparameters, the seed and the format version. Where it
+runs (workers, ZeRO stage, micro-batch) is not part of it. Equal keys mean equal work, done once.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from raysweep.checkpoint import Checkpoint
+from raysweep.config import Grid, Hyperparameters, Part, SearchSpace
+from raysweep.digest import digest_json
+from raysweep.errors import InputError
+from raysweep.tasks.splits import Splits, load_splits
+
+FORMAT_VERSION = 1  # raise it when training, scoring or curvature change their results
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One finetune on a mixture of tasks, as a position in a trial.
+
+    Attributes:
+        number: position in the chain, from 1.
+        parent: key of the stage before, or the base model's digest.
+    """
+
+    number: int
+    mixture: tuple[Part, ...]
+    hyperparameters: Hyperparameters
+    seed: int
+    parent: str
+    key: str
+
+    @property
+    def label(self) -> str:
+        """What the stage is trained on, such as ``toxigen`` or ``arc_easy + toxigen@5%``."""
+        return " + ".join(map(str, self.mixture))
+
+    @property
+    def full_tasks(self) -> tuple[str, ...]:
+        """The tasks of the mixture whose whole training set is used."""
+        return tuple(part.task for part in self.mixture if part.fraction == 1)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """An evaluation or curvature of one stage's model on one task, and its key in the store."""
+
+    stage_number: int
+    stage_key: str
+    task: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One chain with one set of hyperparameters and one seed.
+
+    Attributes:
+        evaluations: every task of the chain after every stage, the base model's as stage 0.
+        curvature: that of the first task after the first stage, if it is measured.
+    """
+
+    id: str
+    seed: int
+    stages: tuple[Stage, ...]
+    evaluations: tuple[Measurement, ...]
+    curvature: Measurement | None
+
+    @property
+    def chain(self) -> str:
+        """The stages' labels, in order."""
+        return " -> ".join(stage.label for stage in self.stages)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The chain's tasks, each once, in the order of their first stage."""
+        parts = (part.task for stage in self.stages for part in stage.mixture)
+        return tuple(dict.fromkeys(parts))
+
+    @property
+    def first_task(self) -> str:
+        """The task whose forgetting the trial is about."""
+        return self.stages[0].mixture[0].task
+
+    def learned_at(self, task: str) -> int | None:
+        """The number of the task's first full stage."""
+        return next((stage.number for stage in self.stages if task in stage.full_tasks), None)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All trials of a sweep.
+
+    Attributes:
+        sweep: name of the sweep with a digest of what decides its results.
+    """
+
+    sweep: str
+    space: SearchSpace
+    checkpoint: Checkpoint
+    trials: tuple[Trial, ...]
+    splits: Mapping[str, Splits] = field(repr=False)
+
+    @property
+    def num_stages_asked(self) -> int:
+        """Stages of all trials."""
+        return sum(len(trial.stages) for trial in self.trials)
+
+    @property
+    def num_stages_distinct(self) -> int:
+        """Stages that have to be trained, each once."""
+        return len({stage.key for trial in self.trials for stage in trial.stages})
+
+
+def make_plan(space: SearchSpace, checkpoint: Checkpoint) -> Plan:
+    """Expands a search space.
+
+    Raises:
+        InputError: the data is missing, or the model cannot be measured as asked.
+    """
+    if space.curvature.enabled and checkpoint.num_parameters > space.curvature.max_parameters:
+        raise InputError(
+            "curvature.max_parameters",
+            f"{space.curvature.max_parameters:,} is less than the model's "
+            f"{checkpoint.num_parameters:,} parameters",
+            "set curvature.enabled: false, or raise it if each worker can hold a replica "
+            "of about 20 bytes a parameter",
+        )
+    tasks = dict.fromkeys(part.task for chain in space.chains for mix in chain for part in mix)
+    splits = {task: load_splits(task, space.data) for task in tasks}
+    trials = tuple(_trials(space, checkpoint, splits))
+    _check_sequence_limits(trials, checkpoint)
+    digest = digest_json([[trial.id, _measurement_keys(trial)] for trial in trials])
+    return Plan(f"{space.name}-{digest[:8]}", space, checkpoint, trials, splits)
+
+
+def _check_sequence_limits(trials: Sequence[Trial], checkpoint: Checkpoint) -> None:
+    limits = {stage.hyperparameters.sequence_limit for trial in trials for stage in trial.stages}
+    if max(limits) > checkpoint.max_positions:
+        raise InputError(
+            "sequence_limit",
+            f"{max(limits)} is more than the model's {checkpoint.max_positions} positions",
+            f"set it to at most {checkpoint.max_positions}",
+        )
+
+
+def _trials(
+    space: SearchSpace, checkpoint: Checkpoint, splits: Mapping[str, Splits]
+) -> Iterator[Trial]:
+    for chain, seed in itertools.product(space.chains, space.seeds):
+        for point in _points(space, len(chain)):
+            stages = _stages(chain, point, seed, checkpoint.digest, splits)
+            yield _trial(stages, space, checkpoint, splits)
+
+
+def _points(space: SearchSpace, length: int) -> Iterator[tuple[Hyperparameters, ...]]:
+    """Every combination of grid values; a grid under ``stage`` moves all stages together."""
+    own = {number: space.stages.get(number, {}) for number in range(1, length + 1)}
+    axes: list[tuple[int, str, Sequence[Any]]] = [
+        (0, name, _values(value)) for name, value in space.stage.items()
+    ]
+    for number, settings in own.items():
+        axes += [(number, name, _values(value)) for name, value in settings.items()]
+    seen = set()
+    for combination in itertools.product(*(values for _, _, values in axes)):
+        chosen = [
+            (number, name, value)
+            for (number, name, _), value in zip(axes, combination, strict=True)
+        ]
+        point = tuple(
+            Hyperparameters.model_validate(
+                {
+                    **{name: value for owner, name, value in chosen if owner == 0},
+                    **{name: value for owner, name, value in chosen if owner == number},
+                }
+            )
+            for number in own
+        )
+        if point not in seen:
+            seen.add(point)
+            yield point
+
+
+def _values(value: Any) -> tuple[Any, ...]:
+    return Grid.model_validate(value).grid if isinstance(value, Mapping) else (value,)
+
+
+def _stages(
+    chain: tuple[tuple[Part, ...], ...],
+    point: tuple[Hyperparameters, ...],
+    seed: int,
+    base: str,
+    splits: Mapping[str, Splits],
+) -> tuple[Stage, ...]:
+    stages: list[Stage] = []
+    parent = base
+    for number, (mixture, hyperparameters) in enumerate(zip(chain, point, strict=True), start=1):
+        key = digest_json(
+            {
+                "format": FORMAT_VERSION,
+                "parent": parent,
+                "mixture": [
+                    [part.task, part.fraction, splits[part.task].train_digest] for part in mixture
+                ],
+                "hyperparameters": hyperparameters.model_dump(),
+                "seed": seed,
+            }
+        )
+        stages.append(Stage(number, mixture, hyperparameters, seed, parent, key))
+        parent = key
+    return tuple(stages)
+
+
+def _trial(
+    stages: tuple[Stage, ...],
+    space: SearchSpace,
+    checkpoint: Checkpoint,
+    splits: Mapping[str, Splits],
+) -> Trial:
+    tasks = tuple(dict.fromkeys(part.task for stage in stages for part in stage.mixture))
+    models = [(0, checkpoint.digest, stages[0]), *((s.number, s.key, s) for s in stages)]
+    evaluations = tuple(
+        Measurement(number, key, task, _evaluation_key(key, splits[task], stage.hyperparameters))
+        for number, key, stage in models
+        for task in tasks
+    )
+    first = stages[0]
+    task = first.mixture[0].task
+    curvature = (
+        Measurement(1, first.key, task, _curvature_key(first, splits[task], space))
+        if space.curvature.enabled
+        else None
+    )
+    name = "-".join(stage.mixture[0].task for stage in stages)
+    return Trial(f"{name}-{stages[-1].key[:8]}", first.seed, stages, evaluations, curvature)
+
+
+def _evaluation_key(model: str, splits: Splits, hyperparameters: Hyperparameters) -> str:
+    return digest_json(
+        {
+            "format": FORMAT_VERSION,
+            "model": model,
+            "task": splits.task.name,
+            "test": splits.test_digest,
+            "sequence_limit": hyperparameters.sequence_limit,
+            "dtype": hyperparameters.dtype,
+        }
+    )
+
+
+def _curvature_key(stage: Stage, splits: Splits, space: SearchSpace) -> str:
+    settings = space.curvature.model_dump(exclude={"enabled", "max_parameters"})
+    return digest_json(
+        {
+            "format": FORMAT_VERSION,
+            "model": stage.key,
+            "task": splits.task.name,
+            "train": splits.train_digest,
+            "sequence_limit": stage.hyperparameters.sequence_limit,
+            "settings": settings,
+            "seed": stage.seed,
+        }
+    )
+
+
+def _measurement_keys(trial: Trial) -> list[str]:
+    keys = [measurement.key for measurement in trial.evaluations]
+    return [*keys, *([trial.curvature.key] if trial.curvature else [])]
