@@ -8,6 +8,7 @@ from __future__ import annotations
 import deepspeed
 import torch
 import torch.distributed as dist
+from deepspeed.utils import safe_get_local_fp32_param, safe_set_local_fp32_param
 from transformers import LlamaForCausalLM
 
 from raysweep.config import Hyperparameters
@@ -52,9 +53,15 @@ class Engine:
             "bf16": {"enabled": hyperparameters.dtype == "bfloat16"},
             "steps_per_print": 10**9,
         }
+        _without_compilation()
         self._engine, *_ = deepspeed.initialize(
             model=model, optimizer=self._adamw, config=config, dist_init_required=False
         )
+        if zero_stage == 3:
+            _zero_padding(model)
+        # Without ZeRO and in float32 DeepSpeed steps AdamW itself and keeps no gradient norm.
+        self._is_plain = self._engine.optimizer is self._adamw
+        self._gradient_norm = 0.0
         self._engine.train()
 
     @property
@@ -78,6 +85,9 @@ class Engine:
         """Ends a micro-step; after the last one of a step the parameters move."""
         for group in self._engine.optimizer.param_groups:
             group["lr"] = learning_rate
+        if self._engine.is_gradient_accumulation_boundary() and self._is_plain:
+            gradients = [p.grad for p in self._engine.module.parameters() if p.grad is not None]
+            self._gradient_norm = float(torch.nn.utils.get_total_norm(gradients))
         self._engine.step()
 
     def norms(self) -> tuple[float, float]:
@@ -87,7 +97,9 @@ class Engine:
         dist.all_reduce(totals)
         # Workers hold either disjoint shards (perhaps padded) or copies of everything.
         num_copies = max(1, round(float(totals[1]) / self._num_parameters))
-        return float(self._engine.get_global_grad_norm()), float(totals[0] / num_copies) ** 0.5
+        if not self._is_plain:
+            self._gradient_norm = float(self._engine.get_global_grad_norm())
+        return self._gradient_norm, float(totals[0] / num_copies) ** 0.5
 
     def gather_weights(self) -> dict[str, torch.Tensor]:
         """All weights on the CPU of rank 0, an empty dictionary elsewhere.
@@ -106,3 +118,24 @@ class Engine:
     def close(self) -> None:
         """Frees the shards and hooks, so that another engine may follow in this process."""
         self._engine.destroy()
+
+
+def _without_compilation() -> None:
+    """Keeps DeepSpeed from compiling its shared-memory collective, which training never calls.
+
+    It would do so in every worker of a CPU host, and fail where there is no compiler.
+    """
+    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+
+
+def _zero_padding(model: LlamaForCausalLM) -> None:
+    """Clears the unused end of each parameter's last shard.
+
+    ZeRO-3 cuts a parameter into shards of equal length and leaves what is beyond its end as it
+    found the memory; AdamW would decay that too, and the norm of the change would count it.
+    """
+    for parameter in model.parameters():
+        shard = safe_get_local_fp32_param(parameter).clone()
+        start = dist.get_rank() * shard.numel()
+        shard.view(-1)[max(0, parameter.ds_numel - start) :] = 0
+        safe_set_local_fp32_param(parameter, shard)
