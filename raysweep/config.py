@@ -228,8 +228,11 @@ class SearchSpace(Settings):
         return self
 
 
-def load_space(path: Path) -> SearchSpace:
-    """Reads and checks a search space file.
+def load_space(path: Path, overrides: Mapping[str, Any] | None = None) -> SearchSpace:
+    """Reads and checks a search space file, with some of its settings replaced.
+
+    Args:
+        overrides: nested like the file; None means "as in the file".
 
     Raises:
         InputError: the file is missing, no YAML, or a setting is wrong.
@@ -243,7 +246,25 @@ def load_space(path: Path) -> SearchSpace:
         raise InputError(str(path), f"cannot be read ({problem})", "correct the file") from None
     if not isinstance(content, dict):
         raise InputError(str(path), "holds no mapping of settings", "see search_spaces/lr.yaml")
-    return check_space(content, str(path))
+    return check_space(_merged(content, overrides or {}), str(path))
+
+
+def packaged_space(name: str) -> Path:
+    """The path of a search space that comes with raysweep, such as ``lr``."""
+    installed = Path(__file__).parent / "search_spaces"
+    folder = installed if installed.is_dir() else Path(__file__).parents[1] / "search_spaces"
+    return folder / f"{name}.yaml"
+
+
+def _merged(content: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(content)
+    for key, value in overrides.items():
+        if isinstance(value, Mapping):
+            inner = merged.get(key)
+            merged[key] = _merged(inner if isinstance(inner, Mapping) else {}, value)
+        elif value is not None:
+            merged[key] = value
+    return merged
 
 
 def check_space(content: Mapping[str, Any], place: str) -> SearchSpace:

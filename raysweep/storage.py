@@ -83,6 +83,11 @@ class Storage:
             with self.filesystem.open_output_stream(self._path(name)) as stream:
                 stream.write(content)
 
+    def delete(self, name: str) -> None:
+        """Deletes a file if it is there."""
+        if self.exists(name):
+            self.filesystem.delete_file(self._path(name))
+
     def upload(self, source: Path, name: str) -> None:
         """Copies a local file here."""
         if isinstance(self.filesystem, fs.LocalFileSystem):

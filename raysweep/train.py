@@ -31,7 +31,7 @@ class Step:
     provenance_tokens_per_second: float
 
 
-class DivergedError(RuntimeError):
+class DivergedError(FloatingPointError):
     """The loss is no longer a finite number."""
 
 

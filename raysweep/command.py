@@ -1,0 +1,145 @@
+"""The command line that all sweeps share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from raysweep.checkpoint import find_checkpoint
+from raysweep.cli import console, reporting_input_errors
+from raysweep.config import load_space, packaged_space
+from raysweep.errors import InputError
+from raysweep.plan import Plan, make_plan
+from raysweep.storage import Storage
+from raysweep.summary import summary_table
+
+INTERRUPTED, FAILED = 130, 1
+DEFAULT_STORAGE = "raysweep-results"
+
+Space = Annotated[Path | None, typer.Option(help="Search space file.", show_default="packaged")]
+Model = Annotated[
+    str | None,
+    typer.Option(help="'tiny' (embedded), a folder of LLaMA safetensors, or a hub id."),
+]
+Data = Annotated[
+    str | None, typer.Option(help="'tiny' (embedded), or a folder of the datasets' raw files.")
+]
+StorageUri = Annotated[
+    str,
+    typer.Option(
+        help="Where trained stages and results are kept: a folder or URI that every host reaches.",
+        envvar="RAYSWEEP_STORAGE",
+    ),
+]
+NumWorkers = Annotated[int | None, typer.Option(help="Workers per trial.")]
+UseGpu = Annotated[
+    bool | None, typer.Option("--gpus/--cpus", help="One GPU per worker, or CPU cores only.")
+]
+Tasks = Annotated[
+    str | None, typer.Option(help="A pair of tasks to chain in both orders, such as bbq,arc_easy.")
+]
+Seeds = Annotated[str | None, typer.Option(help="Seeds, such as 0,1,2.")]
+NumTest = Annotated[int | None, typer.Option(help="Test rows per task (stratified).")]
+NumSteps = Annotated[int | None, typer.Option(help="Optimizer steps of every stage.")]
+Wait = Annotated[
+    float,
+    typer.Option("--wait-for-workers", help="Minutes to wait until the cluster is large enough."),
+]
+
+
+def sweep_command(default_space: str, purpose: str) -> Callable[[], None]:
+    """The entry point of a sweep whose default search space is that packaged file."""
+
+    def main(
+        space: Space = None,
+        model: Model = None,
+        data: Data = None,
+        tasks: Tasks = None,
+        storage: StorageUri = DEFAULT_STORAGE,
+        num_workers: NumWorkers = None,
+        use_gpu: UseGpu = None,
+        seeds: Seeds = None,
+        num_test: NumTest = None,
+        num_steps: NumSteps = None,
+        wait_for_workers: Wait = 0.0,
+    ) -> None:
+        overrides = {
+            "model": model,
+            "chains": _both_orders(tasks),
+            "seeds": _seeds(seeds),
+            "data": {"source": data, "num_test": num_test},
+            "stage": {"num_steps": num_steps},
+            "workers": {"num_workers": num_workers, "use_gpu": use_gpu},
+        }
+        settings = load_space(space or packaged_space(default_space), overrides)
+        plan = make_plan(settings, find_checkpoint(settings.model))
+        raise typer.Exit(_run(plan, Storage.open(storage), wait_for_workers))
+
+    main.__doc__ = purpose
+    app = typer.Typer(
+        add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False
+    )
+    app.command()(main)
+
+    def entry() -> None:
+        with reporting_input_errors():
+            app()
+
+    return entry
+
+
+def _run(plan: Plan, storage: Storage, wait_minutes: float) -> int:
+    """Runs a plan with all that a person sees of it; returns the exit code."""
+    from raysweep import sweep  # imports Ray, which takes seconds: not for --help or a typing error
+
+    output = console()
+    output.print(_announcement(plan))
+    sweep.connect(plan.space.workers, wait_minutes, output)
+    outcome = sweep.run_sweep(plan, storage, output)
+    output.print(summary_table(plan, outcome.folder))
+    output.print(f"Results: {outcome.folder.uri}")
+    output.print(f'Query:   python -m raysweep.query {outcome.folder.uri} "SELECT ..."')
+    output.print(f"Figures: python -m analysis {outcome.folder.uri}")
+    for trial, reason in outcome.failures.items():
+        output.print(f"[red]Trial {trial} failed:[/] {reason}", highlight=False)
+    if outcome.unfinished:
+        output.print(
+            f"{len(outcome.unfinished)} trials are unfinished. Run the same command again: "
+            "finished stages are kept and not trained a second time."
+        )
+    if outcome.failures:
+        return FAILED
+    return INTERRUPTED if outcome.unfinished else 0
+
+
+def _announcement(plan: Plan) -> str:
+    return (
+        f"Sweep {plan.sweep}: {len(plan.trials)} trials, {plan.num_stages_asked} stages asked for, "
+        f"{plan.num_stages_distinct} to train; model {plan.space.model} "
+        f"({plan.checkpoint.num_parameters:,} parameters), data {plan.space.data.source}"
+    )
+
+
+def _both_orders(text: str | None) -> list[list[str]] | None:
+    if text is None:
+        return None
+    pair = [part.strip() for part in text.split(",")]
+    if len(pair) != 2 or pair[0] == pair[1]:
+        raise InputError(
+            f"--tasks {text}", "not a pair of tasks", "write for example --tasks bbq,arc_easy"
+        )
+    return [pair, pair[::-1]]
+
+
+def _seeds(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(
+            f"--seeds {text}", "not a list of whole numbers", "write for example --seeds 0,1,2"
+        ) from None

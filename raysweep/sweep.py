@@ -1,0 +1,152 @@
+"""A sweep: all trials of a plan through Ray Tune, on a running cluster or a local one."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+
+import ray
+import ray.tune
+from rich.console import Console
+
+from raysweep.config import WorkerSettings
+from raysweep.errors import InputError
+from raysweep.monitor import Monitor, ProgressBoard
+from raysweep.plan import Plan
+from raysweep.storage import Storage
+from raysweep.trial import DRIVER_RESOURCES, run_trial
+from raysweep.worker import Job
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a sweep ended.
+
+    Attributes:
+        folder: the results.
+        failures: the reason by trial, for those that failed.
+        unfinished: trials that were neither finished nor failed, after an interruption.
+    """
+
+    folder: Storage
+    failures: dict[str, str]
+    unfinished: tuple[str, ...]
+
+
+def connect(workers: WorkerSettings, wait_minutes: float, console: Console) -> None:
+    """Joins the running Ray cluster, or starts one on this machine, and checks its size.
+
+    A local cluster listens on loopback only, with token authentication.
+
+    Raises:
+        InputError: the cluster has too few CPUs or GPUs for one trial.
+    """
+    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.5")  # also the end's latency
+    needed = {"CPU": workers.num_workers * workers.cpus_per_worker}
+    if workers.use_gpu:
+        needed["GPU"] = workers.num_workers
+    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+    try:
+        context = ray.init(address=os.environ.get("RAY_ADDRESS", "auto"), **quiet)
+        console.print(f"Joined the Ray cluster at {context.address_info['address']}.")
+    except ConnectionError:
+        _check_size(needed, {"CPU": os.cpu_count() or 1})
+        context = ray.init(
+            address="local",
+            include_dashboard=True,
+            dashboard_host="127.0.0.1",
+            _node_ip_address="127.0.0.1",
+            **quiet,
+        )
+        console.print("Started a Ray cluster on this machine.")
+    if context.dashboard_url:
+        console.print(f"Dashboard: http://{context.dashboard_url}")
+    deadline = time.monotonic() + 60 * wait_minutes
+    while not _is_enough(needed, ray.cluster_resources()) and time.monotonic() < deadline:
+        console.print(f"Waiting for {_listed(needed)}; there are {_listed(_available(needed))}.")
+        time.sleep(10)
+    _check_size(needed, ray.cluster_resources())
+
+
+def run_sweep(plan: Plan, storage: Storage, console: Console) -> Outcome:
+    """Runs every trial of the plan and waits for them; finished work in the store is not redone."""
+    jobs = {
+        trial.id: Job(
+            plan.sweep,
+            trial,
+            plan.space,
+            storage.uri,
+            {task: (s.train_digest, s.test_digest) for task, s in plan.splits.items()},
+        )
+        for trial in plan.trials
+    }
+    board = ProgressBoard.remote()
+    with Monitor(plan, board, console) as monitor:
+        tuner = ray.tune.Tuner(
+            ray.tune.with_resources(run_trial, DRIVER_RESOURCES),
+            param_space={
+                "trial": ray.tune.grid_search(list(jobs)),
+                "jobs": ray.put(jobs),
+                "monitor": board,
+            },
+            tune_config=ray.tune.TuneConfig(max_concurrent_trials=_concurrency(plan)),
+            run_config=ray.tune.RunConfig(
+                name=plan.sweep,
+                storage_path=f"{storage.uri}/ray",
+                verbose=0,
+                callbacks=[monitor],
+            ),
+        )
+        results = tuner.fit()
+    failures, finished = {}, set()
+    for index in range(len(results)):
+        result = results[index]
+        name = result.config["trial"]
+        if result.error:
+            failures[name] = _reason(result.error)
+        elif result.metrics and result.metrics.get("stage") == len(jobs[name].trial.stages):
+            finished.add(name)
+    unfinished = tuple(name for name in jobs if name not in finished and name not in failures)
+    return Outcome(storage.sub("sweeps", plan.sweep), failures, unfinished)
+
+
+def _concurrency(plan: Plan) -> int:
+    """Trials that have workers, and one more that is ready to take them over."""
+    workers = plan.space.workers
+    if workers.max_concurrent_trials is not None:
+        return workers.max_concurrent_trials
+    resources = ray.cluster_resources()
+    fitting = int(resources.get("CPU", 0)) // (workers.num_workers * workers.cpus_per_worker)
+    if workers.use_gpu:
+        fitting = min(fitting, int(resources.get("GPU", 0)) // workers.num_workers)
+    return max(1, fitting) + 1
+
+
+def _check_size(needed: dict[str, int], resources: dict[str, float]) -> None:
+    if not _is_enough(needed, resources):
+        available = {name: int(resources.get(name, 0)) for name in needed}
+        raise InputError(
+            f"workers.num_workers = {needed.get('GPU', needed['CPU'])}",
+            f"a trial needs {_listed(needed)} but the cluster has {_listed(available)}",
+            "lower --num-workers, add nodes, or give them time with --wait-for-workers",
+        )
+
+
+def _is_enough(needed: dict[str, int], resources: dict[str, float]) -> bool:
+    return all(resources.get(name, 0) >= amount for name, amount in needed.items())
+
+
+def _available(needed: dict[str, int]) -> dict[str, int]:
+    resources = ray.cluster_resources()
+    return {name: int(resources.get(name, 0)) for name in needed}
+
+
+def _listed(amounts: dict[str, int]) -> str:
+    return " and ".join(f"{amount} {name}s" for name, amount in amounts.items())
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost message: Tune wraps what a trial raised."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1].strip() if lines else repr(error)
