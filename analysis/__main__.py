@@ -1,0 +1,110 @@
+"""Prints Table 1 and Figure 3 of a sweep and writes their pictures.
+
+python -m analysis RESULTS [--out FOLDER] [--learning-rates 1e-5,1e-5]
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from analysis import figure3, table1
+from analysis.load import num_unfinished
+from raysweep.cli import console, reporting_input_errors
+from raysweep.errors import InputError
+from raysweep.query import open_results
+from raysweep.storage import Storage
+
+MAX_LISTED = 8
+NO_PAIR = (
+    "no trial has finished a chain of two full stages, one on a capability and one on a safety task"
+)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    results: Annotated[str, typer.Argument(help="The sweep folder that lr_sweep prints.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the pictures.", show_default="RESULTS/analysis")
+    ] = None,
+    learning_rates: Annotated[
+        list[str] | None,
+        typer.Option(help="Figure 3's panels, as 1e-5,1e-5 (first and second stage); repeatable."),
+    ] = None,
+) -> None:
+    """Prints Table 1 and Figure 3 of a sweep and writes table1.png and figure3.png."""
+    with reporting_input_errors():
+        wanted = [_rates(text) for text in learning_rates or ()]
+        sweep = open_results(results)
+        folder = _folder(sweep, out)
+        selection = figure3.select(figure3.figure3(sweep), wanted)
+        output = console()
+        _table1(sweep, folder, output)
+        _figure3(selection, folder, output)
+        unfinished = num_unfinished(sweep)
+        if unfinished:
+            trials = "1 trial has" if unfinished == 1 else f"{unfinished} trials have"
+            output.print(f"\n{trials} not finished both stages: left out so far")
+
+
+def _table1(sweep: Storage, folder: Path, output: Console) -> None:
+    rows = table1.table1(sweep)
+    if not rows:
+        output.print(f"Table 1: nothing to show; {NO_PAIR}")
+        return
+    table = table1.display(rows)
+    output.print(table)
+    table.draw(folder / "table1.png")
+    output.print(f"wrote {folder / 'table1.png'}\n", soft_wrap=True)
+
+
+def _figure3(selection: figure3.Selection, folder: Path, output: Console) -> None:
+    if not selection.shown:
+        output.print(
+            f"Figure 3: nothing to show; {NO_PAIR}, in the order safety then capability "
+            "and with forgetting by group"
+        )
+        return
+    output.print(figure3.listing(selection.shown))
+    figure3.draw(selection.shown, folder / "figure3.png")
+    output.print(f"wrote {folder / 'figure3.png'}", soft_wrap=True)
+    if selection.left_out:
+        output.print(_left_out(selection))
+
+
+def _left_out(selection: figure3.Selection) -> str:
+    settings = [panel.chain.setting.rates for panel in selection.left_out]
+    distinct = [f"'{rates}'" for rates in dict.fromkeys(settings)]
+    more = len(distinct) - MAX_LISTED
+    listed = "; ".join(distinct[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
+    return (
+        f"left out {len(selection.left_out)} of {len(selection.left_out + selection.shown)} "
+        f"panels, with learning rates {listed}; choose with --learning-rates"
+    )
+
+
+def _rates(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(rate) for rate in text.split(","))
+    except ValueError:
+        remedy = "write those of both stages, as 1e-5,1e-5"
+        raise InputError(f"--learning-rates {text}", "not numbers", remedy) from None
+
+
+def _folder(sweep: Storage, out: Path | None) -> Path:
+    if out is None and "://" in sweep.uri:
+        raise InputError("--out", f"not given, and {sweep.uri} is not local", "give a folder")
+    folder = out or Path(sweep.root) / "analysis"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out {folder}", f"cannot be made ({error})", "give a folder") from None
+    return folder
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,202 @@
+"""Figure 3: forgetting by demographic group (the paper's section 4.2).
+
+A panel per chain of a safety task with groups and a capability task: a bar per group, the dotted
+line at the task's overall forgetting. The distance between the two is biased forgetting.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import fill
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from analysis.load import Chain, FirstTaskForgetting, first_task_forgetting, sort_key
+from analysis.mean import Mean, shown
+from analysis.setting import varying
+from raysweep.errors import InputError
+from raysweep.storage import Storage
+from raysweep.tasks import OVERALL, Kind
+
+MAX_PANELS = 12
+NUM_COLUMNS = 3
+PANEL_WIDTH = 4.4  # inches
+BAR_HEIGHT = 0.24
+TITLE_HEIGHT = 0.95
+LINE_HEIGHT = 0.17
+TITLE_CHARACTERS = 34  # of a line over the narrowest axes
+SMALL = 8.5  # points
+CHARACTERS_PER_INCH = 13.5  # of small text, with room to spare
+BAR, WORST, LINE = "#9db7d5", "#c8553d", "#1f4e8c"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One chain's forgetting by group.
+
+    Attributes:
+        overall: the first task's forgetting, in points; None if only its groups are known.
+        groups: the worst first; groups without test rows last.
+    """
+
+    chain: Chain
+    overall: Mean | None
+    groups: tuple[FirstTaskForgetting, ...]
+
+    @property
+    def worst(self) -> FirstTaskForgetting:
+        """The group that forgets most (the paper's worst group)."""
+        return self.groups[0]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The panels that are shown, and those that there was no room for."""
+
+    shown: tuple[Panel, ...]
+    left_out: tuple[Panel, ...]
+
+
+def figure3(results: Storage) -> tuple[Panel, ...]:
+    """All panels: by setting, then by safety task, then by capability task."""
+    chains: dict[Chain, list[FirstTaskForgetting]] = {}
+    for cost in first_task_forgetting(results):
+        if cost.chain.first.kind is Kind.SAFETY:
+            chains.setdefault(cost.chain, []).append(cost)
+    panels = [_panel(chain, costs) for chain, costs in chains.items()]
+    return tuple(sorted((panel for panel in panels if panel.groups), key=_position))
+
+
+def select(panels: Sequence[Panel], wanted: Sequence[tuple[float, ...]] = ()) -> Selection:
+    """The panels to show: those with the wanted learning rates, at most `MAX_PANELS`.
+
+    Raises:
+        InputError: no panel has the wanted learning rates.
+    """
+    known = list(dict.fromkeys(panel.chain.setting for panel in panels))
+    for rates in wanted:
+        if known and not any(_equal(rates, setting.learning_rates) for setting in known):
+            measured = "; ".join(dict.fromkeys(f"'{setting.rates}'" for setting in known))
+            text = ",".join(f"{rate:g}" for rate in rates)
+            raise InputError(f"--learning-rates {text}", "not measured", f"choose from {measured}")
+    chosen = [
+        panel
+        for panel in panels
+        if not wanted or any(_equal(rates, panel.chain.setting.learning_rates) for rates in wanted)
+    ]
+    return Selection(tuple(chosen[:MAX_PANELS]), tuple(chosen[MAX_PANELS:]))
+
+
+def listing(panels: Sequence[Panel]) -> Group:
+    """The numbers, for a rich console."""
+    titles = _titles(panels)
+    title = Text("Figure 3: forgetting by group (points); larger is worse", "bold")
+    return Group(title, *map(_table, panels, titles))
+
+
+def draw(panels: Sequence[Panel], path: Path) -> None:
+    """Writes the figure."""
+    rows = [panels[start : start + NUM_COLUMNS] for start in range(0, len(panels), NUM_COLUMNS)]
+    titles = [fill(title, TITLE_CHARACTERS) for title in _titles(panels)]
+    title_height = TITLE_HEIGHT + LINE_HEIGHT * max(title.count("\n") for title in titles)
+    heights = [title_height + BAR_HEIGHT * max(len(p.groups) for p in row) for row in rows]
+    num_columns = min(NUM_COLUMNS, len(panels))
+    width = PANEL_WIDTH * num_columns
+    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08)
+    figure = Figure((width, sum(heights) + 0.9), layout=layout)
+    grid = figure.add_gridspec(len(rows), num_columns, height_ratios=heights)
+    for number, (panel, title) in enumerate(zip(panels, titles, strict=True)):
+        _draw_panel(figure.add_subplot(grid[divmod(number, NUM_COLUMNS)]), panel, title)
+    figure.suptitle("Forgetting by group", fontsize=13, fontweight="bold")
+    caption = fill(_caption(panels), int(width * CHARACTERS_PER_INCH))
+    figure.supxlabel(caption, fontsize=SMALL, color="0.3")
+    figure.savefig(path, dpi=160)
+
+
+def _panel(chain: Chain, costs: Sequence[FirstTaskForgetting]) -> Panel:
+    overall = next((cost.points for cost in costs if cost.group == OVERALL), None)
+    groups = [cost for cost in costs if cost.group != OVERALL]
+    groups.sort(key=lambda cost: (-cost.points.value if cost.points else math.inf, cost.group))
+    return Panel(chain, overall, tuple(groups))
+
+
+def _position(panel: Panel) -> tuple[object, ...]:
+    capability, safety = sort_key(panel.chain)
+    return panel.chain.setting.position, safety, capability
+
+
+def _equal(first: Sequence[float], second: Sequence[float]) -> bool:
+    return len(first) == len(second) and all(map(math.isclose, first, second))
+
+
+def _titles(panels: Sequence[Panel]) -> list[str]:
+    """A chain's name, with as much of its setting as tells it from the others."""
+    settings = [panel.chain.setting for panel in panels]
+    others = varying(settings)
+    has_rates = len({setting.learning_rates for setting in settings}) > 1
+    titles = []
+    for panel, setting in zip(panels, settings, strict=True):
+        parts = [f"lr {setting.rates}"] if has_rates else []
+        parts += [f"{name} {setting.other(name)}" for name in others]
+        titles.append(panel.chain.title + (f"  ({'; '.join(parts)})" if parts else ""))
+    return titles
+
+
+def _caption(panels: Sequence[Panel]) -> str:
+    whiskers = "; whiskers: ± sample standard deviation over seeds" if _has_seeds(panels) else ""
+    return (
+        "dotted line: overall forgetting; red: the group that forgets most; "
+        f"in brackets: test rows of the group{whiskers}"
+    )
+
+
+def _has_seeds(panels: Sequence[Panel]) -> bool:
+    return any(
+        cost.points and cost.points.num_seeds > 1 for panel in panels for cost in panel.groups
+    )
+
+
+def _table(panel: Panel, title: str) -> Group:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
+    table.add_column("group", overflow="fold")
+    for name in ("test rows", "forgetting", "biased forgetting"):
+        table.add_column(name, justify="right")
+    table.add_column("")
+    for cost in panel.groups:
+        is_worst = cost is panel.worst
+        cells = (cost.group, f"{cost.num_examples:,}", shown(cost.points), shown(cost.biased))
+        style = "bold red" if is_worst else ""
+        table.add_row(*(Text(cell, style) for cell in cells), "worst" if is_worst else "")
+    num_seeds = panel.worst.points.num_seeds if panel.worst.points else 0
+    seeds = f", {num_seeds} seeds (mean ± sample standard deviation)" if num_seeds > 1 else ""
+    return Group("", Text(f"{title}: overall {shown(panel.overall)}{seeds}"), table)
+
+
+def _draw_panel(axes: Axes, panel: Panel, title: str) -> None:
+    bars = [(cost, cost.points) for cost in panel.groups if cost.points]
+    axes.barh(
+        [f"{cost.group.replace('_', ' ')} ({cost.num_examples:,})" for cost, _ in bars],
+        [points.value for _, points in bars],
+        xerr=[points.deviation or 0.0 for _, points in bars] if _has_seeds([panel]) else None,
+        color=[WORST if cost is panel.worst else BAR for cost, _ in bars],
+        error_kw={"elinewidth": 0.9, "capsize": 2, "ecolor": "0.25"},
+        height=0.75,
+    )
+    axes.invert_yaxis()
+    axes.axvline(0, color="0.4", linewidth=0.8)
+    if panel.overall is not None:
+        axes.axvline(panel.overall.value, color=LINE, linestyle=":", linewidth=1.8)
+    axes.set_title(title, fontsize=10)
+    axes.set_xlabel("forgetting (points)", fontsize=SMALL)
+    axes.tick_params(labelsize=SMALL)
+    axes.tick_params(axis="y", length=0)
+    axes.spines[["top", "right", "left"]].set_visible(False)

@@ -1,0 +1,36 @@
+"""A mean over seeds, with its spread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MISSING = "–"
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A measure averaged over the seeds of a chain.
+
+    Attributes:
+        value: the mean, in the unit in which it is shown (percent or points).
+        deviation: sample standard deviation over seeds (divisor n - 1); None for a single seed.
+        num_seeds: how many seeds have been measured.
+    """
+
+    value: float
+    deviation: float | None
+    num_seeds: int
+
+    def __str__(self) -> str:
+        shown = fixed(self.value)
+        return shown if self.deviation is None else f"{shown} ± {fixed(self.deviation)}"
+
+
+def fixed(value: float) -> str:
+    """One decimal, and never ``-0.0``."""
+    return f"{round(value, 1) + 0.0:.1f}"
+
+
+def shown(mean: Mean | None) -> str:
+    """The mean as text; a dash for what has not been measured."""
+    return MISSING if mean is None else str(mean)

@@ -1,0 +1,82 @@
+import math
+
+import pytest
+
+from analysis.figure3 import MAX_PANELS, draw, figure3, select
+from raysweep.errors import InputError
+from raysweep.tasks import TASKS
+
+
+def test_groups_are_sorted_by_mean_forgetting(measured):
+    """Women: (40 - 10) / 50 and (40 - 14) / 50, that is 60 and 52 points; overall 30 and 26."""
+    (panel,) = figure3(measured.storage)
+    assert panel.chain.title == "TQA → ARC"
+    assert panel.overall is not None
+    assert panel.overall.value == pytest.approx(28)
+    assert [cost.group for cost in panel.groups] == ["women", "muslim"]
+    women, muslim = panel.groups
+    assert women.points.value == pytest.approx(56)
+    assert women.points.deviation == pytest.approx(math.sqrt(32))
+    assert women.biased.value == pytest.approx(28)
+    assert muslim.points.value == pytest.approx(0)
+    assert muslim.biased.value == pytest.approx(-28)
+    assert (women.num_examples, women.points.num_seeds) == (50, 2)
+    assert panel.worst is women
+
+
+def test_only_safety_tasks_with_groups_have_panels(sweep):
+    sweep.add("arc_easy -> toxigen", {"arc_easy": 50, "toxigen": 50}, before=60)
+    sweep.add("saferdialogues -> csqa", {"saferdialogues": 50, "csqa": 50}, before=60)
+    assert figure3(sweep.storage) == ()
+
+
+def _settings(sweep, number):
+    rates = [(1e-5 * (1 + index), 1e-5) for index in range(number)]
+    for pair in rates:
+        for chain in ("toxigen -> csqa", "bbq -> arc_easy", "toxigen -> arc_easy"):
+            first, second = chain.split(" -> ")
+            groups = {TASKS[first].groups[0]: (30, 20, 50)}
+            sweep.add(chain, {first: 50, second: 60}, groups, before=60, rates=pair)
+    return rates
+
+
+def test_panels_beyond_the_limit_are_left_out_by_setting(sweep):
+    rates = _settings(sweep, 5)
+    selection = select(figure3(sweep.storage))
+    assert len(selection.shown) == MAX_PANELS == 12
+    assert [panel.chain.title for panel in selection.shown[:3]] == [
+        "TQA → ARC",
+        "TQA → CQA",
+        "BBQ → ARC",
+    ]
+    left_out = {panel.chain.setting.learning_rates for panel in selection.left_out}
+    assert left_out == {rates[-1]}
+
+
+def test_learning_rates_choose_panels(sweep):
+    _settings(sweep, 5)
+    panels = figure3(sweep.storage)
+    selection = select(panels, [(5e-5, 1e-5)])
+    assert len(selection.shown) == 3
+    assert selection.left_out == ()
+    with pytest.raises(InputError, match="'1e-05, 1e-05'"):
+        select(panels, [(7e-5, 1e-5)])
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_nothing_of_the_picture_is_cut(sweep, tmp_path, seeds, is_framed_in_white):
+    for seed in range(seeds):
+        for decay in (0.125, 0.25):
+            for task in ("toxigen", "bbq"):
+                groups = {
+                    group: (90, 10 * index % 90 + seed, 1000)
+                    for index, group in enumerate(TASKS[task].groups)
+                }
+                final = {task: 50, "csqa2": 60}
+                chain = f"{task} -> csqa2"
+                sweep.add(chain, final, groups, before=60, seed=seed, weight_decay=decay)
+    panels = figure3(sweep.storage)
+    for number in (1, 2, 4):
+        path = tmp_path / f"{number}.png"
+        draw(panels[-number:], path)
+        assert is_framed_in_white(path)

@@ -1,0 +1,21 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with the datasets' own files, where it is at hand."""
+    folder = Path(os.environ.get("RAYSWEEP_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(
+            f"the datasets' raw files are not in {folder}; RAYSWEEP_TEST_DATA names another folder"
+        )
+    return folder
