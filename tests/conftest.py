@@ -6,6 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
+
+torch.set_num_threads(1)  # several threads stall each other where the cores are shared
 
 ROOT = Path(__file__).parents[1]
 

@@ -7,14 +7,14 @@ import torch
 from safetensors import safe_open
 from transformers import AutoTokenizer, LlamaForCausalLM
 
+from raysweep.tasks import TASKS
 from raysweep.tiny import BASE
 from raysweep.tiny.architecture import new_model
-from raysweep.tiny.corpus import MIXTURE, fact_document
+from raysweep.tiny.corpus import MIXTURE
 from raysweep.tiny.draw import Draw
-from raysweep.tiny.facts import CSQA2, FACTS, RELATIONS
+from raysweep.tiny.facts import FACTS, RELATIONS
 from raysweep.tiny.lexicon import THINGS
 from raysweep.tiny.tokenizer import build_tokenizer
-from raysweep.tasks import TASKS
 from raysweep.tiny.world import SPLITS, read_split
 
 CHANCE_OF_A_VALUE = 1 / 8
@@ -34,7 +34,7 @@ def test_weights_are_small_float32_safetensors():
     weights = BASE / "model.safetensors"
     assert weights.stat().st_size <= 8 * 2**20
     with safe_open(weights, framework="pt") as tensors:
-        assert {tensors.get_tensor(name).dtype for name in tensors.keys()} == {torch.float32}
+        assert {tensors.get_tensor(name).dtype for name in tensors} == {torch.float32}
     assert json.loads((BASE / "config.json").read_text())["architectures"] == ["LlamaForCausalLM"]
 
 
@@ -71,7 +71,10 @@ def test_new_model_is_decided_by_its_seed():
 @pytest.mark.parametrize("maker", MIXTURE, ids=lambda maker: maker.__name__)
 def test_corpus_holds_no_row_of_a_task(maker):
     prompts = {
-        TASKS[name].parse(row).prompt for name in TASKS for s in SPLITS for row in read_split(name)[s]
+        TASKS[name].parse(row).prompt
+        for name in TASKS
+        for s in SPLITS
+        for row in read_split(name)[s]
         if name != "saferdialogues"
     }
     draw = Draw("test/corpus")

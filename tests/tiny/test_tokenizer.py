@@ -26,7 +26,11 @@ def test_shipped_tokenizer_is_the_one_that_the_code_builds(tokenizer):
 
 
 def test_special_tokens(tokenizer):
-    assert (tokenizer.bos_token, tokenizer.eos_token, tokenizer.pad_token) == ("<s>", "</s>", "<pad>")
+    assert (tokenizer.bos_token, tokenizer.eos_token, tokenizer.pad_token) == (
+        "<s>",
+        "</s>",
+        "<pad>",
+    )
     assert tokenizer.is_fast
     assert len({tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id}) == 3
 
@@ -40,7 +44,17 @@ def test_any_text_survives(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["▁", "<0x41>", "<0xE6>", " two  spaces ", "\n\n", "\ttab\r\n", "e\u0301 é", "日本語 🙂", "\x00"],
+    [
+        "▁",
+        "<0x41>",
+        "<0xE6>",
+        " two  spaces ",
+        "\n\n",
+        "\ttab\r\n",
+        "e\u0301 é",
+        "日本語 🙂",
+        "\x00",
+    ],
 )
 def test_awkward_text_survives(tokenizer, text):
     assert tokenizer.decode(ids(tokenizer, text)) == text
@@ -65,4 +79,8 @@ def test_rows_are_short_and_need_neither_bytes_nor_single_letters(name, tokenize
         example = TASKS[name].parse(row)
         tokens = tokenizer.convert_ids_to_tokens(ids(tokenizer, example.prompt + example.target))
         assert len(tokens) <= 60
-        assert not [t for t in tokens if t.startswith("<0x") or (len(t) == 1 and t.isalpha() and t not in "aiA")]
+        assert not [
+            t
+            for t in tokens
+            if t.startswith("<0x") or (len(t) == 1 and t.isalpha() and t not in "aiA")
+        ]
