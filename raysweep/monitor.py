@@ -24,9 +24,8 @@ from raysweep.plan import Plan, Trial
 QUIET_SECONDS = 15.0  # between progress lines where the output is no terminal
 
 
-@ray.remote(num_cpus=0)
 class ProgressBoard:
-    """Where the workers of all trials write what they are doing."""
+    """Where the workers of all trials write what they are doing; runs as an actor."""
 
     def __init__(self) -> None:
         self._activities: dict[str, tuple[int, str, float]] = {}

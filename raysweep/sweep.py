@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import ray
 import ray.tune
+import torch
 from rich.console import Console
 
 from raysweep.config import WorkerSettings
@@ -51,7 +52,7 @@ def connect(workers: WorkerSettings, wait_minutes: float, console: Console) -> N
         context = ray.init(address=os.environ.get("RAY_ADDRESS", "auto"), **quiet)
         console.print(f"Joined the Ray cluster at {context.address_info['address']}.")
     except ConnectionError:
-        _check_size(needed, {"CPU": os.cpu_count() or 1})
+        _check_size(needed, {"CPU": os.cpu_count() or 1, "GPU": torch.cuda.device_count()})
         context = ray.init(
             address="local",
             include_dashboard=True,
@@ -81,7 +82,7 @@ def run_sweep(plan: Plan, storage: Storage, console: Console) -> Outcome:
         )
         for trial in plan.trials
     }
-    board = ProgressBoard.remote()
+    board = ray.remote(num_cpus=0)(ProgressBoard).remote()
     with Monitor(plan, board, console) as monitor:
         tuner = ray.tune.Tuner(
             ray.tune.with_resources(run_trial, DRIVER_RESOURCES),

@@ -69,14 +69,14 @@ def _read(task: Task, source: str) -> dict[str, list[Row]]:
         from raysweep.tiny import world  # built only when the closed world is asked for
 
         return world.read_split(task.name)
+    folder = Path(source).expanduser()
+    if not folder.is_dir():
+        raise InputError(source, "no such data folder", "give 'tiny' or a folder of raw files")
     if task.read_split is None:
         known = ", ".join(name for name, other in TASKS.items() if other.read_split)
         raise InputError(
             source, f"task {task.name!r} cannot be read from raw files", f"choose among {known}"
         )
-    folder = Path(source).expanduser()
-    if not folder.is_dir():
-        raise InputError(source, "no such data folder", f"give 'tiny' or a folder with {task.name}")
     return task.read_split(folder)
 
 

@@ -1,0 +1,122 @@
+"""Search spaces: what is accepted, and the one line that every mistake ends in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from raysweep.config import Hyperparameters, SearchSpace, check_space, load_space, packaged_space
+from raysweep.errors import InputError
+
+SPACE = {
+    "name": "lr",
+    "chains": [["toxigen", "arc_easy"]],
+    "stage": {"num_steps": 10},
+    "stages": {1: {"learning_rate": {"grid": ["1e-5", 2e-5]}}},
+}
+
+
+def error_of(**changes: object) -> str:
+    with pytest.raises(InputError) as caught:
+        check_space({**SPACE, **changes}, "space.yaml")
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith("space.yaml: ")
+    return message.removeprefix("space.yaml: ")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"sed": [0]}, "sed = [0]; unknown key (did you mean 'seeds'?)"),
+        (
+            {"workers": {"num_worker": 2}},
+            "workers.num_worker = 2; unknown key (did you mean 'num_workers'?)",
+        ),
+        ({"stage": {"lr": 1}}, "stage.lr = 1; unknown key; known keys: learning_rate"),
+        ({"chains": [["toxigin"]]}, "'toxigin'; unknown task (did you mean 'toxigen'?)"),
+        ({"chains": []}, "chains = []; an empty list"),
+        ({"chains": [[]]}, "chains.0 = []; an empty list"),
+        ({"chains": ["toxigen"]}, "chains.0 = 'toxigen'; not a list; write it as [a, b]"),
+        ({"chains": [["toxigen@5"]]}, "share such as 'bbq@5%'"),
+        ({"chains": [["toxigen@0%"]]}, "should be greater than 0"),
+        ({"chains": [["toxigen@101%"]]}, "should be less than or equal to 1"),
+        ({"seeds": []}, "seeds = []; an empty list"),
+        ({"seeds": [1, 1]}, "an entry is listed twice"),
+        ({"seeds": [-1]}, "seeds.0 = -1; should be greater than or equal to 0"),
+        (
+            {"stages": {1: {"learning_rate": -1e-5}}},
+            "stages.1.learning_rate = -1e-05; should be greater than 0",
+        ),
+        (
+            {"stages": {1: {"learning_rate": {"grid": [1e-5, -1]}}}},
+            "stages.1.learning_rate = -1; should be greater than 0",
+        ),
+        (
+            {"stages": {1: {"learning_rate": {"grid": []}}}},
+            "stages.1.learning_rate.grid = []; an empty list",
+        ),
+        ({"stage": {"learning_rate": [1e-5]}}, "to try each of them write {grid: [a, b]}"),
+        ({"stage": {"learning_rate": "fast"}}, "stage.learning_rate = 'fast'; should be a valid"),
+        ({"stage": {"learning_rate": float("nan")}}, "should be"),
+        ({"stages": {3: {}}}, "stages.3 = {}; the longest chain has 2 stages"),
+        ({"workers": {"zero_stage": 4}}, "workers.zero_stage = 4"),
+        ({"workers": {"num_workers": 0}}, "workers.num_workers = 0; should be greater than 0"),
+        ({"curvature": {"min_products": 99}}, "min_products is larger than max_products"),
+        ({"name": "a/b"}, "name = 'a/b'"),
+    ],
+)
+def test_a_mistake_names_key_value_and_remedy(changes: dict[str, object], expected: str) -> None:
+    assert expected in error_of(**changes)
+
+
+def test_a_missing_key_is_named() -> None:
+    with pytest.raises(InputError, match=r"chains.*this key is required"):
+        check_space({"name": "lr"}, "space.yaml")
+
+
+def test_stages_may_be_shares_and_mixtures() -> None:
+    space = check_space({**SPACE, "chains": [["bbq", ["csqa", "bbq@5%"]]]}, "space.yaml")
+    (first, second) = space.chains[0]
+    assert [(p.task, p.fraction) for p in first] == [("bbq", 1.0)]
+    assert [(p.task, p.fraction) for p in second] == [("csqa", 1.0), ("bbq", 0.05)]
+    assert str(second[1]) == "bbq@5%"
+
+
+def test_files_are_read_with_overrides(tmp_path: Path) -> None:
+    path = tmp_path / "space.yaml"
+    path.write_text(yaml.safe_dump(SPACE))
+    space = load_space(path, {"seeds": [4], "stage": {"num_steps": None}, "workers": None})
+    assert space.seeds == (4,)
+    assert space.stage["num_steps"] == 10
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"), [("a: [", "cannot be read"), ("- 1", "holds no mapping")]
+)
+def test_files_that_are_no_mapping(tmp_path: Path, content: str, expected: str) -> None:
+    path = tmp_path / "space.yaml"
+    path.write_text(content)
+    with pytest.raises(InputError, match=expected):
+        load_space(path)
+
+
+def test_a_missing_file() -> None:
+    with pytest.raises(InputError, match=r"nowhere\.yaml: no such file"):
+        load_space(Path("nowhere.yaml"))
+
+
+@pytest.mark.parametrize("path", sorted(packaged_space("lr").parent.rglob("*.yaml")), ids=str)
+def test_every_packaged_space_is_valid_and_says_what_it_costs(path: Path) -> None:
+    assert isinstance(load_space(path), SearchSpace)
+    header = path.read_text()
+    assert all(f"# {word}:" in header for word in ("Purpose", "Command", "Cost"))
+
+
+def test_defaults_are_the_papers() -> None:
+    paper = Hyperparameters()
+    assert (paper.beta1, paper.beta2, paper.weight_decay) == (0.9, 0.95, 0.1)
+    assert (paper.num_steps, paper.learning_rate, paper.global_batch_size) == (100, 1e-5, 16)
+    assert paper.sequence_limit == 2048
