@@ -79,7 +79,7 @@ class Monitor(Callback):
         self._progress.stop()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune pickles its callbacks to restore an experiment, and we resume by the store."""
+        """Nothing: Tune pickles callbacks to restore an experiment; we resume by the store."""
         return {}
 
     def on_trial_result(

@@ -44,6 +44,7 @@ def connect(workers: WorkerSettings, wait_minutes: float, console: Console) -> N
         InputError: the cluster has too few CPUs or GPUs for one trial.
     """
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.5")  # also the end's latency
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the monitor speaks; Tune keeps silent
     needed = {"CPU": workers.num_workers * workers.cpus_per_worker}
     if workers.use_gpu:
         needed["GPU"] = workers.num_workers

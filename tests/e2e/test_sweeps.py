@@ -1,0 +1,91 @@
+"""Other sweeps from end to end: real rows, all six tasks, and trials that fail."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from raysweep.results import read_table
+from raysweep.storage import Storage
+from tests.e2e.conftest import User, results_folder
+
+pytestmark = pytest.mark.ray
+
+
+def test_bbq_and_arc_easy_on_their_real_rows(user: User, real_data: Path) -> None:
+    (user.folder / "real.yaml").write_text(
+        "name: real\nchains: [[csqa, bbq]]\ndata: {num_test: 108}\n"
+        "stage: {num_steps: 12, learning_rate: 1.0e-3, sequence_limit: 2048}\n"
+        "curvature: {num_samples: 4, max_products: 12}\n"
+    )
+    run = user.run(
+        *("raysweep.lr_sweep", "--space", "real.yaml", "--tasks", "bbq,arc_easy"),
+        *("--data", str(real_data), "--storage", "real"),
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    folder = Storage.open(results_folder(run.stdout))
+    bbq = [r for r in read_table(folder, "evaluations").to_pylist() if r["task"] == "bbq"]
+    for chain in ("bbq -> arc_easy", "arc_easy -> bbq"):
+        rows = {
+            (r["group"], r["subset"]): r["num_examples"]
+            for r in bbq
+            if r["chain"] == chain and r["stage"] == 2
+        }
+        groups = {group for group, _ in rows} - {"overall"}
+        assert len(groups) == 9
+        assert rows["overall", "all"] == sum(rows[group, "all"] for group in groups) == 108
+        for group in (*groups, "overall"):
+            assert rows[group, "ambig"] + rows[group, "disambig"] == rows[group, "all"]
+            assert rows[group, "ambig"] == rows[group, "disambig"]
+    losses = [r for r in read_table(folder, "steps").to_pylist() if r["stage"] == 1]
+    for trial in {row["trial"] for row in losses}:
+        first, *_, last = [row["loss"] for row in losses if row["trial"] == trial]
+        assert last < first
+
+
+def test_a_chain_through_all_six_tasks_in_one_process(user: User) -> None:
+    (user.folder / "six.yaml").write_text(
+        "name: six\n"
+        "chains: [[arc_easy, csqa, csqa2, toxigen, bbq, saferdialogues, [csqa, 'toxigen@5%']]]\n"
+        "data: {num_train: 117, num_test: 26}\n"
+        "stage: {num_steps: 2, learning_rate: 1.0e-3, sequence_limit: 512}\n"
+        "curvature: {num_samples: 4, max_products: 12}\n"
+        "workers: {num_workers: 1, zero_stage: 0}\n"
+    )
+    run = user.run("raysweep.lr_sweep", "--space", "six.yaml", "--storage", "six")
+    assert run.returncode == 0, run.stdout + run.stderr
+    folder = Storage.open(results_folder(run.stdout))
+    rows = read_table(folder, "evaluations").to_pylist()
+    overall = Counter(r["task"] for r in rows if r["group"] == "overall" and r["subset"] == "all")
+    assert set(overall.values()) == {8}, "the base model and seven stages"
+    assert len(overall) == 6
+    dialogues = [r for r in rows if r["task"] == "saferdialogues"]
+    assert all(row["chance"] is None and row["num_examples"] == 26 for row in dialogues)
+    learned = {(r["task"], r["learned_at"]) for r in read_table(folder, "forgetting").to_pylist()}
+    assert ("toxigen", 4) in learned
+    assert ("csqa", 2) in learned
+    mixed = [r for r in read_table(folder, "steps").to_pylist() if r["stage"] == 7]
+    assert mixed[0]["stage_task"] == "csqa + toxigen@5%"
+
+
+def test_a_trial_that_diverges_is_named_and_the_others_finish(user: User) -> None:
+    (user.folder / "bad.yaml").write_text(
+        "name: bad\nchains: [[toxigen, csqa2]]\ndata: {num_train: 130, num_test: 26}\n"
+        "stage: {num_steps: 3, sequence_limit: 512}\n"
+        "stages: {1: {learning_rate: {grid: [1.0e+30, 1.0e-3]}}}\n"
+        "curvature: {enabled: false}\n"
+    )
+    run = user.run("raysweep.lr_sweep", "--space", "bad.yaml", "--storage", "bad")
+    assert run.returncode == 1, run.stdout + run.stderr
+    (line,) = [line for line in run.stdout.splitlines() if line.startswith("Trial ")]
+    assert "failed: " in line
+    assert "loss at step 2 is not finite" in line
+    finished = {
+        r["trial"]
+        for r in read_table(Storage.open(results_folder(run.stdout)), "evaluations").to_pylist()
+        if r["stage"] == 2
+    }
+    assert len(finished) == 1
+    assert finished.isdisjoint(line.split())

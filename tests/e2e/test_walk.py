@@ -1,0 +1,128 @@
+"""The walk of a user: sweep, Ctrl-C, the same command again, query, tables and figures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from raysweep.results import SCHEMAS, read_table
+from raysweep.storage import Storage
+from tests.e2e.conftest import User, results_folder
+
+pytestmark = pytest.mark.ray
+
+SPACE = """
+name: walk
+chains: [[toxigen, csqa2], [csqa2, toxigen]]
+data: {num_train: 390, num_test: 52}
+stage: {num_steps: 6, sequence_limit: 512}
+stages:
+  1: {learning_rate: 1.0e-3}
+  2: {learning_rate: {grid: [2.0e-3, 5.0e-4]}}
+curvature: {num_samples: 16, max_products: 40}
+"""
+NUM_STAGES = 2 + 4
+
+
+@pytest.fixture(scope="module")
+def walked(user: User) -> Storage:
+    """The results of a sweep that was interrupted after its first stage and run again."""
+    (user.folder / "space.yaml").write_text(SPACE)
+    command = ("raysweep.lr_sweep", "--space", "space.yaml", "--storage", "store")
+    code, output = user.interrupt("stage 1 (toxigen)", *command)
+    assert code == 130, output
+    assert "Run the same command again" in output
+    before = stages(user.folder / "store")
+    assert 1 <= len(before) < NUM_STAGES
+    again = user.run(*command)
+    assert again.returncode == 0, again.stdout + again.stderr
+    after = stages(user.folder / "store")
+    assert len(after) == NUM_STAGES
+    assert before.items() <= after.items(), "a finished stage was touched"
+    return Storage.open(results_folder(again.stdout))
+
+
+def stages(store: Path) -> dict[str, tuple[float, int]]:
+    """When each stage was published, and how many attempts at it have left files."""
+    return {
+        path.parent.name: (path.stat().st_mtime, len(list(path.parent.iterdir())) - 1)
+        for path in store.glob("store/stages/*/manifest.json")
+    }
+
+
+def test_nothing_was_trained_twice(walked: Storage, user: User) -> None:
+    assert {attempts for _, attempts in stages(user.folder / "store").values()} == {1}
+
+
+def test_a_third_run_finds_everything_and_trains_nothing(walked: Storage, user: User) -> None:
+    before = stages(user.folder / "store")
+    rows = {name: read_table(walked, name) for name in SCHEMAS}
+    run = user.run("raysweep.lr_sweep", "--space", "space.yaml", "--storage", "store")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert stages(user.folder / "store") == before
+    assert {name: read_table(walked, name) for name in SCHEMAS} == rows
+
+
+def test_an_undisturbed_sweep_in_a_fresh_store_gives_the_same_rows(
+    walked: Storage, user: User
+) -> None:
+    run = user.run("raysweep.lr_sweep", "--space", "space.yaml", "--storage", "fresh")
+    assert run.returncode == 0, run.stdout + run.stderr
+    fresh = Storage.open(results_folder(run.stdout))
+    for name, schema in SCHEMAS.items():
+        kept = [column for column in schema.names if not column.startswith("provenance_")]
+        one, other = (read_table(folder, name).select(kept) for folder in (walked, fresh))
+        assert one.num_rows > 0
+        # Two workers of one thread each, on the same machine: equal to the last bit.
+        assert one.equals(other), name
+
+
+def test_the_tables_are_complete(walked: Storage) -> None:
+    evaluations = read_table(walked, "evaluations").to_pylist()
+    overall = [row for row in evaluations if row["group"] == "overall"]
+    assert len(overall) == 4 * 3 * 2, "trials x (base and two stages) x tasks"
+    assert all(row["num_examples"] == 52 and row["chance"] == 0.5 for row in overall)
+    toxigen = [r for r in evaluations if r["task"] == "toxigen" and r["group"] != "overall"]
+    assert len({row["group"] for row in toxigen}) == 13
+    base = {row["stage_key"] for row in overall if row["stage"] == 0}
+    assert len(base) == 1
+    for row in read_table(walked, "forgetting").to_pylist():
+        drop = row["accuracy_before"] - row["accuracy_after"]
+        assert row["forgetting"] == pytest.approx(drop)
+        assert row["learned_at"] == 1
+    curvature = read_table(walked, "curvature").to_pylist()
+    assert {row["stage"] for row in curvature} == {1}
+    assert all(row["spectral_radius"] == abs(row["eigenvalue"]) > 0 for row in curvature)
+    steps = read_table(walked, "steps").to_pylist()
+    assert len(steps) == 4 * 2 * 6
+    assert all(row["gradient_norm"] > 0 and row["update_norm"] > 0 for row in steps)
+
+
+def test_results_are_arrow_files_that_others_can_read(walked: Storage) -> None:
+    files = list(Path(walked.root).glob("results/*/*.arrow"))
+    assert len(files) == 4 * len(SCHEMAS)
+    with pa.memory_map(str(files[0])) as source:
+        assert pa.ipc.open_file(source).schema.metadata[b"schema_version"] == b"1"
+
+
+def test_the_results_answer_sql(walked: Storage, user: User) -> None:
+    sql = "SELECT chain, max(biased_forgetting) AS worst FROM forgetting GROUP BY chain ORDER BY 1"
+    run = user.run("raysweep.query", walked.uri, sql, "--format", "json")
+    assert run.returncode == 0, run.stderr
+    rows = json.loads(run.stdout)
+    assert [row["chain"] for row in rows] == ["csqa2 -> toxigen", "toxigen -> csqa2"]
+    assert rows[0]["worst"] is None, "csqa2 has no groups"
+
+
+def test_table_1_and_figure_3(walked: Storage, user: User) -> None:
+    run = user.run("analysis", walked.uri, "--out", "figures")
+    assert run.returncode == 0, run.stderr
+    assert "CQA2" in run.stdout
+    assert "TQA" in run.stdout
+    for name in ("table1.png", "figure3.png"):
+        content = (user.folder / "figures" / name).read_bytes()
+        assert content.startswith(b"\x89PNG")
+        assert len(content) > 5_000
