@@ -1,0 +1,103 @@
+"""The rows of the closed world: a training, validation and test split for each of the six tasks.
+
+Rows have the raw schema of the real dataset and pass through the same templates. They are drawn
+cell by cell (group x condition x label), so that every split is balanced; no two rows of a task
+have the same content. Facts, names and words recur across splits: no question does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from typing import Any
+
+from raysweep.tasks import TASKS, Row
+from raysweep.tasks.bbq import CATEGORIES, CONDITIONS
+from raysweep.tasks.toxigen import GROUPS
+from raysweep.tiny.dialogues import saferdialogues_row
+from raysweep.tiny.draw import Draw
+from raysweep.tiny.facts import ARC_EASY, CSQA, CSQA2
+from raysweep.tiny.quizzes import arc_easy_row, csqa2_row, csqa_row
+from raysweep.tiny.scenes import bbq_row
+from raysweep.tiny.statements import toxigen_row
+
+Cell = tuple[Any, ...]
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the rows of a task are drawn.
+
+    Attributes:
+        cells: combinations of group, condition and label.
+        sizes: rows of each cell in the training, validation and test split.
+        draw_row: draws a row of a cell; the last argument is its number.
+    """
+
+    cells: tuple[Cell, ...]
+    sizes: tuple[int, int, int]
+    draw_row: Callable[[Draw, Cell, int], Row]
+
+
+RECIPES: dict[str, Recipe] = {
+    "arc_easy": Recipe(
+        tuple((label,) for label in range(4)),
+        (561, 100, 150),
+        lambda draw, cell, n: arc_easy_row(draw, ARC_EASY, cell[0], f"tiny_arc_{n}"),
+    ),
+    "csqa": Recipe(
+        tuple((label,) for label in range(5)),
+        (449, 80, 120),
+        lambda draw, cell, n: csqa_row(draw, CSQA, cell[0], f"tiny_csqa_{n}"),
+    ),
+    "csqa2": Recipe(
+        ((0,), (1,)),
+        (1121, 200, 300),
+        lambda draw, cell, n: csqa2_row(draw, CSQA2, cell[0], f"tiny_csqa2_{n}"),
+    ),
+    "toxigen": Recipe(
+        tuple(product(GROUPS, (True, False))),
+        (87, 16, 52),
+        lambda draw, cell, n: toxigen_row(draw, n, *cell),
+    ),
+    "bbq": Recipe(
+        tuple(product(CATEGORIES, CONDITIONS, ("neg", "nonneg"), (0, 1, 2))),
+        (21, 4, 9),
+        lambda draw, cell, n: bbq_row(draw, n, *cell),
+    ),
+    "saferdialogues": Recipe(
+        ((),),
+        (2241, 400, 500),
+        lambda draw, cell, n: saferdialogues_row(draw),
+    ),
+}
+
+
+@lru_cache(maxsize=len(RECIPES))
+def read_split(task_name: str) -> dict[str, list[Row]]:
+    """The rows of a task in its dataset's own schema, by split: "train", "validation", "test"."""
+    recipe, seen = RECIPES[task_name], set[str]()
+    splits: dict[str, list[Row]] = {split: [] for split in SPLITS}
+    for number, cell in enumerate(recipe.cells):
+        fresh = _fresh_rows(task_name, recipe, number * sum(recipe.sizes), cell, seen)
+        for split, size in zip(SPLITS, recipe.sizes, strict=True):
+            splits[split] += [next(fresh) for _ in range(size)]
+    return splits
+
+
+def _fresh_rows(
+    task_name: str, recipe: Recipe, first: int, cell: Cell, seen: set[str]
+) -> Iterator[Row]:
+    """Rows of a cell whose content was not seen yet, numbered from ``first``."""
+    draw, number = Draw(f"world/{task_name}/{cell}"), first
+    while True:
+        row = recipe.draw_row(draw, cell, number)
+        example = TASKS[task_name].parse(row)
+        assert example is not None, "the closed world draws only rows that a task accepts"
+        if example.content_digest not in seen:
+            seen.add(example.content_digest)
+            number += 1
+            yield row
