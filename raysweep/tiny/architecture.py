@@ -36,7 +36,7 @@ def new_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM
             num_hidden_layers=NUM_LAYERS,
             num_attention_heads=NUM_HEADS,
             num_key_value_heads=NUM_HEADS,
-            max_position_embeddings=512,
+            max_position_embeddings=2048,
             rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA},
             attention_bias=True,
             tie_word_embeddings=True,
