@@ -48,7 +48,7 @@ class Engine:
             "train_micro_batch_size_per_gpu": micro_batch_size,
             "gradient_accumulation_steps": num_micro_steps,
             "gradient_clipping": hyperparameters.gradient_clipping,
-            "zero_optimization": {"stage": zero_stage},
+            "zero_optimization": _zero_settings(zero_stage),
             "zero_allow_untested_optimizer": True,
             "bf16": {"enabled": hyperparameters.dtype == "bfloat16"},
             "steps_per_print": 10**9,
@@ -118,6 +118,16 @@ class Engine:
     def close(self) -> None:
         """Frees the shards and hooks, so that another engine may follow in this process."""
         self._engine.destroy()
+
+
+def _zero_settings(stage: int) -> dict[str, int]:
+    """ZeRO-3 keeps small parameters whole by default and gathers them one by one after each step.
+
+    That spares GPUs some latency; on CPU workers it made a step of a small model 1.6 times longer.
+    """
+    if stage == 3 and not torch.cuda.is_available():
+        return {"stage": stage, "stage3_param_persistence_threshold": 0}
+    return {"stage": stage}
 
 
 def _without_compilation() -> None:

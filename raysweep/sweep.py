@@ -8,16 +8,15 @@ from dataclasses import dataclass
 
 import ray
 import ray.tune
-import torch
 from rich.console import Console
 
 from raysweep.config import WorkerSettings
 from raysweep.errors import InputError
+from raysweep.job import Job
 from raysweep.monitor import Monitor, ProgressBoard
 from raysweep.plan import Plan
 from raysweep.storage import Storage
 from raysweep.trial import DRIVER_RESOURCES, run_trial
-from raysweep.worker import Job
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def connect(workers: WorkerSettings, wait_minutes: float, console: Console) -> N
         context = ray.init(address=os.environ.get("RAY_ADDRESS", "auto"), **quiet)
         console.print(f"Joined the Ray cluster at {context.address_info['address']}.")
     except ConnectionError:
-        _check_size(needed, {"CPU": os.cpu_count() or 1, "GPU": torch.cuda.device_count()})
+        _check_size(needed, {"CPU": os.cpu_count() or 1, "GPU": _num_local_gpus(workers)})
         context = ray.init(
             address="local",
             include_dashboard=True,
@@ -111,6 +110,14 @@ def run_sweep(plan: Plan, storage: Storage, console: Console) -> Outcome:
             finished.add(name)
     unfinished = tuple(name for name in jobs if name not in finished and name not in failures)
     return Outcome(storage.sub("sweeps", plan.sweep), failures, unfinished)
+
+
+def _num_local_gpus(workers: WorkerSettings) -> int:
+    if not workers.use_gpu:
+        return 0
+    import torch  # takes seconds to import
+
+    return torch.cuda.device_count()
 
 
 def _concurrency(plan: Plan) -> int:

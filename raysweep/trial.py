@@ -15,12 +15,11 @@ from typing import Any
 import ray
 import ray.train
 import ray.tune
-from ray.train.torch import TorchTrainer
 from ray.tune.integration.ray_train import TuneReportCallback
 
 from raysweep.errors import InputError
+from raysweep.job import Job, publish_results
 from raysweep.records import TrialRecords, missing
-from raysweep.worker import Job, Worker, publish_results
 
 DRIVER_RESOURCES = {"CPU": 0, "memory": 100 * 2**20}  # {"CPU": 0} alone is refused
 
@@ -54,7 +53,9 @@ def run_trial(config: Mapping[str, Any]) -> None:
         raise TrialFailedError(str(result.error))
 
 
-def _trainer(job: Job, monitor: Any) -> TorchTrainer:
+def _trainer(job: Job, monitor: Any) -> Any:
+    from ray.train.torch import TorchTrainer  # imports torch
+
     workers = job.space.workers
     resources = {"CPU": workers.cpus_per_worker, **({"GPU": 1} if workers.use_gpu else {})}
     return TorchTrainer(
@@ -76,6 +77,8 @@ def _trainer(job: Job, monitor: Any) -> TorchTrainer:
 
 def _train_loop(config: Mapping[str, Any]) -> None:
     """What each worker process runs."""
+    from raysweep.worker import Worker  # imports transformers: seconds that the driver is spared
+
     _quieten()
     job, monitor = config["job"], config["monitor"]
     is_first = ray.train.get_context().get_world_rank() == 0

@@ -13,8 +13,8 @@ import socket
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +22,15 @@ import torch
 import torch.distributed as dist
 
 from raysweep.checkpoint import locate
-from raysweep.config import TINY, SearchSpace
+from raysweep.config import TINY
 from raysweep.curvature import ReplicaHessian, spectral_radius
 from raysweep.data import collate, encode_rows
 from raysweep.evaluate import Judge, evaluate
+from raysweep.job import Job, publish_results
 from raysweep.loss import answer_loss_sum
 from raysweep.model import load_model, load_tokenizer, save_model
-from raysweep.plan import Measurement, Stage, Trial
+from raysweep.plan import Measurement, Stage
 from raysweep.records import CURVATURE, PREDICTIONS, STEPS, TrialRecords, write_records
-from raysweep.results import write_trial
-from raysweep.storage import Storage
 from raysweep.store import Entry, EntryKind, Store
 from raysweep.tasks import Example
 from raysweep.tasks.sampling import stratified_order
@@ -39,38 +38,6 @@ from raysweep.tasks.splits import Splits, load_splits
 
 Report = Callable[[dict[str, Any]], None]
 Progress = Callable[[int, str, float], None]  # stage number, activity, fraction done
-
-
-@dataclass(frozen=True)
-class Job:
-    """All that a worker needs to know of its trial.
-
-    Attributes:
-        storage: URI of the storage location.
-        split_digests: of each task's training and test set, as planned.
-    """
-
-    sweep: str
-    trial: Trial
-    space: SearchSpace
-    storage: str
-    split_digests: Mapping[str, tuple[str, str]]
-
-    @property
-    def store(self) -> Store:
-        """The stage store, shared by all sweeps of the storage location."""
-        return Store(Storage.open(self.storage).sub("store"))
-
-    @property
-    def sweep_folder(self) -> Storage:
-        """Where the sweep's results go."""
-        return Storage.open(self.storage).sub("sweeps", self.sweep)
-
-
-def publish_results(job: Job, records: TrialRecords, stage_number: int) -> dict[str, Any]:
-    """Writes the trial's tables up to a stage and returns its metrics after that stage."""
-    write_trial(job.sweep_folder, job.trial.id, records.rows(stage_number))
-    return records.metrics(stage_number)
 
 
 class Worker:

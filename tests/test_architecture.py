@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[1]
 RAY = {"trial", "sweep", "monitor"}
 DEEPSPEED = {"engine"}
 PURE = {
-    "checkpoint", "cli", "command", "config", "digest", "errors", "forgetting", "plan", "query",
-    "records", "results", "scoring", "storage", "store", "summary", "tasks",
+    "checkpoint", "cli", "command", "config", "digest", "errors", "forgetting", "job", "plan",
+    "query", "records", "results", "scoring", "storage", "store", "summary", "tasks",
 }  # fmt: skip
 
 
@@ -55,6 +55,8 @@ def test_analysis_reads_results_only(path: Path) -> None:
         ("raysweep.plan", "torch ray transformers deepspeed"),
         ("raysweep.records", "torch ray transformers deepspeed"),
         ("raysweep.lr_sweep", "torch ray transformers deepspeed"),
+        ("raysweep.trial", "torch transformers deepspeed"),
+        ("raysweep.sweep", "torch transformers deepspeed"),
         ("raysweep.worker", "ray deepspeed"),
         ("raysweep.train", "ray"),
     ],

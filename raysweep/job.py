@@ -1,0 +1,46 @@
+"""What travels to a trial's driver and workers. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from raysweep.config import SearchSpace
+from raysweep.plan import Trial
+from raysweep.records import TrialRecords
+from raysweep.results import write_trial
+from raysweep.storage import Storage
+from raysweep.store import Store
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a worker needs to know of its trial.
+
+    Attributes:
+        storage: URI of the storage location.
+        split_digests: of each task's training and test set, as planned.
+    """
+
+    sweep: str
+    trial: Trial
+    space: SearchSpace
+    storage: str
+    split_digests: Mapping[str, tuple[str, str]]
+
+    @property
+    def store(self) -> Store:
+        """The stage store, shared by all sweeps of the storage location."""
+        return Store(Storage.open(self.storage).sub("store"))
+
+    @property
+    def sweep_folder(self) -> Storage:
+        """Where the sweep's results go."""
+        return Storage.open(self.storage).sub("sweeps", self.sweep)
+
+
+def publish_results(job: Job, records: TrialRecords, stage_number: int) -> dict[str, Any]:
+    """Writes the trial's tables up to a stage and returns its metrics after that stage."""
+    write_trial(job.sweep_folder, job.trial.id, records.rows(stage_number))
+    return records.metrics(stage_number)
