@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import ray
 import ray.tune
+from ray._private import ray_constants
 from rich.console import Console
 
 from raysweep.config import WorkerSettings
@@ -53,12 +54,9 @@ def connect(workers: WorkerSettings, wait_minutes: float, console: Console) -> N
         console.print(f"Joined the Ray cluster at {context.address_info['address']}.")
     except ConnectionError:
         _check_size(needed, {"CPU": os.cpu_count() or 1, "GPU": _num_local_gpus(workers)})
+        _stay_on_loopback()
         context = ray.init(
-            address="local",
-            include_dashboard=True,
-            dashboard_host="127.0.0.1",
-            _node_ip_address="127.0.0.1",
-            **quiet,
+            address="local", include_dashboard=True, dashboard_host="127.0.0.1", **quiet
         )
         console.print("Started a Ray cluster on this machine.")
     if context.dashboard_url:
@@ -110,6 +108,18 @@ def run_sweep(plan: Plan, storage: Storage, console: Console) -> Outcome:
             finished.add(name)
     unfinished = tuple(name for name in jobs if name not in finished and name not in failures)
     return Outcome(storage.sub("sweeps", plan.sweep), failures, unfinished)
+
+
+def _stay_on_loopback() -> None:
+    """Makes a cluster that is started here listen on 127.0.0.1 and nowhere else.
+
+    Ray's servers listen on all interfaces unless the node's own address is the loopback one, and
+    `ray.init` turns a loopback address into a public one unless clusters of several hosts are ruled
+    out. Ray has this switch for systems with a nagging firewall; it reads it once, when imported,
+    and again in each process that it starts.
+    """
+    os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = "0"
+    ray_constants.ENABLE_RAY_CLUSTER = False
 
 
 def _num_local_gpus(workers: WorkerSettings) -> int:

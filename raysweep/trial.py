@@ -15,9 +15,11 @@ from typing import Any
 import ray
 import ray.train
 import ray.tune
+from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from ray.tune.integration.ray_train import TuneReportCallback
 
 from raysweep.errors import InputError
+from raysweep.group import GroupConfig
 from raysweep.job import Job, publish_results
 from raysweep.records import TrialRecords, missing
 
@@ -53,13 +55,12 @@ def run_trial(config: Mapping[str, Any]) -> None:
         raise TrialFailedError(str(result.error))
 
 
-def _trainer(job: Job, monitor: Any) -> Any:
-    from ray.train.torch import TorchTrainer  # imports torch
-
+def _trainer(job: Job, monitor: Any) -> DataParallelTrainer:
     workers = job.space.workers
     resources = {"CPU": workers.cpus_per_worker, **({"GPU": 1} if workers.use_gpu else {})}
-    return TorchTrainer(
+    return DataParallelTrainer(
         _train_loop,
+        backend_config=GroupConfig(),
         train_loop_config={"job": job, "monitor": monitor},
         scaling_config=ray.train.ScalingConfig(
             num_workers=workers.num_workers,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-RAY = {"trial", "sweep", "monitor"}
+RAY = {"group", "monitor", "sweep", "trial"}
 DEEPSPEED = {"engine"}
 PURE = {
     "checkpoint", "cli", "command", "config", "digest", "errors", "forgetting", "job", "plan",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -33,8 +35,14 @@ class User:
             timeout=LIMIT_SECONDS,
         )
 
-    def interrupt(self, sign: str, module: str, *arguments: str) -> tuple[int, str]:
-        """Runs a command, presses Ctrl-C when ``sign`` is printed; exit code and output."""
+    def interrupt(
+        self, sign: str, module: str, *arguments: str
+    ) -> tuple[int, str, set[tuple[str, str]]]:
+        """Runs a command and presses Ctrl-C when ``sign`` is printed.
+
+        Returns the exit code, the output, and the addresses on which the command's processes
+        listened at that moment, each with the process's name.
+        """
         process = subprocess.Popen(
             [sys.executable, "-u", "-m", module, *arguments],
             stdout=subprocess.PIPE,
@@ -46,14 +54,27 @@ class User:
         )
         assert process.stdout is not None
         deadline, seen = time.monotonic() + LIMIT_SECONDS, ""
+        listening: set[tuple[str, str]] = set()
         for line in process.stdout:
             seen += line
             if sign in line:
+                listening = _listening(process.pid)
                 os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of the group
                 break
             assert time.monotonic() < deadline, seen
         rest, _ = process.communicate(timeout=LIMIT_SECONDS)
-        return process.returncode, seen + rest
+        return process.returncode, seen + rest, listening
+
+
+def _listening(parent: int) -> set[tuple[str, str]]:
+    addresses = set()
+    for process in psutil.Process(parent).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for connection in process.net_connections(kind="inet"):
+                if connection.status == psutil.CONN_LISTEN:
+                    address = connection.laddr.ip.removeprefix("::ffff:")
+                    addresses.add((address, process.name()))
+    return addresses
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,9 @@ def walked(user: User) -> Storage:
     """The results of a sweep that was interrupted after its first stage and run again."""
     (user.folder / "space.yaml").write_text(SPACE)
     command = ("raysweep.lr_sweep", "--space", "space.yaml", "--storage", "store")
-    code, output = user.interrupt("stage 1 (toxigen)", *command)
+    code, output, listening = user.interrupt("stage 1 (toxigen)", *command)
+    assert any("RayTrainWo" in name for _, name in listening), listening
+    assert {address for address, _ in listening} <= {"127.0.0.1", "::1"}, listening
     assert code == 130, output
     assert "Run the same command again" in output
     before = stages(user.folder / "store")
