@@ -6,11 +6,10 @@ Each group of settings is a frozen model that refuses unknown keys. A file is re
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
@@ -24,10 +23,10 @@ from pydantic import (
 )
 
 from raysweep.errors import InputError
+from raysweep.mistakes import SettingError, describe, nested_mistake, suggestion
 from raysweep.tasks import TASKS
 
 TINY = "tiny"
-SCALARS = ("float", "int", "string", "bool", "literal")  # of pydantic's error types
 NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
@@ -93,7 +92,7 @@ class CurvatureSettings(Settings):
 
     Attributes:
         enabled: whether it is measured.
-        num_samples: training examples, drawn with the trial's seed (the paper's 50).
+        num_samples: training examples (the paper's 50), a stratified draw with the trial's seed.
         relative_tolerance: residual over value at which Lanczos has converged.
         min_products, max_products: bounds on the number of Hessian-vector products.
         max_parameters: largest model that is measured. Each worker holds a float32 replica and the
@@ -160,7 +159,7 @@ class Part(Settings):
     @classmethod
     def _known(cls, task: str) -> str:
         if task not in TASKS:
-            raise ValueError(f"unknown task{_suggestion(task, TASKS)}; tasks: {', '.join(TASKS)}")
+            raise ValueError(f"unknown task{suggestion(task, TASKS)}; tasks: {', '.join(TASKS)}")
         return task
 
     def __str__(self) -> str:
@@ -217,7 +216,7 @@ class SearchSpace(Settings):
         longest = max(len(chain) for chain in self.chains)
         for position, settings in self.stages.items():
             if position > longest:
-                raise _SettingError(
+                raise SettingError(
                     f"stages.{position}",
                     dict(settings),
                     f"the longest chain has {longest} stages; use 1 to {longest}",
@@ -276,15 +275,7 @@ def check_space(content: Mapping[str, Any], place: str) -> SearchSpace:
     try:
         return SearchSpace.model_validate(content)
     except ValidationError as error:
-        raise _first_error(error, place) from None
-
-
-class _SettingError(ValueError):
-    """Carries the key and value of a mistake found in a nested free-form mapping."""
-
-    def __init__(self, key: str, value: Any, problem: str) -> None:
-        super().__init__(problem)
-        self.key, self.value = key, value
+        raise describe(error, SearchSpace, place) from None
 
 
 def _check_hyperparameters(prefix: str, settings: Mapping[str, Any]) -> None:
@@ -295,61 +286,9 @@ def _check_hyperparameters(prefix: str, settings: Mapping[str, Any]) -> None:
             try:
                 candidates = list(Grid.model_validate(value).grid)
             except ValidationError as error:
-                raise _nested(error, f"{prefix}.{name}", value) from None
+                raise nested_mistake(error, f"{prefix}.{name}", value, Grid) from None
         for candidate in candidates:
             try:
                 Hyperparameters.model_validate({name: candidate})
             except ValidationError as error:
-                raise _nested(error, prefix, value) from None
-
-
-def _nested(error: ValidationError, prefix: str, value: Any) -> _SettingError:
-    first = error.errors()[0]
-    key = ".".join([prefix, *map(str, first["loc"])])
-    return _SettingError(key, first.get("input", value), _explain(first, Hyperparameters))
-
-
-def _first_error(error: ValidationError, place: str) -> InputError:
-    first = error.errors()[0]
-    cause = first.get("ctx", {}).get("error")
-    key, value = ".".join(map(str, first["loc"])), first["input"]
-    if isinstance(cause, _SettingError):
-        key, value, problem = cause.key, cause.value, str(cause)
-    else:
-        problem = _explain(first, _owner(first["loc"]))
-    shown = "" if isinstance(value, SearchSpace | Mapping) and not key else f" = {value!r}"
-    return InputError(place, f"{key}{shown}", problem)
-
-
-def _explain(error: Any, owner: type[BaseModel]) -> str:
-    if error["type"] == "extra_forbidden":
-        name, known = str(error["loc"][-1]), owner.model_fields
-        return f"unknown key{_suggestion(name, known)}; known keys: {', '.join(known)}"
-    if error["type"] == "missing":
-        return "this key is required; add it"
-    if error["type"] == "too_short":
-        return "an empty list; give at least one entry"
-    if error["type"] == "tuple_type":
-        return "not a list; write it as [a, b]"
-    if isinstance(error["input"], list) and error["type"].partition("_")[0] in SCALARS:
-        return "a list is no single value; to try each of them write {grid: [a, b]}"
-    message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return message[0].lower() + message[1:]
-
-
-def _owner(location: tuple[int | str, ...]) -> type[BaseModel]:
-    """The settings that the last key of a location belongs to."""
-    owner: type[BaseModel] = SearchSpace
-    for key in location[:-1]:
-        field = owner.model_fields.get(str(key))
-        options = [] if field is None else [field.annotation, *get_args(field.annotation)]
-        owner = next(
-            (kind for kind in options if isinstance(kind, type) and issubclass(kind, BaseModel)),
-            owner,
-        )
-    return owner
-
-
-def _suggestion(name: str, known: Any) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+                raise nested_mistake(error, prefix, value, Hyperparameters) from None

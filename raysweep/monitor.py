@@ -20,6 +20,7 @@ from rich.progress import (
 )
 
 from raysweep.plan import Plan, Trial
+from raysweep.tasks import TASKS
 
 QUIET_SECONDS = 15.0  # between progress lines where the output is no terminal
 
@@ -136,16 +137,19 @@ def _stage_line(trial: Trial, result: Mapping[str, Any]) -> str:
     stage = int(result["stage"])
     label = trial.stages[stage - 1].label if stage else "base model"
     parts = [f"[bold]{trial.id}[/] stage {stage} ({label})"]
-    parts += [
-        f"{task} {100 * result[f'accuracy_{task}']:.1f} %"
-        for task in trial.tasks
-        if result.get(f"accuracy_{task}") is not None
-    ]
+    parts += [_accuracy(task, result) for task in trial.tasks]
     if result.get("forgetting") is not None:
         parts.append(f"forgetting {100 * result['forgetting']:+.1f}")
     if stage == 1 and result.get("spectral_radius") is not None:
         parts.append(f"spectral radius {result['spectral_radius']:.4g}")
     return "  ".join(parts)
+
+
+def _accuracy(task: str, result: Mapping[str, Any]) -> str:
+    value, chance = result.get(f"accuracy_{task}"), TASKS[task].chance
+    flag = "!" if result.get(f"constant_prediction_{task}") else ""
+    shown = "-" if value is None else f"{100 * value:.1f} %{flag}"
+    return f"{task} {shown}" + ("" if chance is None else f" (chance {100 * chance:.0f})")
 
 
 def _clock(seconds: float) -> str:

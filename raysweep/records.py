@@ -85,11 +85,16 @@ class TrialRecords:
             "gradient_norm": last and last["gradient_norm"],
             "update_norm": last and last["update_norm"],
             "tokens_per_second": last and last["provenance_tokens_per_second"],
-            **{
-                f"accuracy_{task}": by_group(self._scores(task, stage_number))[OVERALL].value
-                for task in self.trial.tasks
-            },
+            **self._task_metrics(stage_number),
         }
+
+    def _task_metrics(self, stage_number: int) -> dict[str, Any]:
+        metrics: dict[str, Any] = {}
+        for task in self.trial.tasks:
+            overall = self._scores(task, stage_number)[0]
+            metrics[f"accuracy_{task}"] = overall.accuracy.value
+            metrics[f"constant_prediction_{task}"] = overall.constant_prediction
+        return metrics
 
     def _common(self, stage_number: int, stage_key: str) -> dict[str, Any]:
         trial = self.trial

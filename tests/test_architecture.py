@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[1]
 RAY = {"group", "monitor", "sweep", "trial"}
 DEEPSPEED = {"engine"}
 PURE = {
-    "checkpoint", "cli", "command", "config", "digest", "errors", "forgetting", "job", "plan",
+    "checkpoint", "cli", "command", "config", "digest", "errors", "forgetting", "job",
+    "mistakes", "plan",
     "query", "records", "results", "scoring", "storage", "store", "summary", "tasks",
 }  # fmt: skip
 

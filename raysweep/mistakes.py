@@ -1,0 +1,78 @@
+"""Mistakes in settings, told in one line: which key, which value, what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from raysweep.errors import InputError
+
+SCALARS = ("float", "int", "string", "bool", "literal")  # of pydantic's error types
+
+
+class SettingError(ValueError):
+    """Carries the key and value of a mistake found in a nested free-form mapping."""
+
+    def __init__(self, key: str, value: Any, problem: str) -> None:
+        super().__init__(problem)
+        self.key, self.value = key, value
+
+
+def nested_mistake(
+    error: ValidationError, prefix: str, value: Any, owner: type[BaseModel]
+) -> SettingError:
+    """The first mistake in settings that are checked apart from the whole, under their prefix."""
+    first = error.errors()[0]
+    key = ".".join([prefix, *map(str, first["loc"])])
+    return SettingError(key, first.get("input", value), _explain(first, owner))
+
+
+def describe(error: ValidationError, root: type[BaseModel], place: str) -> InputError:
+    """The first mistake of a validation as one line: place, key, value and remedy."""
+    first = error.errors()[0]
+    cause = first.get("ctx", {}).get("error")
+    key, value = ".".join(map(str, first["loc"])), first["input"]
+    if isinstance(cause, SettingError):
+        key, value, problem = cause.key, cause.value, str(cause)
+    else:
+        problem = _explain(first, _owner(root, first["loc"]))
+    shown = "" if isinstance(value, BaseModel | Mapping) and not key else f" = {value!r}"
+    return InputError(place, f"{key}{shown}", problem)
+
+
+def _explain(error: Any, owner: type[BaseModel]) -> str:
+    if error["type"] == "extra_forbidden":
+        name, known = str(error["loc"][-1]), owner.model_fields
+        return f"unknown key{suggestion(name, known)}; known keys: {', '.join(known)}"
+    if error["type"] == "missing":
+        return "this key is required; add it"
+    if error["type"] == "too_short":
+        return "an empty list; give at least one entry"
+    if error["type"] == "tuple_type":
+        return "not a list; write it as [a, b]"
+    if isinstance(error["input"], list) and error["type"].partition("_")[0] in SCALARS:
+        return "a list is no single value; to try each of them write {grid: [a, b]}"
+    message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return message[0].lower() + message[1:]
+
+
+def _owner(root: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
+    """The settings that the last key of a location belongs to."""
+    owner = root
+    for key in location[:-1]:
+        field = owner.model_fields.get(str(key))
+        options = [] if field is None else [field.annotation, *get_args(field.annotation)]
+        owner = next(
+            (kind for kind in options if isinstance(kind, type) and issubclass(kind, BaseModel)),
+            owner,
+        )
+    return owner
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """A known name that is close to a misspelt one, as a question in brackets; else nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
