@@ -3,26 +3,44 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
-from pyarrow import fs
+from moto.server import ThreadedMotoServer
 
 from raysweep.errors import InputError
 from raysweep.storage import Storage
 from raysweep.store import DamagedEntryError, EntryKind, Store
 
 
-@pytest.fixture(params=["local", "object store"])
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """A bucket of a real S3 protocol server on loopback."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        boto3.client("s3").create_bucket(Bucket="raysweep-test")
+        yield "s3://raysweep-test"
+    server.stop()
+
+
+@pytest.fixture(params=["folder", "bucket"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
-    """A local folder, and a file system that pyarrow does not take for a local one."""
-    if request.param == "local":
+    if request.param == "folder":
         return Storage.open(tmp_path / "storage")
-    (tmp_path / "bucket").mkdir()
-    filesystem = fs.SubTreeFileSystem(str(tmp_path), fs.LocalFileSystem(use_mmap=False))
-    made = Storage("test://bucket", "bucket", filesystem)
-    (tmp_path / "bucket" / "stages" / "k").mkdir(parents=True)  # object stores need no folders
-    return made
+    return Storage.open(f"{request.getfixturevalue('bucket')}/{tmp_path.name}")
+
+
+@pytest.fixture
+def store(storage: Storage) -> Store:
+    return Store(storage.sub("store"))
 
 
 @pytest.fixture
@@ -34,64 +52,59 @@ def attempt(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def local(tmp_path: Path) -> Store:
-    return Store(Storage.open(tmp_path / "storage"))
-
-
-def test_what_is_published_comes_back(local: Store, attempt: Path, tmp_path: Path) -> None:
-    assert local.find(EntryKind.STAGE, "k") is None
-    local.publish(EntryKind.STAGE, "k", attempt, {"host": "h"})
-    entry = local.find(EntryKind.STAGE, "k")
+def test_what_is_published_comes_back(store: Store, attempt: Path, tmp_path: Path) -> None:
+    assert store.find(EntryKind.STAGE, "k") is None
+    store.publish(EntryKind.STAGE, "k", attempt, {"host": "h"})
+    entry = store.find(EntryKind.STAGE, "k")
     assert entry is not None
     assert entry.provenance == {"host": "h"}
-    folder = local.fetch(entry, tmp_path / "copy")
+    folder = store.fetch(entry, tmp_path / "copy")
     assert (folder / "weights.bin").read_bytes() == b"w" * 1000
-    only = local.fetch(entry, tmp_path / "part", ("steps.json",))
+    only = store.fetch(entry, tmp_path / "part", ("steps.json",))
     assert [path.name for path in only.iterdir()] == ["steps.json"]
 
 
 def test_files_without_a_manifest_do_not_exist(
-    local: Store, attempt: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, attempt: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def crash(self: Storage, name: str, content: bytes) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Storage, "write", crash)
     with pytest.raises(KeyboardInterrupt):
-        local.publish(EntryKind.STAGE, "k", attempt, {})
-    assert local.find(EntryKind.STAGE, "k") is None
+        store.publish(EntryKind.STAGE, "k", attempt, {})
+    assert store.find(EntryKind.STAGE, "k") is None
     monkeypatch.undo()
-    local.publish(EntryKind.STAGE, "k", attempt, {})
-    assert local.find(EntryKind.STAGE, "k") is not None
+    store.publish(EntryKind.STAGE, "k", attempt, {})
+    assert store.find(EntryKind.STAGE, "k") is not None
 
 
-def test_of_two_attempts_the_first_to_publish_wins(local: Store, attempt: Path) -> None:
-    first = local.publish(EntryKind.STAGE, "k", attempt, {"by": 1})
+def test_of_two_attempts_the_first_to_publish_wins(store: Store, attempt: Path) -> None:
+    first = store.publish(EntryKind.STAGE, "k", attempt, {"by": 1})
     (attempt / "weights.bin").write_bytes(b"other")
-    second = local.publish(EntryKind.STAGE, "k", attempt, {"by": 2})
+    second = store.publish(EntryKind.STAGE, "k", attempt, {"by": 2})
     assert second == first
-    assert local.find(EntryKind.STAGE, "k") == first
+    assert store.find(EntryKind.STAGE, "k") == first
 
 
-def test_damage_is_noticed(local: Store, attempt: Path, tmp_path: Path) -> None:
-    entry = local.publish(EntryKind.STAGE, "k", attempt, {})
-    path = Path(local.storage.root) / "stages" / "k" / entry.file("weights.bin").path
-    content = bytearray(path.read_bytes())
+def test_damage_is_noticed(store: Store, attempt: Path, tmp_path: Path) -> None:
+    entry = store.publish(EntryKind.STAGE, "k", attempt, {})
+    place = f"stages/k/{entry.file('weights.bin').path}"
+    content = bytearray(store.storage.read(place))
     content[17] ^= 1
-    path.write_bytes(content)
+    store.storage.write(place, bytes(content))
     with pytest.raises(DamagedEntryError, match="differs from its manifest"):
-        local.fetch(entry, tmp_path / "copy")
-    path.unlink()
+        store.fetch(entry, tmp_path / "copy")
+    store.storage.delete(place)
     with pytest.raises(DamagedEntryError, match="missing"):
-        local.fetch(entry, tmp_path / "copy")
+        store.fetch(entry, tmp_path / "copy")
     with pytest.raises(DamagedEntryError, match="has no file"):
         entry.file("else")
 
 
-def test_the_manifest_lists_sizes_and_digests(local: Store, attempt: Path) -> None:
-    local.publish(EntryKind.STAGE, "k", attempt, {})
-    manifest = json.loads(local.storage.read("stages/k/manifest.json"))
+def test_the_manifest_lists_sizes_and_digests(store: Store, attempt: Path) -> None:
+    store.publish(EntryKind.STAGE, "k", attempt, {})
+    manifest = json.loads(store.storage.read("stages/k/manifest.json"))
     sizes = {file["name"]: file["num_bytes"] for file in manifest["files"]}
     assert sizes == {"weights.bin": 1000, "steps.json": 2}
     assert all(len(file["sha256"]) == 64 for file in manifest["files"])

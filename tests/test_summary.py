@@ -1,0 +1,90 @@
+"""What a person reads: the line per stage and the table at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from raysweep.monitor import _stage_line
+from raysweep.results import write_trial
+from raysweep.storage import Storage
+from raysweep.summary import summary_table
+from tests.test_plan import plan
+
+COMMON = {"stage": 2, "kind": "safety"}
+
+
+def test_a_stage_line_gives_chance_beside_every_accuracy() -> None:
+    trial = plan().trials[0]
+    result = {
+        "stage": 1,
+        "accuracy_toxigen": 0.9,
+        "accuracy_csqa2": 0.5,
+        "constant_prediction_toxigen": False,
+        "constant_prediction_csqa2": True,
+        "forgetting": None,
+        "spectral_radius": 12.3456,
+    }
+    line = _stage_line(trial, result)
+    assert "toxigen 90.0 % (chance 50)" in line
+    assert "csqa2 50.0 %! (chance 50)" in line, "a constant answer is flagged"
+    assert "spectral radius 12.35" in line
+
+
+def test_the_table_shows_finished_trials_with_their_worst_group(tmp_path: Path) -> None:
+    made, folder = plan(), Storage.open(tmp_path)
+    done = made.trials[0]
+
+    def accuracy(task: str, value: float, constant: bool) -> dict[str, object]:
+        return {
+            **COMMON,
+            "trial": done.id,
+            "task": task,
+            "group": "overall",
+            "subset": "all",
+            "accuracy": value,
+            "chance": 0.5,
+            "constant_prediction": constant,
+        }
+
+    def forgotten(group: str, value: float) -> dict[str, object]:
+        return {
+            **COMMON,
+            "trial": done.id,
+            "task": "toxigen",
+            "group": group,
+            "forgetting": value,
+            "biased_forgetting": None if group == "overall" else value - 0.2,
+        }
+
+    write_trial(
+        folder,
+        done.id,
+        {
+            "evaluations": [accuracy("toxigen", 0.7, False), accuracy("csqa2", 0.5, True)],
+            "forgetting": [
+                forgotten(*row) for row in (("overall", 0.2), ("women", 0.35), ("asian", 0.1))
+            ],
+            "curvature": [
+                {**COMMON, "trial": done.id, "spectral_radius": 41.5, "converged": False}
+            ],
+        },
+    )
+    console = Console(width=300)
+    with console.capture() as capture:
+        console.print(summary_table(made, folder))
+    text = capture.get()
+    (row,) = [line for line in text.splitlines() if "toxigen -> csqa2" in line]
+    cells = [cell.strip() for cell in row.strip("│").split("│")]
+    assert cells == [
+        "toxigen -> csqa2",
+        "0.001, 0.001",
+        "0",
+        "TQA 70.0 (50)  CQA2 50.0! (50)",
+        "20.0",
+        "women",
+        "15.0",
+        "41.5 ~",
+    ]
+    assert len([line for line in text.splitlines() if line.startswith("│")]) == 1
