@@ -224,6 +224,10 @@ class SearchSpace(Settings):
         _check_hyperparameters("stage", self.stage)
         for position, settings in self.stages.items():
             _check_hyperparameters(f"stages.{position}", settings)
+        dtypes = [settings.get("dtype") for settings in (self.stage, *self.stages.values())]
+        if self.workers.zero_stage == 0 and "bfloat16" in str(dtypes):
+            # DeepSpeed's wrapper for this case takes an Adam step without gradients at its start.
+            raise SettingError("workers.zero_stage", 0, "not with dtype bfloat16; use 1, 2 or 3")
         return self
 
 

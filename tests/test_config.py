@@ -65,6 +65,10 @@ def error_of(**changes: object) -> str:
         ({"workers": {"zero_stage": 4}}, "workers.zero_stage = 4"),
         ({"workers": {"num_workers": 0}}, "workers.num_workers = 0; should be greater than 0"),
         ({"curvature": {"min_products": 99}}, "min_products is larger than max_products"),
+        (
+            {"workers": {"zero_stage": 0}, "stage": {"dtype": {"grid": ["float32", "bfloat16"]}}},
+            "workers.zero_stage = 0; not with dtype bfloat16; use 1, 2 or 3",
+        ),
         ({"name": "a/b"}, "name = 'a/b'"),
     ],
 )
