@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -35,13 +36,12 @@ class User:
             timeout=LIMIT_SECONDS,
         )
 
-    def interrupt(
-        self, sign: str, module: str, *arguments: str
-    ) -> tuple[int, str, set[tuple[str, str]]]:
-        """Runs a command and presses Ctrl-C when ``sign`` is printed.
+    def disturb(
+        self, sign: str, disturbance: Callable[[int], None], module: str, *arguments: str
+    ) -> tuple[int, str]:
+        """Runs a command; calls ``disturbance`` with its process id when ``sign`` is printed.
 
-        Returns the exit code, the output, and the addresses on which the command's processes
-        listened at that moment, each with the process's name.
+        Returns the exit code and the output.
         """
         process = subprocess.Popen(
             [sys.executable, "-u", "-m", module, *arguments],
@@ -54,21 +54,31 @@ class User:
         )
         assert process.stdout is not None
         deadline, seen = time.monotonic() + LIMIT_SECONDS, ""
-        listening: set[tuple[str, str]] = set()
         for line in process.stdout:
             seen += line
             if sign in line:
-                listening = _listening(process.pid)
-                os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of the group
+                disturbance(process.pid)
                 break
             assert time.monotonic() < deadline, seen
         rest, _ = process.communicate(timeout=LIMIT_SECONDS)
-        return process.returncode, seen + rest, listening
+        return process.returncode, seen + rest
 
 
-def _listening(parent: int) -> set[tuple[str, str]]:
+def press_ctrl_c(pid: int) -> None:
+    """Interrupts all processes of the group, as a terminal does."""
+    os.killpg(pid, signal.SIGINT)
+
+
+def kill_a_worker(pid: int) -> None:
+    """Kills one process of the worker group without warning."""
+    children = psutil.Process(pid).children(recursive=True)
+    next(child for child in children if "RayTrainWo" in child.name()).kill()
+
+
+def listening_addresses(pid: int) -> set[tuple[str, str]]:
+    """Addresses on which the processes below one listen, each with the process's name."""
     addresses = set()
-    for process in psutil.Process(parent).children(recursive=True):
+    for process in psutil.Process(pid).children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
             for connection in process.net_connections(kind="inet"):
                 if connection.status == psutil.CONN_LISTEN:

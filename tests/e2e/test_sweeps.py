@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pytest
 
 from raysweep.results import read_table
 from raysweep.storage import Storage
-from tests.e2e.conftest import User, results_folder
+from tests.e2e.conftest import User, kill_a_worker, results_folder
 
 pytestmark = pytest.mark.ray
 
@@ -89,3 +90,21 @@ def test_a_trial_that_diverges_is_named_and_the_others_finish(user: User) -> Non
     }
     assert len(finished) == 1
     assert finished.isdisjoint(line.split())
+
+
+def test_a_killed_worker_costs_no_finished_stage(user: User) -> None:
+    (user.folder / "kill.yaml").write_text(
+        "name: kill\nchains: [[toxigen, csqa2]]\ndata: {num_train: 130, num_test: 26}\n"
+        "stage: {num_steps: 40, learning_rate: 1.0e-3, sequence_limit: 512}\n"
+        "curvature: {enabled: false}\n"
+    )
+    code, output = user.disturb(
+        *("stage 1 (toxigen)", kill_a_worker),
+        *("raysweep.lr_sweep", "--space", "kill.yaml", "--storage", "kill"),
+    )
+    assert code == 0, output
+    folder = Storage.open(results_folder(output))
+    assert {row["stage"] for row in read_table(folder, "evaluations").to_pylist()} == {0, 1, 2}
+    first = read_table(folder, "steps").filter(pc.field("stage") == 1)["stage_key"][0].as_py()
+    attempts = list((user.folder / "kill/store/stages" / first).iterdir())
+    assert len(attempts) == 2, "the manifest and one attempt"

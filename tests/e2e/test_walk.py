@@ -10,7 +10,7 @@ import pytest
 
 from raysweep.results import SCHEMAS, read_table
 from raysweep.storage import Storage
-from tests.e2e.conftest import User, results_folder
+from tests.e2e.conftest import User, listening_addresses, press_ctrl_c, results_folder
 
 pytestmark = pytest.mark.ray
 
@@ -32,7 +32,13 @@ def walked(user: User) -> Storage:
     """The results of a sweep that was interrupted after its first stage and run again."""
     (user.folder / "space.yaml").write_text(SPACE)
     command = ("raysweep.lr_sweep", "--space", "space.yaml", "--storage", "store")
-    code, output, listening = user.interrupt("stage 1 (toxigen)", *command)
+    listening: set[tuple[str, str]] = set()
+
+    def look_and_interrupt(pid: int) -> None:
+        listening.update(listening_addresses(pid))
+        press_ctrl_c(pid)
+
+    code, output = user.disturb("stage 1 (toxigen)", look_and_interrupt, *command)
     assert any("RayTrainWo" in name for _, name in listening), listening
     assert {address for address, _ in listening} <= {"127.0.0.1", "::1"}, listening
     assert code == 130, output
