@@ -14,7 +14,6 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +22,10 @@ import torch.distributed as dist
 
 from raysweep.checkpoint import locate
 from raysweep.config import TINY
-from raysweep.curvature import ReplicaHessian, spectral_radius
-from raysweep.data import collate, encode_rows
+from raysweep.data import encode_rows
 from raysweep.evaluate import Judge, evaluate
 from raysweep.job import Job, publish_results
-from raysweep.loss import answer_loss_sum
+from raysweep.loss_curvature import measure_curvature
 from raysweep.model import load_model, load_tokenizer, save_model
 from raysweep.plan import Measurement, Stage
 from raysweep.records import CURVATURE, PREDICTIONS, STEPS, TrialRecords, write_records
@@ -144,47 +142,25 @@ class Worker:
                 self._publish(EntryKind.EVALUATION, one.key, attempt, time.time() - started)
 
     def _measure_curvature(self, one: Measurement, stage: Stage, weights: _Weights) -> None:
-        """The spectral radius of the task's training loss over a seeded sample, in float32."""
+        """Of the task's training loss over a seeded sample, in float32."""
         started, settings = time.time(), self._space.curvature
         self._progress(one.stage_number, f"measuring curvature of {one.task}", 0.0)
         drawn = stratified_order(self._splits[one.task].train, stage.seed)[: settings.num_samples]
-        limit = stage.hyperparameters.sequence_limit
-        rows = encode_rows(drawn, self._tokenizer, limit)
-        num_tokens = sum(len(row.answer) for row in rows)
         folder = weights.folder(one.stage_key)
-        model = load_model(folder, "float32", attention="eager").to(self._device)
-        own, size = rows[dist.get_rank() :: dist.get_world_size()], self._workers.micro_batch_size
-        batches = [
-            collate(own[i : i + size], self._tokenizer.pad_token_id).to(self._device)
-            for i in range(0, len(own), size)
-        ]
-        losses = [lambda batch=batch: answer_loss_sum(model, batch) for batch in batches]
-        hessian = ReplicaHessian(model, losses, num_tokens)
-        radius = spectral_radius(
-            hessian,
+        content = measure_curvature(
+            load_model(folder, "float32", attention="eager").to(self._device),
+            encode_rows(drawn, self._tokenizer, stage.hyperparameters.sequence_limit),
+            settings,
             seed=stage.seed,
-            relative_tolerance=settings.relative_tolerance,
-            min_products=settings.min_products,
-            max_products=settings.max_products,
+            batch_size=self._workers.micro_batch_size,
+            pad_token_id=self._tokenizer.pad_token_id,
         )
+        seconds = time.time() - started
         if self._is_first:
-            evidence = asdict(radius)
-            content = {
-                "spectral_radius": evidence.pop("value"),
-                "sample_seed": evidence.pop("seed"),
-                **evidence,
-                "relative_residual": radius.relative_residual,
-                "num_samples": len(rows),
-                "num_tokens": num_tokens,
-                "num_parameters": hessian.num_parameters,
-                "reduction": "token",
-                "dtype": "float32",
-                "attention": "eager",
-                "provenance_seconds": time.time() - started,
-            }
             with tempfile.TemporaryDirectory() as attempt:
-                (Path(attempt) / CURVATURE).write_text(json.dumps(content))
-                self._publish(EntryKind.CURVATURE, one.key, attempt, time.time() - started)
+                text = json.dumps({**content, "provenance_seconds": seconds})
+                (Path(attempt) / CURVATURE).write_text(text)
+                self._publish(EntryKind.CURVATURE, one.key, attempt, seconds)
 
     def _publish(self, kind: EntryKind, key: str, folder: str, seconds: float) -> Entry:
         provenance = {
