@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from dataclasses import dataclass
 
 import ray
 import ray.tune
 from ray._private import ray_constants
+from ray._private.utils import read_ray_address
 from rich.console import Console
 
 from raysweep.config import WorkerSettings
@@ -38,10 +40,12 @@ class Outcome:
 def connect(workers: WorkerSettings, wait_minutes: float, console: Console) -> None:
     """Joins the running Ray cluster, or starts one on this machine, and checks its size.
 
-    A local cluster listens on loopback only, with token authentication.
+    Running is what RAY_ADDRESS names or `ray start` has started on this host; the private cluster
+    of another program, which goes when that ends, does not count. A cluster that is started here
+    listens on loopback only, with token authentication.
 
     Raises:
-        InputError: the cluster has too few CPUs or GPUs for one trial.
+        InputError: the cluster has too few CPUs or GPUs for one trial, or cannot be joined.
     """
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.5")  # also the end's latency
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the monitor speaks; Tune keeps silent
@@ -49,10 +53,11 @@ def connect(workers: WorkerSettings, wait_minutes: float, console: Console) -> N
     if workers.use_gpu:
         needed["GPU"] = workers.num_workers
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
-    try:
-        context = ray.init(address=os.environ.get("RAY_ADDRESS", "auto"), **quiet)
+    address = _running_cluster()
+    if address:
+        context = ray.init(address=address, **quiet)
         console.print(f"Joined the Ray cluster at {context.address_info['address']}.")
-    except ConnectionError:
+    else:
         _check_size(needed, {"CPU": os.cpu_count() or 1, "GPU": _num_local_gpus(workers)})
         _stay_on_loopback()
         context = ray.init(
@@ -108,6 +113,29 @@ def run_sweep(plan: Plan, storage: Storage, console: Console) -> Outcome:
             finished.add(name)
     unfinished = tuple(name for name in jobs if name not in finished and name not in failures)
     return Outcome(storage.sub("sweeps", plan.sweep), failures, unfinished)
+
+
+def _running_cluster() -> str | None:
+    named, started = os.environ.get("RAY_ADDRESS"), read_ray_address()
+    if named and not _answers(named):
+        raise InputError(
+            f"RAY_ADDRESS = {named}",
+            "no Ray cluster answers there",
+            "start it, or unset RAY_ADDRESS to have one started on this machine",
+        )
+    return named or (started if started and _answers(started) else None)
+
+
+def _answers(address: str) -> bool:
+    """Whether something listens at host:port: Ray ends the whole process where nothing does."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or "/" in host:
+        return True  # of another form ("auto", "ray://..."): left to Ray
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=10):
+            return True
+    except OSError:
+        return False
 
 
 def _stay_on_loopback() -> None:

@@ -18,9 +18,8 @@ stage: {num_steps: 2, sequence_limit: 512}
 """
 
 
-def lr_sweep(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "RAY_ADDRESS": ""}
-    environment.pop("RAY_ADDRESS")
+def lr_sweep(folder: Path, *arguments: str, address: str = "") -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "RAY_ADDRESS": address}
     return subprocess.run(
         [sys.executable, "-m", "raysweep.lr_sweep", *arguments],
         capture_output=True,
@@ -63,6 +62,14 @@ def test_a_mistake_is_one_line(
     assert lines[0].startswith("error: ")
     assert expected in lines[0]
     assert not (tmp_path / "raysweep-results").exists(), "nothing was started"
+
+
+def test_a_cluster_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "space.yaml").write_text(SPACE)
+    run = lr_sweep(tmp_path, "--space", "space.yaml", address="127.0.0.1:9")
+    assert run.returncode == 2, run.stderr
+    assert run.stderr.strip().startswith("error: RAY_ADDRESS = 127.0.0.1:9: no Ray cluster answers")
+    assert len(run.stderr.strip().splitlines()) == 1
 
 
 def test_help_tells_what_a_newcomer_asks(tmp_path: Path) -> None:
