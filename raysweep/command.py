@@ -96,10 +96,13 @@ def _run(plan: Plan, storage: Storage, wait_minutes: float) -> int:
     from raysweep import sweep  # imports Ray, which takes seconds: not for --help or a typing error
 
     output = console()
+    storage.check_writable()
     output.print(_announcement(plan))
     sweep.connect(plan.space.workers, wait_minutes, output)
     outcome = sweep.run_sweep(plan, storage, output)
-    output.print(summary_table(plan, outcome.folder))
+    table = summary_table(plan, outcome.folder)
+    if table.row_count:
+        output.print(table)
     output.print(f"Results: {outcome.folder.uri}")
     output.print(f'Query:   python -m raysweep.query {outcome.folder.uri} "SELECT ..."')
     output.print(f"Figures: python -m analysis {outcome.folder.uri}")
@@ -129,7 +132,9 @@ def _both_orders(text: str | None) -> list[list[str]] | None:
     pair = [part.strip() for part in text.split(",")]
     if len(pair) != 2 or pair[0] == pair[1]:
         raise InputError(
-            f"--tasks {text}", "not a pair of tasks", "write for example --tasks bbq,arc_easy"
+            f"--tasks {text}",
+            "not a pair of different tasks",
+            "write for example --tasks bbq,arc_easy",
         )
     return [pair, pair[::-1]]
 

@@ -153,6 +153,8 @@ class Part(Settings):
         if match is None:
             raise ValueError("write a task, or a task and its share such as 'bbq@5%'")
         percent = match["percent"]
+        if percent and not 0 < float(percent) <= 100:
+            raise ValueError("a share is more than 0 % and at most 100 %")
         return {"task": match["task"], "fraction": float(percent) / 100 if percent else 1.0}
 
     @field_validator("task")
@@ -242,14 +244,15 @@ def load_space(path: Path, overrides: Mapping[str, Any] | None = None) -> Search
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise InputError(str(path), "no such file", "give the path of a search space") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         problem = " ".join(str(error).split())
         raise InputError(str(path), f"cannot be read ({problem})", "correct the file") from None
     if not isinstance(content, dict):
         raise InputError(str(path), "holds no mapping of settings", "see search_spaces/lr.yaml")
-    return check_space(_merged(content, overrides or {}), str(path))
+    merged = _merged(content, overrides or {})
+    return check_space(merged, str(path) if merged == content else f"{path} with the options given")
 
 
 def packaged_space(name: str) -> Path:
@@ -264,7 +267,9 @@ def _merged(content: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[st
     for key, value in overrides.items():
         if isinstance(value, Mapping):
             inner = merged.get(key)
-            merged[key] = _merged(inner if isinstance(inner, Mapping) else {}, value)
+            replaced = _merged(inner if isinstance(inner, Mapping) else {}, value)
+            if replaced:
+                merged[key] = replaced
         elif value is not None:
             merged[key] = value
     return merged

@@ -41,7 +41,9 @@ class ProgressBoard:
 
 
 class Monitor(Callback):
-    """Shows a sweep's progress; one unit is a stage of a trial, trained or found, and measured.
+    """Shows a sweep's progress; one unit is a model of a trial, trained or found, and measured.
+
+    A trial has one model more than stages: the base model.
 
     The time that is left follows from the pace so far, so it is too long where the stages still to
     come are in the store already.
@@ -126,10 +128,11 @@ class Monitor(Callback):
     def _plain_line(self, fraction: float, activity: str) -> str:
         total = self._progress.tasks[0].total or 1
         elapsed = time.monotonic() - self._started
-        left = f"{_clock(elapsed * (total - fraction) / fraction)}" if fraction >= 1 else "unknown"
+        left = ""
+        if fraction >= 1:
+            left = f", left about {_clock(elapsed * (total - fraction) / fraction)}"
         return (
-            f"  {fraction:.1f} of {total:.0f} stages, elapsed {_clock(elapsed)}, "
-            f"left about {left}: {activity}"
+            f"  {fraction:.1f} of {total:.0f} models, elapsed {_clock(elapsed)}{left}: {activity}"
         )
 
 

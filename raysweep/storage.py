@@ -53,6 +53,27 @@ class Storage:
         suffix = "/".join(parts)
         return Storage(f"{self.uri}/{suffix}", f"{self.root}/{suffix}", self.filesystem)
 
+    def check_writable(self) -> None:
+        """Writes a small file and deletes it, and the folder too if that was not there.
+
+        Raises:
+            InputError: that is not possible here.
+        """
+        probe = f".probe-{uuid.uuid4().hex}"
+        is_new = self.filesystem.get_file_info(self.root).type == fs.FileType.NotFound
+        try:
+            self.write(probe, b"")
+            self.delete(probe)
+            if is_new and isinstance(self.filesystem, fs.LocalFileSystem):
+                Path(self.root).rmdir()
+        except OSError as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(
+                f"storage {self.uri}",
+                f"cannot be written to ({reason})",
+                "give a folder or a URI where you may write",
+            ) from None
+
     def exists(self, name: str) -> bool:
         """Whether a file of that name is here."""
         return self.filesystem.get_file_info(self._path(name)).type == fs.FileType.File

@@ -40,10 +40,15 @@ def lr_sweep(folder: Path, *arguments: str, address: str = "") -> subprocess.Com
         ("", ["--model", "nowhere"], "model nowhere: no such folder; give 'tiny'"),
         ("", ["--model", "gpt"], "model_type = 'gpt2' is no LLaMA; give a model"),
         ("", ["--num-workers", "1000"], "workers.num_workers = 1000: a trial needs 1000 CPUs but"),
-        ("", ["--num-workers", "-1"], "workers.num_workers = -1; should be greater than 0"),
+        ("", ["--storage", "/proc/x"], "storage /proc/x: cannot be written to ("),
+        (
+            "",
+            ["--num-workers", "-1"],
+            "with the options given: workers.num_workers = -1; should be greater than 0",
+        ),
         ("", ["--gpus"], "a trial needs 2 CPUs and 2 GPUs but the cluster has"),
         ("", ["--seeds", "1,x"], "--seeds 1,x: not a list of whole numbers; write"),
-        ("", ["--tasks", "bbq"], "--tasks bbq: not a pair of tasks; write"),
+        ("", ["--tasks", "bbq"], "--tasks bbq: not a pair of different tasks; write"),
         ("", ["--storage", "nope://x"], "storage nope://x: cannot be opened"),
     ],
 )
