@@ -22,3 +22,13 @@ def real_data() -> Path:
             f"the datasets' raw files are not in {folder}; RAYSWEEP_TEST_DATA names another folder"
         )
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fast tests first, then those of several processes, then whole sweeps."""
+    items.sort(
+        key=lambda item: (
+            item.get_closest_marker("ray") is not None,
+            item.get_closest_marker("distributed") is not None,
+        )
+    )
