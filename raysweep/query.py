@@ -31,7 +31,7 @@ from rich.text import Text
 
 from raysweep.cli import console, reporting_input_errors
 from raysweep.errors import InputError
-from raysweep.results import SCHEMAS
+from raysweep.results import SCHEMAS, table_files
 from raysweep.storage import Storage
 
 MAX_SHOWN_ROWS = 500  # of --format table; more is for a program, not for eyes
@@ -66,7 +66,7 @@ def open_results(uri: str) -> Storage:
     with _reading(f"results {uri}"):
         if results.filesystem.get_file_info(results.root).type != fs.FileType.Directory:
             raise InputError(f"results {uri}", "no such folder", remedy)
-        if not any(_files(results, name) for name in SCHEMAS):
+        if not any(table_files(results, name) for name in SCHEMAS):
             raise InputError(f"results {uri}", "holds no results/<table>/<trial>.arrow", remedy)
     return results
 
@@ -113,16 +113,10 @@ def columns(results: Storage) -> pa.Table:
     return pa.Table.from_pylist(rows)
 
 
-def _files(results: Storage, name: str) -> list[str]:
-    folder = f"results/{name}"
-    return [f"{results.root}/{folder}/{file}" for file in results.names(folder, ".arrow")]
-
-
 def _dataset(results: Storage, name: str) -> ds.Dataset:
     """A table that is read when a query asks for it: predictions can be many gigabytes."""
-    return ds.dataset(
-        _files(results, name), schema=SCHEMAS[name], format="ipc", filesystem=results.filesystem
-    )
+    files = [f"{results.root}/{file}" for file in table_files(results, name)]
+    return ds.dataset(files, schema=SCHEMAS[name], format="ipc", filesystem=results.filesystem)
 
 
 def _check_reads_only(sql: str) -> None:

@@ -168,9 +168,13 @@ def write_trial(
         sweep.write(f"results/{name}/{trial}.arrow", to_bytes(table(name, rows)))
 
 
+def table_files(sweep: Storage, name: str) -> list[str]:
+    """The files of one table, one per trial, relative to the sweep's folder."""
+    folder = f"results/{name}"
+    return [f"{folder}/{file}" for file in sweep.names(folder, ".arrow")]
+
+
 def read_table(sweep: Storage, name: str) -> pa.Table:
     """All trials' rows of one table; empty when there are none yet."""
-    folder = f"results/{name}"
-    files = sweep.names(folder, ".arrow")
-    parts = [from_bytes(sweep.read(f"{folder}/{file}")) for file in files]
+    parts = [from_bytes(sweep.read(file)) for file in table_files(sweep, name)]
     return pa.concat_tables(parts) if parts else table(name, [])
