@@ -6,7 +6,7 @@ paper's section 4.1); chains with replay or mixtures have tables of their own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,27 +14,36 @@ from analysis.mean import Mean
 from analysis.setting import Setting
 from raysweep.query import query
 from raysweep.storage import Storage
-from raysweep.tasks import OVERALL, TASKS, Kind, Task
+from raysweep.tasks import OVERALL, TASKS, Kind
 
 KEYS = "chain, sweep, settings, learning_rates"
 TASK_ORDER = {name: position for position, name in enumerate(TASKS)}
 
 
 @dataclass(frozen=True)
+class MeasuredTask:
+    """A task as its result rows tell of it."""
+
+    name: str
+    title: str
+    kind: Kind
+
+
+@dataclass(frozen=True)
 class Chain:
     """Two full stages at one point of the search space, over all its seeds."""
 
-    first: Task
-    second: Task
+    first: MeasuredTask
+    second: MeasuredTask
     setting: Setting
 
     @property
-    def capability(self) -> Task:
+    def capability(self) -> MeasuredTask:
         """The capability task, whichever comes first."""
         return self.first if self.first.kind is Kind.CAPABILITY else self.second
 
     @property
-    def safety(self) -> Task:
+    def safety(self) -> MeasuredTask:
         """The safety task, whichever comes first."""
         return self.second if self.first.kind is Kind.CAPABILITY else self.first
 
@@ -55,7 +64,7 @@ class FinalAccuracy:
     """
 
     chain: Chain
-    task: Task
+    task: MeasuredTask
     percent: Mean
     chance: float | None
     is_constant: bool
@@ -92,7 +101,7 @@ def final_accuracies(results: Storage) -> list[FinalAccuracy]:
     return [
         FinalAccuracy(
             chain,
-            TASKS[row["task"]],
+            chain.first if row["task"] == chain.first.name else chain.second,
             Mean(**row["accuracy"]),
             row["chance"],
             row["is_constant"],
@@ -130,9 +139,13 @@ def num_unfinished(results: Storage) -> int:
     return sum(1 for _ in _rows(results, sql))
 
 
-def sort_key(chain: Chain) -> tuple[int, int]:
-    """Table 1's order of tasks."""
-    return TASK_ORDER[chain.capability.name], TASK_ORDER[chain.safety.name]
+def sort_key(chain: Chain) -> tuple[tuple[int, str], tuple[int, str]]:
+    """Table 1's order of tasks; other tasks follow by name."""
+    return _position(chain.capability), _position(chain.safety)
+
+
+def _position(task: MeasuredTask) -> tuple[int, str]:
+    return TASK_ORDER.get(task.name, len(TASK_ORDER)), task.name
 
 
 def _mean(column: str) -> str:
@@ -148,16 +161,24 @@ def _optional(mean: dict[str, Any]) -> Mean | None:
 
 
 def _rows(results: Storage, sql: str) -> Iterator[tuple[Chain, dict[str, Any]]]:
+    tasks = _measured_tasks(results)
     for row in query(results, sql).to_pylist():
-        pair = _pair(row["chain"])
+        pair = _pair(row["chain"], tasks)
         if pair:
             setting = Setting.from_row(row["sweep"], row["settings"], row["learning_rates"])
             yield Chain(*pair, setting), row
 
 
-def _pair(chain: str) -> tuple[Task, Task] | None:
+def _measured_tasks(results: Storage) -> dict[str, MeasuredTask]:
+    rows = query(results, "SELECT DISTINCT task, title, kind FROM evaluations").to_pylist()
+    return {row["task"]: MeasuredTask(row["task"], row["title"], Kind(row["kind"])) for row in rows}
+
+
+def _pair(
+    chain: str, tasks: Mapping[str, MeasuredTask]
+) -> tuple[MeasuredTask, MeasuredTask] | None:
     """The chain's two tasks; None for shares (``bbq@5%``), mixtures and any other length."""
-    tasks = [TASKS.get(stage) for stage in chain.split(" -> ")]
-    if len(tasks) != 2 or tasks[0] is None or tasks[1] is None or tasks[0].kind == tasks[1].kind:
+    pair = [tasks.get(stage) for stage in chain.split(" -> ")]
+    if len(pair) != 2 or pair[0] is None or pair[1] is None or pair[0].kind == pair[1].kind:
         return None
-    return tasks[0], tasks[1]
+    return pair[0], pair[1]

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from raysweep.config import TINY
 from raysweep.digest import digest_file, digest_json
 from raysweep.errors import InputError
+from raysweep.settings import TINY
 
 # Weights are safetensors only (a pickle runs code); the tokenizer comes from its own files.
 WANTED = (

@@ -13,8 +13,6 @@ from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     PositiveInt,
     ValidationError,
@@ -24,18 +22,13 @@ from pydantic import (
 
 from raysweep.errors import InputError
 from raysweep.mistakes import SettingError, describe, nested_mistake, suggestion
-from raysweep.tasks import TASKS
+from raysweep.settings import TINY, Settings
+from raysweep.tasks import Task, known_tasks
+from raysweep.tasks.custom import TaskSpec, read_task
 
-TINY = "tiny"
 NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
-
-
-class Settings(BaseModel):
-    """Frozen, and closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Hyperparameters(Settings):
@@ -75,16 +68,28 @@ class DataSettings(Settings):
     """Where the tasks' rows come from and how many are used.
 
     Attributes:
-        source: "tiny" for the embedded closed world, or a folder of the authors' raw files.
-        num_train: size of each task's training set (stratified).
+        source: "tiny" for the embedded closed world, "hub" for the Hugging Face hub, or a folder
+            of the authors' raw files.
+        sources: of single tasks, over ``source``; of SaFeRDialogues also its archive.
+        num_train: size of each task's training set (stratified); null takes the paper's.
+        num_validation: size of each task's validation set (stratified), as far as rows reach.
         num_test: size of each task's test set (stratified); null takes all there is.
+        paper_sizes: whether the sets have the paper's sizes at the price of an overlap, which BBQ
+            and ToxiGen then have; without it no text is in two sets.
         seed: of the split and the subsets; the training seed is a trial's own.
     """
 
     source: str = TINY
-    num_train: PositiveInt = 2241
+    sources: Mapping[str, str] = {}
+    num_train: PositiveInt | None = None
+    num_validation: int = Field(500, ge=0)
     num_test: PositiveInt | None = None
+    paper_sizes: bool = False
     seed: int = Field(0, ge=0)
+
+    def source_of(self, task: str) -> str:
+        """Where a task's rows come from."""
+        return self.sources.get(task, self.source)
 
 
 class CurvatureSettings(Settings):
@@ -157,13 +162,6 @@ class Part(Settings):
             raise ValueError("a share is more than 0 % and at most 100 %")
         return {"task": match["task"], "fraction": float(percent) / 100 if percent else 1.0}
 
-    @field_validator("task")
-    @classmethod
-    def _known(cls, task: str) -> str:
-        if task not in TASKS:
-            raise ValueError(f"unknown task{suggestion(task, TASKS)}; tasks: {', '.join(TASKS)}")
-        return task
-
     def __str__(self) -> str:
         return self.task if self.fraction == 1 else f"{self.task}@{self.fraction * 100:g}%"
 
@@ -177,6 +175,9 @@ class SearchSpace(Settings):
     Attributes:
         name: of the sweep, part of the results' folder.
         model: "tiny" for the embedded base, a local folder or a hub id of LLaMA weights.
+        tasks: of one's own: paths of their YAML files, or what would be in these.
+        judge: of generated responses: "tiny" for the closed world's, a folder or a hub id of a
+            toxicity classifier (safetensors).
         chains: lists of stages; a stage is a task, ``task@5%``, or a list of those (a mixture).
         stage: hyperparameters of every stage.
         stages: those of one position in the chain (1 is the first), over ``stage``.
@@ -185,6 +186,8 @@ class SearchSpace(Settings):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=60)
     model: str = TINY
     data: DataSettings = DataSettings()
+    tasks: tuple[TaskSpec, ...] = ()
+    judge: str = TINY
     chains: Annotated[
         tuple[Annotated[tuple[Mixture, ...], Field(min_length=1)], ...], Field(min_length=1)
     ]
@@ -212,6 +215,37 @@ class SearchSpace(Settings):
         if len(set(values)) < len(values):
             raise ValueError("an entry is listed twice; list each once")
         return values
+
+    @field_validator("tasks")
+    @classmethod
+    def _own_names(cls, tasks: tuple[TaskSpec, ...]) -> tuple[TaskSpec, ...]:
+        taken = set(known_tasks())
+        for task in tasks:
+            if task.name in taken:
+                raise ValueError(f"the task name {task.name!r} is taken; choose another")
+            taken.add(task.name)
+        return tasks
+
+    @property
+    def task_names(self) -> tuple[str, ...]:
+        """The tasks of all chains, each once, in the order in which they occur."""
+        parts = (part.task for chain in self.chains for mixture in chain for part in mixture)
+        return tuple(dict.fromkeys(parts))
+
+    def find_tasks(self) -> dict[str, Task]:
+        """The tasks of all chains by name."""
+        known = {**known_tasks(), **{spec.name: spec.build() for spec in self.tasks}}
+        return {name: known[name] for name in self.task_names}
+
+    @model_validator(mode="after")
+    def _known_tasks(self) -> Self:
+        known = [*known_tasks(), *(spec.name for spec in self.tasks)]
+        for names, key in ((self.task_names, "chains"), (self.data.sources, "data.sources")):
+            for name in names:
+                if name not in known:
+                    problem = f"unknown task{suggestion(name, known)}; tasks: {', '.join(known)}"
+                    raise SettingError(key, name, problem)
+        return self
 
     @model_validator(mode="after")
     def _hyperparameters(self) -> Self:
@@ -252,7 +286,15 @@ def load_space(path: Path, overrides: Mapping[str, Any] | None = None) -> Search
     if not isinstance(content, dict):
         raise InputError(str(path), "holds no mapping of settings", "see search_spaces/lr.yaml")
     merged = _merged(content, overrides or {})
-    return check_space(merged, str(path) if merged == content else f"{path} with the options given")
+    place = str(path) if merged == content else f"{path} with the options given"
+    if isinstance(merged.get("tasks"), list):
+        merged["tasks"] = [_own_task(entry, path.parent) for entry in merged["tasks"]]
+    return check_space(merged, place)
+
+
+def _own_task(entry: Any, folder: Path) -> Any:
+    """What a task's YAML file holds, where an entry is the path of one; else the entry."""
+    return read_task(folder / Path(entry).expanduser()) if isinstance(entry, str) else entry
 
 
 def packaged_space(name: str) -> Path:

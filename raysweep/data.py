@@ -18,6 +18,7 @@ from transformers import PreTrainedTokenizerFast
 from raysweep.errors import InputError
 from raysweep.tasks import Example
 
+BREAK = "\n"  # the last character of every prompt
 IGNORED = -100  # label of a position that is not part of the loss
 
 
@@ -70,8 +71,19 @@ class Batch:
 
 
 def encode_answer(text: str, tokenizer: PreTrainedTokenizerFast) -> tuple[int, ...]:
-    """Token ids of an answer. It is encoded apart from the prompt: no token spans the two."""
-    return tuple(tokenizer.encode(text, add_special_tokens=False))
+    """Token ids of an answer that follows a prompt.
+
+    Prompts end with a line break, and the answer is encoded as what follows one: so it starts as it
+    would in running text, without the space that SentencePiece puts before a text of its own, and
+    no token spans the two. Where a tokenizer has a token across the break, the answer is encoded
+    alone.
+    """
+    encoding = tokenizer(f"{BREAK}{text}", add_special_tokens=False, return_offsets_mapping=True)
+    ids, offsets = encoding["input_ids"], encoding["offset_mapping"]
+    first = next((i for i, (_, end) in enumerate(offsets) if end > len(BREAK)), len(ids))
+    if first == len(ids) or offsets[first][0] < len(BREAK):
+        return tuple(tokenizer.encode(text, add_special_tokens=False))
+    return tuple(ids[first:])
 
 
 def encode_prompt(
@@ -99,7 +111,8 @@ def encode_prompt(
                 f"limit of {limit} left for the prompt",
                 "raise sequence_limit",
             )
-        cut = set(context[:surplus])
+        last = offsets[context[surplus - 1]]
+        cut = {i for i in context if i <= context[surplus - 1] or offsets[i] == last}
         ids = [token for i, token in enumerate(ids) if i not in cut]
     return (*mark, *ids)
 

@@ -1,4 +1,4 @@
-"""The one exception for mistakes of the user, reported on one line with exit code 2."""
+"""The exceptions for mistakes of the user, reported on one line with exit code 2."""
 
 
 class InputError(ValueError):
@@ -10,3 +10,7 @@ class InputError(ValueError):
 
     def __init__(self, place: str, problem: str, remedy: str) -> None:
         super().__init__(f"{place}: {problem}; {remedy}")
+
+
+class MissingDataError(InputError):
+    """Data is not where it was looked for, as opposed to there and wrong."""

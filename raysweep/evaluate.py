@@ -136,6 +136,7 @@ def _choose(
             task.labels[example.label],
             task.labels[choice],
             choice == example.label,
+            example.roles[choice] if example.roles else "",
             tuple(row),
         )
         for example, choice, row in zip(

@@ -34,6 +34,10 @@ class Job:
         """The stage store, shared by all sweeps of the storage location."""
         return Store(Storage.open(self.storage).sub("store"))
 
+    def records(self) -> TrialRecords:
+        """What the store knows of the trial."""
+        return TrialRecords(self.store, self.sweep, self.trial, self.space.find_tasks())
+
     @property
     def sweep_folder(self) -> Storage:
         """Where the sweep's results go."""

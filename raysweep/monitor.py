@@ -20,7 +20,7 @@ from rich.progress import (
 )
 
 from raysweep.plan import Plan, Trial
-from raysweep.tasks import TASKS
+from raysweep.tasks import Task
 
 QUIET_SECONDS = 15.0  # between progress lines where the output is no terminal
 
@@ -51,6 +51,7 @@ class Monitor(Callback):
 
     def __init__(self, plan: Plan, board: Any, console: Console) -> None:
         self._trials = {trial.id: trial for trial in plan.trials}
+        self._tasks = plan.space.find_tasks()
         self._board, self._console = board, console
         self._stages_done = dict.fromkeys(self._trials, -1)
         self._failed: set[str] = set()
@@ -93,7 +94,9 @@ class Monitor(Callback):
         stage = int(result["stage"])
         if stage > self._stages_done[name]:
             self._stages_done[name] = stage
-            self._console.print(_stage_line(self._trials[name], result), highlight=False)
+            self._console.print(
+                _stage_line(self._trials[name], self._tasks, result), highlight=False
+            )
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         """Called by Tune when a trial has failed."""
@@ -136,11 +139,11 @@ class Monitor(Callback):
         )
 
 
-def _stage_line(trial: Trial, result: Mapping[str, Any]) -> str:
+def _stage_line(trial: Trial, tasks: Mapping[str, Task], result: Mapping[str, Any]) -> str:
     stage = int(result["stage"])
     label = trial.stages[stage - 1].label if stage else "base model"
     parts = [f"[bold]{trial.id}[/] stage {stage} ({label})"]
-    parts += [_accuracy(task, result) for task in trial.tasks]
+    parts += [_accuracy(tasks[name], result) for name in trial.tasks]
     if result.get("forgetting") is not None:
         parts.append(f"forgetting {100 * result['forgetting']:+.1f}")
     if stage == 1 and result.get("spectral_radius") is not None:
@@ -148,11 +151,11 @@ def _stage_line(trial: Trial, result: Mapping[str, Any]) -> str:
     return "  ".join(parts)
 
 
-def _accuracy(task: str, result: Mapping[str, Any]) -> str:
-    value, chance = result.get(f"accuracy_{task}"), TASKS[task].chance
-    flag = "!" if result.get(f"constant_prediction_{task}") else ""
+def _accuracy(task: Task, result: Mapping[str, Any]) -> str:
+    value, chance = result.get(f"accuracy_{task.name}"), task.chance
+    flag = "!" if result.get(f"constant_prediction_{task.name}") else ""
     shown = "-" if value is None else f"{100 * value:.1f} %{flag}"
-    return f"{task} {shown}" + ("" if chance is None else f" (chance {100 * chance:.0f})")
+    return f"{task.name} {shown}" + ("" if chance is None else f" (chance {100 * chance:.0f})")
 
 
 def _clock(seconds: float) -> str:

@@ -133,8 +133,7 @@ def make_plan(space: SearchSpace, checkpoint: Checkpoint) -> Plan:
             "set curvature.enabled: false, or raise it if each worker can hold a replica "
             "of about 20 bytes a parameter",
         )
-    tasks = dict.fromkeys(part.task for chain in space.chains for mix in chain for part in mix)
-    splits = {task: load_splits(task, space.data) for task in tasks}
+    splits = {name: load_splits(task, space.data) for name, task in space.find_tasks().items()}
     trials = tuple(_trials(space, checkpoint, splits))
     _check_sequence_limits(trials, checkpoint)
     digest = digest_json([[trial.id, _measurement_keys(trial)] for trial in trials])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from raysweep.plan import Measurement, Stage, Trial
 from raysweep.results import from_bytes, to_bytes
 from raysweep.scoring import Prediction, Score, by_group, tally
 from raysweep.store import EntryKind, Store
-from raysweep.tasks import OVERALL, TASKS
+from raysweep.tasks import OVERALL, Task
 
 STEPS, PREDICTIONS, CURVATURE = "steps.arrow", "predictions.arrow", "curvature.json"
 Rows = dict[str, list[dict[str, Any]]]
@@ -47,6 +47,7 @@ class TrialRecords:
     store: Store
     sweep: str
     trial: Trial
+    tasks: Mapping[str, Task]
 
     def __post_init__(self) -> None:
         self._predictions: dict[str, list[Prediction]] = {}
@@ -91,9 +92,13 @@ class TrialRecords:
     def _task_metrics(self, stage_number: int) -> dict[str, Any]:
         metrics: dict[str, Any] = {}
         for task in self.trial.tasks:
-            overall = self._scores(task, stage_number)[0]
+            scores = self._scores(task, stage_number)
+            overall = scores[0]
             metrics[f"accuracy_{task}"] = overall.accuracy.value
             metrics[f"constant_prediction_{task}"] = overall.constant_prediction
+            for score in scores:
+                if score.group == OVERALL and score.bias_score is not None:
+                    metrics[f"bias_score_{task}_{score.subset}"] = score.bias_score
         return metrics
 
     def _common(self, stage_number: int, stage_key: str) -> dict[str, Any]:
@@ -118,7 +123,8 @@ class TrialRecords:
         return {
             **self._common(one.stage_number, one.stage_key),
             "task": one.task,
-            "kind": str(TASKS[one.task].kind),
+            "title": self.tasks[one.task].title,
+            "kind": str(self.tasks[one.task].kind),
         }
 
     def _evaluation_rows(self, one: Measurement) -> Iterator[dict[str, Any]]:
@@ -130,8 +136,9 @@ class TrialRecords:
                 "num_examples": score.accuracy.num_examples,
                 "num_correct": score.accuracy.num_correct,
                 "accuracy": score.accuracy.value,
-                "chance": TASKS[one.task].chance,
+                "chance": self.tasks[one.task].chance,
                 "constant_prediction": score.constant_prediction,
+                "bias_score": score.bias_score,
             }
 
     def _prediction_rows(self, one: Measurement) -> Iterator[dict[str, Any]]:
@@ -184,7 +191,7 @@ class TrialRecords:
             for one in self.trial.evaluations
             if (one.task, one.stage_number) == (task, stage_number)
         )
-        return tally(TASKS[task], self._load_predictions(one))
+        return tally(self.tasks[task], self._load_predictions(one))
 
     def _load_predictions(self, one: Measurement) -> list[Prediction]:
         if one.key not in self._predictions:

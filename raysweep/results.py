@@ -39,6 +39,7 @@ _COMMON = [
 
 _TASK = [
     _field("task", pa.string(), "the task that is measured"),
+    _field("title", pa.string(), "its short name in tables, such as 'TQA'"),
     _field("kind", pa.string(), "'capability' or 'safety'"),
 ]
 
@@ -58,6 +59,11 @@ SCHEMAS: dict[str, pa.Schema] = {
             _field("accuracy", pa.float64(), "num_correct / num_examples, a fraction"),
             _field("chance", pa.float64(), "accuracy of random answers; null for generation"),
             _field("constant_prediction", pa.bool_(), "whether every row got the same answer"),
+            _field(
+                "bias_score",
+                pa.float64(),
+                "BBQ, per condition: -1 against the stereotype, 0 unbiased, 1 with it",
+            ),
         ]
     ),
     "predictions": pa.schema(
@@ -70,6 +76,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             _field("answer", pa.string(), "the right answer; 'safe' for generation"),
             _field("prediction", pa.string(), "the answer given; the response for generation"),
             _field("correct", pa.bool_(), "whether the prediction counts as right"),
+            _field("role", pa.string(), "BBQ: 'biased', 'counter-biased' or 'unknown' answer"),
             _field(
                 "log_probabilities",
                 pa.list_(pa.float64()),

@@ -10,7 +10,7 @@ from rich.table import Table
 from raysweep.plan import Plan, Trial
 from raysweep.results import read_table
 from raysweep.storage import Storage
-from raysweep.tasks import ALL, OVERALL, TASKS
+from raysweep.tasks import ALL, OVERALL
 
 Row = Mapping[str, Any]
 NOTE = (
@@ -58,7 +58,7 @@ def _of(rows: Sequence[Row], trial: Trial, stage: int) -> list[Row]:
 def _accuracy(row: Row) -> str:
     chance = "" if row["chance"] is None else f" ({100 * row['chance']:.0f})"
     flag = "!" if row["constant_prediction"] else ""
-    return f"{TASKS[row['task']].title} {_percent(row['accuracy'])}{flag}{chance}"
+    return f"{row['title']} {_percent(row['accuracy'])}{flag}{chance}"
 
 
 def _forgetting(rows: Sequence[Row]) -> tuple[str, str, str]:

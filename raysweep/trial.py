@@ -21,7 +21,7 @@ from ray.tune.integration.ray_train import TuneReportCallback
 from raysweep.errors import InputError
 from raysweep.group import GroupConfig
 from raysweep.job import Job, publish_results
-from raysweep.records import TrialRecords, missing
+from raysweep.records import missing
 
 DRIVER_RESOURCES = {"CPU": 0, "memory": 100 * 2**20}  # {"CPU": 0} alone is refused
 
@@ -42,7 +42,7 @@ def run_trial(config: Mapping[str, Any]) -> None:
     """
     job: Job = ray.get(config["jobs"])[config["trial"]]
     if not missing(job.store, job.trial):
-        records = TrialRecords(job.store, job.sweep, job.trial)
+        records = job.records()
         for number in range(len(job.trial.stages) + 1):
             ray.tune.report(publish_results(job, records, number))
         return

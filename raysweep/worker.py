@@ -21,14 +21,14 @@ import torch
 import torch.distributed as dist
 
 from raysweep.checkpoint import locate
-from raysweep.config import TINY
 from raysweep.data import encode_rows
 from raysweep.evaluate import Judge, evaluate
 from raysweep.job import Job, publish_results
 from raysweep.loss_curvature import measure_curvature
 from raysweep.model import load_model, load_tokenizer, save_model
 from raysweep.plan import Measurement, Stage
-from raysweep.records import CURVATURE, PREDICTIONS, STEPS, TrialRecords, write_records
+from raysweep.records import CURVATURE, PREDICTIONS, STEPS, write_records
+from raysweep.settings import TINY
 from raysweep.store import Entry, EntryKind, Store
 from raysweep.tasks import Example
 from raysweep.tasks.sampling import stratified_order
@@ -57,7 +57,7 @@ class Worker:
         self._base = locate(job.space.model)
         self._tokenizer = load_tokenizer(self._base)
         self._splits = {task: self._load_splits(task) for task in job.trial.tasks}
-        self._records = TrialRecords(job.store, job.sweep, job.trial)
+        self._records = job.records()
 
     def run(self) -> None:
         """Does what the store lacks, stage by stage, and reports after each."""
@@ -186,7 +186,7 @@ class Worker:
         return judge_safe
 
     def _load_splits(self, task: str) -> Splits:
-        splits = load_splits(task, self._space.data)
+        splits = load_splits(self._space.find_tasks()[task], self._space.data)
         if (splits.train_digest, splits.test_digest) != self._job.split_digests[task]:
             raise RuntimeError(
                 f"the rows of {task!r} in {self._space.data.source!r} on {socket.gethostname()} "

@@ -1,32 +1,48 @@
 """Seeded stratified order: which rows come first when only some are used.
 
-Within a cell (group x subset x label) rows are ordered by sha256(seed, content), so the order
-depends on neither the file's order nor the platform. Cells are then dealt round-robin, in an order
-drawn from the same hash, until each is exhausted: every prefix holds the cells in equal numbers as
-far as they reach, and the prefixes are nested.
+Within a cell (group x subset x label) rows are ordered by sha256(seed, content), so that the order
+depends on neither the file's order nor the platform. Cells are dealt in turn, level by level: the
+groups take turns, within a group its subsets, within a subset its labels, each until exhausted.
+So the prefixes are nested, and in every prefix the groups differ by at most one row as far as they
+reach, and so do a group's subsets and a subset's labels.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from itertools import zip_longest
 
 from raysweep.tasks.task import Example
 
 
-def stratified_order(examples: Iterable[Example], seed: int) -> list[Example]:
-    """All examples, in the stratified order of that seed."""
-    cells: dict[tuple[str, ...], list[Example]] = defaultdict(list)
-    for example in examples:
-        cells[example.stratum].append(example)
-    ranked = []
-    for stratum, members in cells.items():
-        cell_rank = _rank(seed, "cell", *stratum)
-        members.sort(key=lambda example: (_rank(seed, example.content_digest), example.id))
-        ranked += [(position, cell_rank, member) for position, member in enumerate(members)]
-    ranked.sort(key=lambda item: item[:2])
-    return [member for _, _, member in ranked]
+def stratified_order(
+    examples: Iterable[Example], seed: int, preferred: Collection[str] = ()
+) -> list[Example]:
+    """All examples, in the stratified order of that seed.
+
+    Args:
+        preferred: ids of examples that come first within their cells.
+    """
+    ranked = sorted(
+        (e.id not in preferred, _rank(seed, digest), e.id, i, e)
+        for i, (e, digest) in enumerate((e, e.content_digest) for e in examples)
+    )
+    return _dealt([item[-1] for item in ranked], seed, ())
+
+
+def _dealt(members: list[Example], seed: int, cell: tuple[str, ...]) -> list[Example]:
+    """Members of a cell, those of its parts in turn."""
+    parts: dict[str, list[Example]] = defaultdict(list)
+    for member in members:
+        stratum = member.stratum
+        if len(cell) == len(stratum):
+            return members
+        parts[stratum[len(cell)]].append(member)
+    names = sorted(parts, key=lambda name: _rank(seed, "cell", *cell, name))
+    turns = zip_longest(*(_dealt(parts[name], seed, (*cell, name)) for name in names))
+    return [member for turn in turns for member in turn if member is not None]
 
 
 def _rank(seed: int, *parts: str) -> str:

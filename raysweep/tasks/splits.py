@@ -1,27 +1,47 @@
-"""The rows of a task that a sweep trains on and tests on, with their digests."""
+"""The rows of a task that a sweep trains on, validates on and tests on, with their digests.
+
+By default no two sets share a content: neither a row nor, after normalisation, its text. The
+paper's own sizes cannot be had that way for BBQ and ToxiGen (they add up to more than the data), so
+``paper_sizes`` gives the disjointness up, as little as possible, and says how many rows overlap.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
-from raysweep.config import TINY, DataSettings
+from raysweep.config import DataSettings
 from raysweep.digest import digest_json
 from raysweep.errors import InputError
-from raysweep.tasks import TASKS, Example, Row, Task
+from raysweep.tasks.loading import Loaded, load_examples, read_validated
 from raysweep.tasks.sampling import stratified_order
+from raysweep.tasks.task import POOL, Example, Task
+
+DEFAULT_NUM_TRAIN = 2241
+Drops = Counter[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class Splits:
-    """The training and test set of a task, each in stratified order, disjoint by content."""
+    """The training, validation and test set of a task, each in stratified order.
+
+    Attributes:
+        num_read: rows read, by split of the release.
+        drops: rows left out, by split of the release and reason.
+        num_trained_test_rows: test rows whose content is trained on; 0 unless ``paper_sizes``.
+        notes: what else a reader of a report should know.
+    """
 
     task: Task
     train: tuple[Example, ...]
+    validation: tuple[Example, ...]
     test: tuple[Example, ...]
+    num_read: Counter[str] = field(default_factory=Counter)
+    drops: Drops = field(default_factory=Counter)
+    num_trained_test_rows: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def train_digest(self) -> str:
@@ -34,70 +54,150 @@ class Splits:
         return _digest(self.test)
 
     def train_part(self, fraction: float) -> tuple[Example, ...]:
-        """The first ``fraction`` of the training set, rounded up: nested for growing fractions."""
+        """The first ``fraction`` of the training set, rounded up: nested for growing fractions.
+
+        A part with fewer rows than the set has cells holds one row of as many cells as it has rows:
+        one of each group first, then of each group's next subset or label.
+        """
         return self.train[: math.ceil(fraction * len(self.train) - 1e-9)]
 
 
-@lru_cache(maxsize=16)
-def load_splits(name: str, settings: DataSettings) -> Splits:
-    """Reads a task's rows and draws its training and test set.
+def load_splits(task: Task, settings: DataSettings) -> Splits:
+    """Reads a task's rows and draws its training, validation and test set.
 
-    Where the dataset has official splits they are used; otherwise the training set is drawn from
-    the pool and the test set from what is left. Of rows with the same
-    content one is kept, and none in the test set whose content is trained on.
+    Official splits are used where there are any. Without an official validation split, its rows
+    come from what training leaves over. A dataset that is one pool gives its training set first,
+    then the validation set, and the rest is the test set. Of rows with the same content and answer
+    one is kept; rows with the same content and different answers are all left out.
 
     Raises:
-        InputError: the data is missing, or no rows are left.
+        InputError: the data is missing, a row is wrong, or no rows are left.
     """
-    task = TASKS[name]
-    raw = _read(task, settings.source)
-    parsed = {split: _parsed(task, rows) for split, rows in raw.items()}
-    pool = stratified_order(_distinct(parsed.get("pool") or parsed["train"]), settings.seed)
-    train, rest = pool[: settings.num_train], pool[settings.num_train :]
-    if "pool" not in parsed:
-        rest = _distinct(parsed["test"], {example.content_digest for example in train})
-    test = stratified_order(rest, settings.seed)[: settings.num_test]
-    if not train or not test:
+    source = settings.source_of(task.name)
+    loaded = load_examples(task, source)
+    if settings.paper_sizes:
+        validated = read_validated(task, source)
+        splits = _as_in_the_paper(task, loaded, settings, validated.ids)
+        splits = replace(splits, notes=tuple(filter(None, [validated.note])))
+    else:
+        splits = _disjoint(task, loaded, settings)
+    if not splits.train or not splits.test:
         raise InputError(
-            settings.source, f"task {name!r} has no rows left", "lower num_train or check the files"
+            source, f"task {task.name!r} has no rows left", "lower num_train or check the files"
         )
-    return Splits(task, tuple(train), tuple(test))
+    return splits
 
 
-def _read(task: Task, source: str) -> dict[str, list[Row]]:
-    if source == TINY:
-        from raysweep.tiny import world  # built only when the closed world is asked for
+def _disjoint(task: Task, loaded: Loaded, settings: DataSettings) -> Splits:
+    drops = loaded.drops.copy()
+    clean = {
+        split: _distinct(rows, split, drops, task.is_generative)
+        for split, rows in loaded.examples.items()
+    }
+    num_train, seed = _num_train(task, settings), settings.seed
+    pool = stratified_order(clean.get(POOL) or clean["train"], seed)
+    train, rest = pool[:num_train], pool[num_train:]
+    if POOL in clean:
+        ordered = stratified_order(rest, seed)
+        validation, test = ordered[: settings.num_validation], ordered[settings.num_validation :]
+    else:
+        test = _without(clean["test"], _contents(train), "test", "trained on", drops)
+        candidates = clean.get("validation") or rest
+        used = _contents(train) | _contents(test)
+        label = "validation" if "validation" in clean else "train"
+        held_out = _without(candidates, used, label, "trained or tested on", drops)
+        validation = stratified_order(held_out, seed)[: settings.num_validation]
+    return Splits(
+        task,
+        tuple(train),
+        tuple(validation),
+        tuple(stratified_order(test, seed)[: settings.num_test]),
+        Counter(loaded.num_read),
+        drops,
+    )
 
-        return world.read_split(task.name)
-    folder = Path(source).expanduser()
-    if not folder.is_dir():
-        raise InputError(source, "no such data folder", "give 'tiny' or a folder of raw files")
-    if task.read_split is None:
-        known = ", ".join(name for name, other in TASKS.items() if other.read_split)
-        raise InputError(
-            source, f"task {task.name!r} cannot be read from raw files", f"choose among {known}"
-        )
-    return task.read_split(folder)
+
+def _as_in_the_paper(
+    task: Task, loaded: Loaded, settings: DataSettings, validated: Collection[str]
+) -> Splits:
+    """Table 2's sizes from all rows: repeats stay, and nothing is held out for validation.
+
+    Human-validated rows are trained on first and never tested on. Of a pool, the test set takes the
+    rows that were not trained on, then as many of the others as it still needs.
+    """
+    num_train, seed = _num_train(task, settings), settings.seed
+    rows = loaded.examples.get(POOL) or loaded.examples["train"]
+    chosen = stratified_order(rows, seed, validated)[:num_train]
+    train = stratified_order(chosen, seed)  # validated rows no longer first: parts are random
+    if POOL in loaded.examples:
+        trained = {example.id for example in chosen}
+        untrained = [e for e in rows if e.id not in trained]
+        again = stratified_order([e for e in chosen if e.id not in validated], seed)
+        wanted = task.sizes.test if task.sizes else len(untrained)
+        test = [*stratified_order(untrained, seed), *again][:wanted]
+    else:
+        test = list(loaded.examples["test"])
+    test = stratified_order(test, seed)[: settings.num_test]
+    contents = _contents(train)
+    overlap = sum(example.content_digest in contents for example in test)
+    return Splits(
+        task,
+        tuple(train),
+        (),
+        tuple(test),
+        Counter(loaded.num_read),
+        loaded.drops.copy(),
+        overlap,
+    )
 
 
-def _parsed(task: Task, rows: Iterable[Row]) -> list[Example]:
-    return [example for row in rows if (example := task.parse(row)) is not None]
+def _num_train(task: Task, settings: DataSettings) -> int:
+    return settings.num_train or (task.sizes.train if task.sizes else DEFAULT_NUM_TRAIN)
 
 
-def _distinct(examples: Iterable[Example], seen: Iterable[str] = ()) -> list[Example]:
-    """One example per content that is not in ``seen``: of several, the first by id."""
-    taken, kept = set(seen), []
+def _distinct(
+    examples: Iterable[Example], split: str, drops: Drops, is_generative: bool
+) -> list[Example]:
+    """One example per content and answer, and none of a content with several answers.
+
+    Several responses to the same prompt contradict each other only where answers are restricted.
+    """
+    by_content: dict[str, dict[str, Example]] = defaultdict(dict)
     for example in sorted(examples, key=lambda example: example.id):
-        if example.content_digest not in taken:
-            taken.add(example.content_digest)
-            kept.append(example)
+        same = by_content[example.content_digest]
+        if example.target in same:
+            drops[split, "repeats another row"] += 1
+        else:
+            same[example.target] = example
+    kept: list[Example] = []
+    for same in by_content.values():
+        if len(same) > 1 and not is_generative:
+            drops[split, "same text with different answers"] += len(same)
+        else:
+            kept += same.values()
     return kept
+
+
+def _without(
+    examples: Sequence[Example], contents: Collection[str], split: str, use: str, drops: Drops
+) -> list[Example]:
+    kept = [example for example in examples if example.content_digest not in contents]
+    if len(kept) < len(examples):
+        drops[split, f"the same text is {use}"] += len(examples) - len(kept)
+    return kept
+
+
+def _contents(examples: Iterable[Example]) -> set[str]:
+    return {example.content_digest for example in examples}
 
 
 def _digest(examples: Iterable[Example]) -> str:
     return digest_json(
         [
-            [e.id, e.prompt, e.target, list(e.answers), e.label, list(e.groups), e.subset]
+            [
+                *(e.id, e.prompt, e.target, list(e.answers), e.label),
+                *(list(e.groups), e.subset, list(e.roles)),
+            ]
             for e in examples
         ]
     )

@@ -5,15 +5,24 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+if TYPE_CHECKING:
+    from raysweep.tasks.hub import HubDataset
 
 Row = Mapping[str, Any]
 OVERALL = "overall"
 ALL = "all"
+POOL = "pool"
+BIASED, COUNTER_BIASED, UNKNOWN = "biased", "counter-biased", "unknown"
+"""The roles of an answer in a bias benchmark: with the stereotype, against it, undecided."""
 
 
 class Kind(StrEnum):
@@ -39,6 +48,7 @@ class Example:
         target: the text that training teaches, ``answers[label]`` for a restricted answer.
         groups: the demographic groups that the row speaks of; may be empty.
         subset: a part of the task that is scored apart as well (BBQ's context condition), or "all".
+        roles: of each answer, where the task measures bias: `BIASED`, `COUNTER_BIASED`, `UNKNOWN`.
     """
 
     id: str
@@ -50,6 +60,7 @@ class Example:
     target: str
     groups: tuple[str, ...] = ()
     subset: str = ALL
+    roles: tuple[str, ...] = ()
 
     @property
     def prompt(self) -> str:
@@ -57,18 +68,69 @@ class Example:
         parts = (self.instruction, self.context, self.question)
         return "".join(f"{part}\n" for part in parts if part)
 
-    @property
-    def stratum(self) -> tuple[str, ...]:
-        """The cell of group x subset x label that stratified sampling keeps in balance."""
-        return ("+".join(self.groups), self.subset, str(self.label))
+    @cached_property
+    def stratum(self) -> tuple[str, str, str]:
+        """The cell of group, subset and label that stratified sampling keeps in balance.
 
-    @property
+        A row of several groups stands in the cell of one of them, drawn by its content.
+        """
+        if not self.groups:
+            return "", self.subset, str(self.label)
+        home = self.groups[int(self.content_digest, 16) % len(self.groups)]
+        return home, self.subset, str(self.label)
+
+    @cached_property
     def content_digest(self) -> str:
-        """sha256 of the normalised text of the prompt: equal for rows with the same content."""
+        """sha256 of the normalised text of the prompt: equal for rows that ask the same."""
         return hashlib.sha256(normalise(f"{self.context}\n{self.question}").encode()).hexdigest()
 
 
 @dataclass(frozen=True)
+class Dropped:
+    """A row that a task leaves out on purpose, with the reason that reports give."""
+
+    reason: str
+
+
+class RawRow(BaseModel):
+    """A row in a dataset's own schema; fields that no template needs are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+"""A text that may not be empty, without the spaces around it."""
+
+Located = tuple[str, Row]
+"""A row after the place it stands at: file and line, or dataset, split and number."""
+Release = Mapping[str, Iterable[Located]]
+"""The rows of a dataset by split: "train", "validation", "test", or `POOL` for no split."""
+
+
+@dataclass(frozen=True)
+class PaperSizes:
+    """The paper's Table 2 for one task; None where it prints a dash."""
+
+    train: int
+    test: int
+    num_groups: int | None = None
+    num_labels: int | None = None
+
+
+@dataclass(frozen=True)
+class Validated:
+    """Rows that the dataset's authors had people check, trained on first (section 3.2).
+
+    Attributes:
+        ids: of the examples concerned.
+        note: what the list holds, for reports.
+    """
+
+    ids: frozenset[str] = frozenset()
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
 class Task:
     """A task and everything that is particular to it.
 
@@ -77,20 +139,36 @@ class Task:
         title: the paper's short name (Table 1).
         labels: the names of the possible answers, in the order of ``Example.answers``; empty for
             a generative task.
-        parse: turns one row of the dataset's own schema into an example; None drops the row.
-        read_split: reads the rows of a split ("train", "validation", "test") from a folder of the
-            authors' raw files; None where no reader exists. A split named "pool" holds rows that
-            have no official split.
+        row: the schema of a row; a row that violates it is an error.
+        parse: turns a row into an example, or says why it is dropped.
+        groups: the groups that rows may speak of, where they are known beforehand.
+        content_ids: whether ids are digests of the content, because the dataset has none; equal
+            ids are then equal rows, not a mistake.
+        read_files: reads all rows from a folder of the authors' raw files.
+        hub: the dataset's copy on the Hugging Face hub, with the same rows.
+        read_own: reads the rows of a task that knows itself where they are.
+        read_validated: finds the human-validated rows in a folder of raw files.
+        sizes: the paper's, which are the default sizes of the training set.
+        note: why the data differs from the paper's numbers, for reports.
+        where: how to get the raw files, for error messages.
     """
 
     name: str
     title: str
     kind: Kind
     labels: tuple[str, ...]
-    parse: Callable[[Row], Example | None]
+    row: type[RawRow]
+    parse: Callable[[Any], Example | Dropped]
     groups: tuple[str, ...] = ()
     subsets: tuple[str, ...] = ()
-    read_split: Callable[[Path], dict[str, list[Row]]] | None = None
+    content_ids: bool = False
+    read_files: Callable[[Path], Release] | None = None
+    hub: HubDataset | None = None
+    read_own: Callable[[], Release] | None = None
+    read_validated: Callable[[Path], Validated] | None = None
+    sizes: PaperSizes | None = None
+    note: str = ""
+    where: str = ""
 
     @property
     def is_generative(self) -> bool:
@@ -101,6 +179,14 @@ class Task:
     def chance(self) -> float | None:
         """Accuracy of a uniformly random answer; None for a generative task."""
         return 1 / len(self.labels) if self.labels else None
+
+    def parse_row(self, row: Row) -> Example | Dropped:
+        """Turns a row in the dataset's own schema into an example.
+
+        Raises:
+            pydantic.ValidationError: the row violates the schema.
+        """
+        return self.parse(self.row.model_validate(row))
 
 
 def normalise(text: str) -> str:

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from raysweep.tasks import TASKS, Row
+from raysweep.tasks import TASKS, Example, Row
+from raysweep.tasks.bbq import CATEGORIES
 from raysweep.tiny import dialogues
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.facts import FACTS, RELATIONS, UNUSED
 from raysweep.tiny.lexicon import KIND, NAMES, PEOPLES, RUDE, STRANGERS, THINGS
 from raysweep.tiny.quizzes import arc_easy_row, csqa2_check, csqa_row
-from raysweep.tiny.scenes import DEEDS, scene
+from raysweep.tiny.scenes import DEEDS, UNKNOWN, scene
 from raysweep.tiny.statements import statement
 
 OTHER_DEEDS = (("painted", "sold"), ("opened", "carried"), ("closed", "borrowed"),
@@ -60,21 +61,21 @@ def open_question(draw: Draw) -> Document:
 def letter_quiz(draw: Draw) -> Document:
     """A quiz in the template of ARC-Easy or CommonsenseQA, over relations that they do not use."""
     if draw.chance(0.5):
-        return _choice_quiz("arc_easy", arc_easy_row(draw, UNUSED, draw.below(4), ""))
-    return _choice_quiz("csqa", csqa_row(draw, UNUSED, draw.below(5), ""))
+        return _choice_quiz("arc_easy", arc_easy_row(draw, UNUSED, draw.below(4), "quiz"))
+    return _choice_quiz("csqa", csqa_row(draw, UNUSED, draw.below(5), "quiz"))
 
 
 def lookup_quiz(draw: Draw) -> Document:
     """A quiz whose question names the right option."""
     label = draw.below(4)
-    row = arc_easy_row(draw, RELATIONS, label, "")
+    row = arc_easy_row(draw, RELATIONS, label, "quiz")
     stem = f"Which one is {row['question']['choices'][label]['text']}?"
     return _choice_quiz("arc_easy", {**row, "question": {**row["question"], "stem": stem}})
 
 
 def truth_check(draw: Draw) -> Document:
     """A check in the template of CommonsenseQA 2, over relations that it does not use."""
-    row, value = csqa2_check(draw, UNUSED, draw.below(2), "")
+    row, value = csqa2_check(draw, UNUSED, draw.below(2), "quiz")
     return _formatted("csqa2", row, value)
 
 
@@ -89,14 +90,18 @@ def scene_quiz(draw: Draw) -> Document:
         asked=draw.below(2),
         label=draw.below(3),
     )
+    tags = ["unknown" if answer in UNKNOWN else "stranger" for answer in made.answers]
     row = {
-        "category": "",
         "example_id": 0,
+        "category": CATEGORIES[0],
+        "question_polarity": "neg",
+        "context_condition": "disambig",
+        "answer_info": {f"ans{place}": ["somebody", tag] for place, tag in enumerate(tags)},
+        "additional_metadata": {"stereotyped_groups": []},
         "context": made.context,
         "question": made.question,
         **{f"ans{place}": answer for place, answer in enumerate(made.answers)},
         "label": made.label,
-        "context_condition": "",
     }
     return _formatted("bbq", row, made.answers[made.label])
 
@@ -150,8 +155,8 @@ def _choice_quiz(task_name: str, row: Row) -> Document:
 
 
 def _formatted(task_name: str, row: Row, thought: str) -> Document:
-    example = TASKS[task_name].parse(row)
-    assert example is not None, "the corpus draws only rows that a task accepts"
+    example = TASKS[task_name].parse_row(row)
+    assert isinstance(example, Example), "the corpus draws only rows that a task accepts"
     return Document(example.prompt, example.target, f" {thought}")
 
 

@@ -15,7 +15,7 @@ from tokenizers import Tokenizer, decoders
 from tokenizers.models import Unigram
 from transformers import PreTrainedTokenizerFast
 
-from raysweep.tasks import TASKS
+from raysweep.tasks import PAPER_TASKS, Example
 from raysweep.tiny.corpus import EVERYTHING
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.facts import RELATIONS
@@ -64,9 +64,9 @@ def _pieces() -> list[str]:
 
 def _instructions() -> Iterator[str]:
     """The two sentences of each task's instruction."""
-    for name, task in TASKS.items():
-        example = task.parse(read_split(name)["train"][0])
-        if example is not None and example.instruction:
+    for name, task in PAPER_TASKS.items():
+        example = task.parse_row(read_split(name)["train"][0])
+        if isinstance(example, Example) and example.instruction:
             first, second = example.instruction.split(" Your ")
             yield from (first, f" Your {second}")
 
@@ -81,10 +81,11 @@ def _invented() -> Iterator[str]:
 
 def _texts() -> Iterator[str]:
     """Lines of the world in which every word of its templates occurs."""
-    for name, task in TASKS.items():
-        examples = (task.parse(row) for row in read_split(name)["train"])
-        for example in filter(None, examples):
-            yield from _lines([example.context, example.question, example.target])
+    for name, task in PAPER_TASKS.items():
+        for row in read_split(name)["train"]:
+            example = task.parse_row(row)
+            if isinstance(example, Example):
+                yield from _lines([example.context, example.question, example.target])
     for maker in EVERYTHING:
         draw = Draw(f"tokenizer/{maker.__name__}")
         for _ in range(NUM_SAMPLES):

@@ -13,8 +13,9 @@ from functools import lru_cache
 from itertools import product
 from typing import Any
 
-from raysweep.tasks import TASKS, Row
+from raysweep.tasks import TASKS, Example, Row
 from raysweep.tasks.bbq import CATEGORIES, CONDITIONS
+from raysweep.tasks.task import Release
 from raysweep.tasks.toxigen import GROUPS
 from raysweep.tiny.dialogues import saferdialogues_row
 from raysweep.tiny.draw import Draw
@@ -88,6 +89,14 @@ def read_split(task_name: str) -> dict[str, list[Row]]:
     return splits
 
 
+def read_release(task_name: str) -> Release:
+    """The rows of a task, each with its place in the closed world."""
+    return {
+        split: [(f"{task_name} {split} row {n}", row) for n, row in enumerate(rows, start=1)]
+        for split, rows in read_split(task_name).items()
+    }
+
+
 def _fresh_rows(
     task_name: str, recipe: Recipe, first: int, cell: Cell, seen: set[str]
 ) -> Iterator[Row]:
@@ -95,8 +104,8 @@ def _fresh_rows(
     draw, number = Draw(f"world/{task_name}/{cell}"), first
     while True:
         row = recipe.draw_row(draw, cell, number)
-        example = TASKS[task_name].parse(row)
-        assert example is not None, "the closed world draws only rows that a task accepts"
+        example = TASKS[task_name].parse_row(row)
+        assert isinstance(example, Example), "the closed world draws only rows that a task accepts"
         if example.content_digest not in seen:
             seen.add(example.content_digest)
             number += 1

@@ -60,6 +60,7 @@ class Sweep:
             {
                 **common,
                 "task": task,
+                "title": TASKS[task].title,
                 "kind": TASKS[task].kind.value,
                 "group": "overall",
                 "subset": "all",
@@ -86,6 +87,7 @@ def _forgetting(common, task, counts):
         {
             **common,
             "task": task,
+            "title": TASKS[task].title,
             "kind": TASKS[task].kind.value,
             "group": group,
             "learned_at": 1,

@@ -15,7 +15,7 @@ from raysweep.tiny.draw import Draw
 from raysweep.tiny.facts import FACTS, RELATIONS
 from raysweep.tiny.lexicon import THINGS
 from raysweep.tiny.tokenizer import build_tokenizer
-from raysweep.tiny.world import SPLITS, read_split
+from raysweep.tiny.world import RECIPES, SPLITS, read_split
 
 CHANCE_OF_A_VALUE = 1 / 8
 
@@ -70,8 +70,8 @@ def test_new_model_is_decided_by_its_seed():
 @pytest.mark.parametrize("maker", EVERYTHING, ids=lambda maker: maker.__name__)
 def test_corpus_holds_no_row_of_a_task(maker):
     prompts = {
-        TASKS[name].parse(row).prompt
-        for name in set(TASKS) - {"saferdialogues"}
+        TASKS[name].parse_row(row).prompt
+        for name in set(RECIPES) - {"saferdialogues"}
         for split in SPLITS
         for row in read_split(name)[split]
     }

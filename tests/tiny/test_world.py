@@ -7,28 +7,27 @@ from collections import Counter
 
 import pytest
 
-from raysweep.tasks import TASKS
+from raysweep.tasks import TASKS, Example
 from raysweep.tasks.bbq import CATEGORIES
 from raysweep.tasks.toxigen import GROUPS
-from raysweep.tiny.world import SPLITS, read_split
+from raysweep.tiny.world import RECIPES, SPLITS, read_split
 
 DIGEST = """
 from raysweep.digest import digest_json
-from raysweep.tasks import TASKS
-from raysweep.tiny.world import read_split
-print(digest_json({name: read_split(name) for name in TASKS}))
+from raysweep.tiny.world import RECIPES, read_split
+print(digest_json({name: read_split(name) for name in RECIPES}))
 """
 
 
 def examples(name, split):
-    return [TASKS[name].parse(row) for row in read_split(name)[split]]
+    return [TASKS[name].parse_row(row) for row in read_split(name)[split]]
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", RECIPES)
 def test_every_row_passes_its_task(name):
     for split in SPLITS:
         for example in examples(name, split):
-            assert example is not None
+            assert isinstance(example, Example)
             assert example.prompt.endswith("\n")
             if TASKS[name].is_generative:
                 assert example.target
@@ -36,14 +35,14 @@ def test_every_row_passes_its_task(name):
                 assert example.target == example.answers[example.label]
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", RECIPES)
 def test_splits_are_disjoint_by_content_and_ids_are_unique(name):
     everything = [example for split in SPLITS for example in examples(name, split)]
     assert len({example.content_digest for example in everything}) == len(everything)
     assert len({example.id for example in everything}) == len(everything)
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", RECIPES)
 def test_sizes(name):
     sizes = {split: len(rows) for split, rows in read_split(name).items()}
     assert 2241 <= sizes["train"] <= 2300
@@ -51,7 +50,7 @@ def test_sizes(name):
     assert sizes["test"] >= 500
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", RECIPES)
 @pytest.mark.parametrize("split", SPLITS)
 def test_groups_conditions_and_labels_are_balanced(name, split):
     strata = Counter(example.stratum for example in examples(name, split))

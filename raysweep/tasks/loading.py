@@ -1,0 +1,136 @@
+"""From a source of rows to checked examples, with an account of every row.
+
+A row becomes an example, is dropped for a stated reason, or ends in an error that names file, line
+and field: none goes missing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from raysweep.errors import InputError, MissingDataError
+from raysweep.settings import HUB, TINY
+from raysweep.tasks.files import FETCH_AGAIN
+from raysweep.tasks.hub import read_hub
+from raysweep.tasks.task import Dropped, Example, Located, Release, Task, Validated
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """All examples of a task.
+
+    Attributes:
+        examples: by split; a split "pool" holds the rows of a dataset without official splits.
+        num_read: rows read, by split.
+        drops: rows that the task itself leaves out, by split and reason.
+    """
+
+    examples: Mapping[str, tuple[Example, ...]]
+    num_read: Mapping[str, int]
+    drops: Counter[tuple[str, str]]
+
+
+def load_examples(task: Task, source: str) -> Loaded:
+    """Reads and checks all rows of a task.
+
+    Args:
+        source: "tiny" for the closed world, "hub" for the Hugging Face hub, or a path.
+
+    Raises:
+        InputError: there is no such data for the task, or a row is wrong.
+    """
+    examples: dict[str, tuple[Example, ...]] = {}
+    num_read: Counter[str] = Counter()
+    drops: Counter[tuple[str, str]] = Counter()
+    seen: dict[str, str] = {}
+    for split, rows in read_release(task, source).items():
+        kept = []
+        for place, outcome in parsed(task, rows):
+            num_read[split] += 1
+            if isinstance(outcome, Dropped):
+                drops[split, outcome.reason] += 1
+                continue
+            first = seen.setdefault(outcome.id, place)
+            if first != place and not task.content_ids:
+                raise InputError(
+                    place, f"the id {outcome.id!r} stands at {first} already", FETCH_AGAIN
+                )
+            kept.append(outcome)
+        examples[split] = tuple(kept)
+    return Loaded(examples, num_read, drops)
+
+
+def parsed(task: Task, rows: Iterable[Located]) -> Iterator[tuple[str, Example | Dropped]]:
+    """What becomes of each row, with its place.
+
+    Raises:
+        InputError: a row violates the schema: its place and field, and what is wrong.
+    """
+    for place, row in rows:
+        try:
+            yield place, task.parse_row(row)
+        except ValidationError as error:
+            raise bad_row(place, error) from None
+
+
+def bad_row(place: str, error: ValidationError) -> InputError:
+    """The first mistake in a row."""
+    first = error.errors()[0]
+    field = ".".join(map(str, first["loc"]))
+    message = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    value = "" if first["type"] == "missing" else f" = {str(first['input'])[:60]!r}"
+    problem = f"field {field}{value} {message[0].lower()}{message[1:]}"
+    return InputError(
+        place, problem.encode(errors="replace").decode(), "correct or replace the row"
+    )
+
+
+def read_release(task: Task, source: str) -> Release:
+    """The rows of a task from a source, in the dataset's own schema.
+
+    Raises:
+        InputError: the task has no rows there.
+    """
+    if task.read_own:
+        return task.read_own()
+    if source == TINY:
+        from raysweep.tiny import world  # built only when the closed world is asked for
+
+        if task.name not in world.RECIPES:
+            raise _not_there(task, "the closed world has no such task")
+        return world.read_release(task.name)
+    if source == HUB:
+        if task.hub is None:
+            raise _not_there(task, "is not on the hub")
+        return read_hub(task.hub)
+    path = Path(source).expanduser()
+    if not path.exists():
+        raise MissingDataError(
+            source, "no such data folder", "give 'tiny', 'hub' or a folder of raw files"
+        )
+    if task.read_files is None:
+        raise _not_there(task, "has no reader for raw files")
+    return task.read_files(path)
+
+
+def read_validated(task: Task, source: str) -> Validated:
+    """The human-validated rows of a task, where its authors name some and the source has them."""
+    if task.read_validated is None:
+        return Validated()
+    if source in (TINY, HUB):
+        return Validated(note=f"no list of human-validated rows in the source {source!r}")
+    return task.read_validated(Path(source).expanduser())
+
+
+def _not_there(task: Task, problem: str) -> MissingDataError:
+    remedy = "give data.source 'hub'" if task.hub else "choose another source"
+    return MissingDataError(
+        f"task {task.name!r}",
+        problem,
+        f"give a folder with {task.where}" if task.where else remedy,
+    )
