@@ -20,6 +20,7 @@ from raysweep.tasks.sampling import stratified_order
 from raysweep.tasks.task import POOL, Example, Task
 
 DEFAULT_NUM_TRAIN = 2241
+LARGEST_VALIDATION = 5  # of what training leaves of a pool, validation takes at most a fifth
 Drops = Counter[tuple[str, str]]
 
 
@@ -67,8 +68,9 @@ def load_splits(task: Task, settings: DataSettings) -> Splits:
 
     Official splits are used where there are any. Without an official validation split, its rows
     come from what training leaves over. A dataset that is one pool gives its training set first,
-    then the validation set, and the rest is the test set. Of rows with the same content and answer
-    one is kept; rows with the same content and different answers are all left out.
+    then the validation set (at most a fifth of what is left), and the rest is the test set. Of rows
+    with the same content and answer one is kept; rows with the same content and different answers
+    are all left out.
 
     Raises:
         InputError: the data is missing, a row is wrong, or no rows are left.
@@ -83,7 +85,10 @@ def load_splits(task: Task, settings: DataSettings) -> Splits:
         splits = _disjoint(task, loaded, settings)
     if not splits.train or not splits.test:
         raise InputError(
-            source, f"task {task.name!r} has no rows left", "lower num_train or check the files"
+            source,
+            f"task {task.name!r} has {len(splits.train)} rows to train on and {len(splits.test)} "
+            "to test on",
+            "lower num_train or check the files",
         )
     return splits
 
@@ -98,8 +103,9 @@ def _disjoint(task: Task, loaded: Loaded, settings: DataSettings) -> Splits:
     pool = stratified_order(clean.get(POOL) or clean["train"], seed)
     train, rest = pool[:num_train], pool[num_train:]
     if POOL in clean:
+        size = min(settings.num_validation, len(rest) // LARGEST_VALIDATION)
         ordered = stratified_order(rest, seed)
-        validation, test = ordered[: settings.num_validation], ordered[settings.num_validation :]
+        validation, test = ordered[:size], ordered[size:]
     else:
         test = _without(clean["test"], _contents(train), "test", "trained on", drops)
         candidates = clean.get("validation") or rest
