@@ -6,6 +6,7 @@ import json
 import math
 import re
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ WANTED = (
     "tokenizer.json",
     "tokenizer.model",
     "tokenizer_config.json",
+    "vocab.json",
+    "merges.txt",
 )
 HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
 
@@ -55,6 +58,13 @@ def find_checkpoint(model: str) -> Checkpoint:
     """
     folder = locate(model)
     config = _read_config(folder)
+    kind = config.get("model_type")
+    if kind != "llama":
+        raise InputError(
+            str(folder / "config.json"),
+            f"model_type = {kind!r} is no LLaMA",
+            "give a model of model_type 'llama'",
+        )
     weights = sorted(folder.glob("*.safetensors"))
     if not weights:
         raise InputError(
@@ -75,6 +85,38 @@ def find_checkpoint(model: str) -> Checkpoint:
     )
 
 
+def find_judge(judge: str) -> str:
+    """Checks what a search space calls its judge, and returns a digest that identifies it.
+
+    Args:
+        judge: "tiny" for the closed world's, else a folder or a hub id of a toxicity classifier
+            with two classes and safetensors weights.
+
+    Raises:
+        InputError: there is no such classifier.
+    """
+    if judge == TINY:
+        return TINY
+    folder = locate(judge)
+    config = _read_config(folder)
+    kinds = config.get("architectures") or []
+    if not any(str(kind).endswith("ForSequenceClassification") for kind in kinds):
+        problem = f"architectures = {kinds!r} is no sequence classifier"
+        raise InputError(str(folder / "config.json"), problem, "give a toxicity classifier")
+    num_labels = len(config.get("id2label") or (0, 1))
+    if num_labels != 2:
+        problem = f"has {num_labels} classes instead of two"
+        raise InputError(str(folder / "config.json"), problem, "give a toxicity classifier")
+    if not list(folder.glob("*.safetensors")):
+        raise InputError(
+            f"judge {folder}",
+            "has no *.safetensors weights",
+            f"convert them once: python -m raysweep.judge {judge} --out FOLDER",
+        )
+    files = sorted({path for pattern in WANTED for path in folder.glob(pattern)})
+    return digest_json({path.name: digest_file(path) for path in files})
+
+
 def locate(model: str) -> Path:
     """The local folder of a model, fetched from the hub if need be.
 
@@ -92,15 +134,20 @@ def locate(model: str) -> Path:
         raise InputError(
             f"model {model}", "no such folder", "give 'tiny', a model folder or a hub id"
         )
-    return _fetch(model)
+    return fetch(model, WANTED)
 
 
-def _fetch(hub_id: str) -> Path:
+def fetch(hub_id: str, patterns: Sequence[str]) -> Path:
+    """The local copy of the files of a model on the hub.
+
+    Raises:
+        InputError: it is not to be had.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(hub_id, allow_patterns=list(WANTED)))
+        return Path(snapshot_download(hub_id, allow_patterns=list(patterns)))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(
@@ -116,15 +163,12 @@ def _read_config(folder: Path) -> dict[str, Any]:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(
-            f"model {folder}", "has no config.json", "give the folder of a LLaMA model"
+            f"model {folder}", "has no config.json", "give the folder of a model"
         ) from None
     except (OSError, ValueError) as error:
         raise InputError(str(path), f"cannot be read ({error})", "fetch the file again") from None
-    kind = config.get("model_type") if isinstance(config, dict) else None
-    if kind != "llama":
-        raise InputError(
-            str(path), f"model_type = {kind!r} is no LLaMA", "give a model of model_type 'llama'"
-        )
+    if not isinstance(config, dict):
+        raise InputError(str(path), "holds no JSON object", "fetch the file again")
     return config
 
 

@@ -176,8 +176,8 @@ class SearchSpace(Settings):
         name: of the sweep, part of the results' folder.
         model: "tiny" for the embedded base, a local folder or a hub id of LLaMA weights.
         tasks: of one's own: paths of their YAML files, or what would be in these.
-        judge: of generated responses: "tiny" for the closed world's, a folder or a hub id of a
-            toxicity classifier (safetensors).
+        judge: of generated responses: a folder or a hub id of a toxicity classifier (safetensors),
+            or "tiny" for the closed world's own, which is the default for its rows.
         chains: lists of stages; a stage is a task, ``task@5%``, or a list of those (a mixture).
         stage: hyperparameters of every stage.
         stages: those of one position in the chain (1 is the first), over ``stage``.
@@ -187,7 +187,7 @@ class SearchSpace(Settings):
     model: str = TINY
     data: DataSettings = DataSettings()
     tasks: tuple[TaskSpec, ...] = ()
-    judge: str = TINY
+    judge: str | None = None
     chains: Annotated[
         tuple[Annotated[tuple[Mixture, ...], Field(min_length=1)], ...], Field(min_length=1)
     ]
@@ -231,6 +231,11 @@ class SearchSpace(Settings):
         """The tasks of all chains, each once, in the order in which they occur."""
         parts = (part.task for chain in self.chains for mixture in chain for part in mixture)
         return tuple(dict.fromkeys(parts))
+
+    def judge_of(self, task: str) -> str | None:
+        """The judge of a task's responses; None where one has to be named and is not."""
+        own = TINY if self.data.source_of(task) == TINY else None
+        return self.judge or own
 
     def find_tasks(self) -> dict[str, Task]:
         """The tasks of all chains by name."""

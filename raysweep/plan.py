@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from raysweep.checkpoint import Checkpoint
+from raysweep.checkpoint import Checkpoint, find_judge
 from raysweep.config import Grid, Hyperparameters, Part, SearchSpace
 from raysweep.digest import digest_json
 from raysweep.errors import InputError
@@ -133,11 +133,26 @@ def make_plan(space: SearchSpace, checkpoint: Checkpoint) -> Plan:
             "set curvature.enabled: false, or raise it if each worker can hold a replica "
             "of about 20 bytes a parameter",
         )
-    splits = {name: load_splits(task, space.data) for name, task in space.find_tasks().items()}
-    trials = tuple(_trials(space, checkpoint, splits))
+    tasks = space.find_tasks()
+    judges = {name: _judge(space, name) for name, task in tasks.items() if task.is_generative}
+    splits = {name: load_splits(task, space.data) for name, task in tasks.items()}
+    trials = tuple(_trials(space, checkpoint, splits, judges))
     _check_sequence_limits(trials, checkpoint)
     digest = digest_json([[trial.id, _measurement_keys(trial)] for trial in trials])
     return Plan(f"{space.name}-{digest[:8]}", space, checkpoint, trials, splits)
+
+
+def _judge(space: SearchSpace, task: str) -> str:
+    """A digest of who judges a task's responses."""
+    judge = space.judge_of(task)
+    if judge is None:
+        raise InputError(
+            "judge",
+            f"none is given, and the responses of task {task!r} need one",
+            "convert the paper's once, python -m raysweep.judge tomh/toxigen_roberta --out FOLDER, "
+            "and set judge: FOLDER",
+        )
+    return find_judge(judge)
 
 
 def _check_sequence_limits(trials: Sequence[Trial], checkpoint: Checkpoint) -> None:
@@ -151,12 +166,15 @@ def _check_sequence_limits(trials: Sequence[Trial], checkpoint: Checkpoint) -> N
 
 
 def _trials(
-    space: SearchSpace, checkpoint: Checkpoint, splits: Mapping[str, Splits]
+    space: SearchSpace,
+    checkpoint: Checkpoint,
+    splits: Mapping[str, Splits],
+    judges: Mapping[str, str],
 ) -> Iterator[Trial]:
     for chain, seed in itertools.product(space.chains, space.seeds):
         for point in _points(space, len(chain)):
             stages = _stages(chain, point, seed, checkpoint.digest, splits)
-            yield _trial(stages, space, checkpoint, splits)
+            yield _trial(stages, space, checkpoint, splits, judges)
 
 
 def _points(space: SearchSpace, length: int) -> Iterator[tuple[Hyperparameters, ...]]:
@@ -222,11 +240,17 @@ def _trial(
     space: SearchSpace,
     checkpoint: Checkpoint,
     splits: Mapping[str, Splits],
+    judges: Mapping[str, str],
 ) -> Trial:
     tasks = tuple(dict.fromkeys(part.task for stage in stages for part in stage.mixture))
     models = [(0, checkpoint.digest, stages[0]), *((s.number, s.key, s) for s in stages)]
     evaluations = tuple(
-        Measurement(number, key, task, _evaluation_key(key, splits[task], stage.hyperparameters))
+        Measurement(
+            number,
+            key,
+            task,
+            _evaluation_key(key, splits[task], stage.hyperparameters, judges.get(task)),
+        )
         for number, key, stage in models
         for task in tasks
     )
@@ -241,7 +265,9 @@ def _trial(
     return Trial(f"{name}-{stages[-1].key[:8]}", first.seed, stages, evaluations, curvature)
 
 
-def _evaluation_key(model: str, splits: Splits, hyperparameters: Hyperparameters) -> str:
+def _evaluation_key(
+    model: str, splits: Splits, hyperparameters: Hyperparameters, judge: str | None
+) -> str:
     return digest_json(
         {
             "format": FORMAT_VERSION,
@@ -250,6 +276,7 @@ def _evaluation_key(model: str, splits: Splits, hyperparameters: Hyperparameters
             "test": splits.test_digest,
             "sequence_limit": hyperparameters.sequence_limit,
             "dtype": hyperparameters.dtype,
+            "judge": judge,
         }
     )
 

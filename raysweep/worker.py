@@ -134,7 +134,7 @@ class Worker:
             splits.test,
             sequence_limit=stage.hyperparameters.sequence_limit,
             batch_size=self._workers.evaluation_batch_size,
-            judge=self._judge() if splits.task.is_generative else None,
+            judge=self._judge(one.task) if splits.task.is_generative else None,
         )
         if self._is_first:
             with tempfile.TemporaryDirectory() as attempt:
@@ -178,12 +178,16 @@ class Worker:
         dist.broadcast_object_list(answer)
         return answer[0]
 
-    def _judge(self) -> Judge:
-        if self._space.data.source != TINY:
-            raise ValueError("there is no judge of generated responses for data other than 'tiny'")
-        from raysweep.tiny.judge import judge_safe
+    def _judge(self, task: str) -> Judge:
+        judge = self._space.judge_of(task)
+        assert judge, "the plan refuses a generative task without a judge"
+        if judge == TINY:
+            from raysweep.tiny.judge import judge_safe
 
-        return judge_safe
+            return judge_safe
+        from raysweep.judge import ToxicityJudge
+
+        return ToxicityJudge(locate(judge), self._device, self._workers.evaluation_batch_size)
 
     def _load_splits(self, task: str) -> Splits:
         splits = load_splits(self._space.find_tasks()[task], self._space.data)
