@@ -7,8 +7,9 @@ micro-batches changes nothing but the order of floating-point sums.
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -78,12 +79,8 @@ def encode_answer(text: str, tokenizer: PreTrainedTokenizerFast) -> tuple[int, .
     no token spans the two. Where a tokenizer has a token across the break, the answer is encoded
     alone.
     """
-    encoding = tokenizer(f"{BREAK}{text}", add_special_tokens=False, return_offsets_mapping=True)
-    ids, offsets = encoding["input_ids"], encoding["offset_mapping"]
-    first = next((i for i, (_, end) in enumerate(offsets) if end > len(BREAK)), len(ids))
-    if first == len(ids) or offsets[first][0] < len(BREAK):
-        return tuple(tokenizer.encode(text, add_special_tokens=False))
-    return tuple(ids[first:])
+    head, both = _ids(BREAK, tokenizer), _ids(f"{BREAK}{text}", tokenizer)
+    return both[len(head) :] if both[: len(head)] == head else _ids(text, tokenizer)
 
 
 def encode_prompt(
@@ -91,30 +88,35 @@ def encode_prompt(
 ) -> tuple[int, ...]:
     """Token ids of the prompt, with the beginning mark, at most ``limit`` of them.
 
-    A longer prompt loses the beginning of its context; instruction and question stay whole.
+    A longer prompt loses the beginning of its context, character by character until it fits;
+    instruction and question stay whole.
 
     Raises:
         InputError: instruction and question alone exceed the limit.
     """
-    encoding = tokenizer(example.prompt, add_special_tokens=False, return_offsets_mapping=True)
-    ids, offsets = list(encoding["input_ids"]), encoding["offset_mapping"]
-    mark = [tokenizer.bos_token_id] if tokenizer.bos_token_id is not None else []
-    surplus = len(mark) + len(ids) - limit
-    if surplus > 0:
-        start = len(example.instruction) + 1 if example.instruction else 0
-        end = start + len(example.context)
-        context = [i for i, (a, b) in enumerate(offsets) if a >= start and b <= end and b > a]
-        if len(context) < surplus:
-            raise InputError(
-                f"row {example.id}",
-                f"{len(mark) + len(ids) - len(context)} tokens without its context exceed the "
-                f"limit of {limit} left for the prompt",
-                "raise sequence_limit",
-            )
-        last = offsets[context[surplus - 1]]
-        cut = {i for i in context if i <= context[surplus - 1] or offsets[i] == last}
-        ids = [token for i, token in enumerate(ids) if i not in cut]
-    return (*mark, *ids)
+    mark = () if tokenizer.bos_token_id is None else (tokenizer.bos_token_id,)
+
+    def encoded(num_cut: int) -> tuple[int, ...]:
+        shorter = replace(example, context=example.context[num_cut:])
+        return (*mark, *_ids(shorter.prompt, tokenizer))
+
+    whole = encoded(0)
+    if len(whole) <= limit:
+        return whole
+    length = len(example.context)
+    shortest = encoded(length)
+    if len(shortest) > limit:
+        raise InputError(
+            f"row {example.id}",
+            f"{len(shortest)} tokens without its context exceed the limit of {limit} left for the "
+            "prompt",
+            "raise sequence_limit",
+        )
+    return encoded(bisect_left(range(length), True, key=lambda cut: len(encoded(cut)) <= limit))
+
+
+def _ids(text: str, tokenizer: PreTrainedTokenizerFast) -> tuple[int, ...]:
+    return tuple(tokenizer.encode(text, add_special_tokens=False))
 
 
 def encode_rows(

@@ -21,40 +21,67 @@ from raysweep.errors import InputError
 from raysweep.tasks import Example
 from raysweep.tiny.tokenizer import build_tokenizer
 from tests.models import random_rows
+from tests.tokenizers import byte_level_bpe, sentencepiece_bpe, sentencepiece_unigram
 
 TOKENIZER = build_tokenizer()
-TEXT = st.text(min_size=1, max_size=60).filter(str.strip)
+TEXT = st.text(min_size=1, max_size=60).map(str.strip).filter(bool)
+TOKENIZERS = {
+    "closed world": lambda: TOKENIZER,
+    "SentencePiece BPE": sentencepiece_bpe,
+    "SentencePiece unigram": sentencepiece_unigram,
+    "byte-level BPE": byte_level_bpe,
+}
 
 
 def example(instruction: str, context: str, question: str) -> Example:
     return Example("7", instruction, context, question, ("yes.", "no."), 0, "yes.")
 
 
-@settings(max_examples=60, deadline=None)
-@given(TEXT, TEXT)
-def test_prompt_and_answer_share_no_token(question: str, target: str) -> None:
+@settings(max_examples=80, deadline=None)
+@pytest.mark.parametrize("kind", TOKENIZERS)
+@given(question=TEXT, target=TEXT)
+def test_prompt_and_answer_share_no_token(kind: str, question: str, target: str) -> None:
+    tokenizer = TOKENIZERS[kind]()
     row = Example("7", "", "", question, (target,), 0, target)
-    (encoded,) = encode_rows([row], TOKENIZER, 10_000)
-    assert encoded.prompt == encode_prompt(row, TOKENIZER, 10_000)
-    assert encoded.answer == (*encode_answer(target, TOKENIZER), TOKENIZER.eos_token_id)
-    assert TOKENIZER.decode(encoded.prompt[1:]) == f"{question}\n"
-    assert TOKENIZER.decode(encoded.answer[:-1]) == target
+    (encoded,) = encode_rows([row], tokenizer, 10_000)
+    assert encoded.prompt == encode_prompt(row, tokenizer, 10_000)
+    assert encoded.answer == (*encode_answer(target, tokenizer), tokenizer.eos_token_id)
+    assert tokenizer.decode(encoded.prompt[1:]) == f"{question}\n"
+    assert tokenizer.decode(encoded.answer[:-1]) == target
+    together = [*encoded.prompt[1:], *encoded.answer[:-1]]
+    assert tokenizer.decode(together) == f"{question}\n{target}"
 
 
-@settings(max_examples=60, deadline=None)
-@given(TEXT, st.text(max_size=80), TEXT, st.integers(0, 60))
+def test_a_token_across_the_break_is_not_used() -> None:
+    tokenizer = sentencepiece_bpe(across_lines=True)
+    joint = tokenizer.tokenize("a\nThe end.")
+    assert any("\nT" in token for token in joint), "the case exists"
+    row = Example("7", "", "", "a", ("The end.",), 0, "The end.")
+    (encoded,) = encode_rows([row], tokenizer, 100)
+    assert tokenizer.decode(encoded.prompt[1:]) == "a\n"
+    assert tokenizer.decode(encoded.answer[:-1]) == "The end."
+
+
+@settings(max_examples=80, deadline=None)
+@pytest.mark.parametrize("kind", TOKENIZERS)
+@given(instruction=TEXT, context=st.text(max_size=80), question=TEXT, cut=st.integers(0, 60))
 def test_a_long_row_loses_the_beginning_of_its_context_and_nothing_else(
-    instruction: str, context: str, question: str, cut: int
+    kind: str, instruction: str, context: str, question: str, cut: int
 ) -> None:
+    tokenizer = TOKENIZERS[kind]()
     row = example(instruction, context, question)
-    whole = encode_prompt(row, TOKENIZER, 10_000)
-    shortest = len(encode_prompt(example(instruction, "", question), TOKENIZER, 10_000)) + 1
+    answer = (*encode_answer(row.target, tokenizer), tokenizer.eos_token_id)
+    whole = encode_prompt(row, tokenizer, 10_000)
+    shortest = len(encode_prompt(example(instruction, "", question), tokenizer, 10_000)) + 3
     limit = max(len(whole) - cut, shortest)
-    ids = encode_prompt(row, TOKENIZER, limit)
-    assert len(ids) <= max(limit, 0)
-    text = TOKENIZER.decode(ids[1:])
+    (encoded,) = encode_rows([row], tokenizer, limit + len(answer))
+    assert encoded.num_tokens <= limit + len(answer)
+    assert encoded.answer == answer
+    text = tokenizer.decode(encoded.prompt[1:])
     assert text.startswith(f"{instruction}\n")
     assert text.endswith(f"{question}\n")
+    kept = text[len(instruction) + 1 : -len(question) - 1]
+    assert f"{context}\n".endswith(kept)
 
 
 def test_what_is_left_of_a_context_is_its_end() -> None:
