@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +15,7 @@ from raysweep.errors import InputError
 from raysweep.plan import Plan, make_plan
 from raysweep.storage import Storage
 from raysweep.summary import summary_table
+from raysweep.tasks.custom import read_task
 
 INTERRUPTED, FAILED = 130, 1
 DEFAULT_STORAGE = "raysweep-results"
@@ -25,7 +26,8 @@ Model = Annotated[
     typer.Option(help="'tiny' (embedded), a folder of LLaMA safetensors, or a hub id."),
 ]
 Data = Annotated[
-    str | None, typer.Option(help="'tiny' (embedded), or a folder of the datasets' raw files.")
+    str | None,
+    typer.Option(help="'tiny' (embedded), 'hub', or a folder of the datasets' raw files."),
 ]
 StorageUri = Annotated[
     str,
@@ -39,7 +41,7 @@ UseGpu = Annotated[
     bool | None, typer.Option("--gpus/--cpus", help="One GPU per worker, or CPU cores only.")
 ]
 Tasks = Annotated[
-    str | None, typer.Option(help="A pair of tasks to chain in both orders, such as bbq,arc_easy.")
+    str | None, typer.Option(help="A pair of tasks to chain in both orders: names or YAML files.")
 ]
 Seeds = Annotated[str | None, typer.Option(help="Seeds, such as 0,1,2.")]
 NumTest = Annotated[int | None, typer.Option(help="Test rows per task (stratified).")]
@@ -66,9 +68,13 @@ def sweep_command(default_space: str, purpose: str) -> Callable[[], None]:
         num_steps: NumSteps = None,
         wait_for_workers: Wait = 0.0,
     ) -> None:
+        pair = _pair(tasks)
         overrides = {
             "model": model,
-            "chains": _both_orders(tasks),
+            "tasks": [own for _, own in pair if own] or None,
+            "chains": [[name for name, _ in order] for order in (pair, pair[::-1])]
+            if pair
+            else None,
             "seeds": _seeds(seeds),
             "data": {"source": data, "num_test": num_test},
             "stage": {"num_steps": num_steps},
@@ -126,9 +132,10 @@ def _announcement(plan: Plan) -> str:
     )
 
 
-def _both_orders(text: str | None) -> list[list[str]] | None:
+def _pair(text: str | None) -> list[tuple[str, dict[str, Any] | None]]:
+    """Two tasks by name, each with its settings where it is given as a YAML file; or nothing."""
     if text is None:
-        return None
+        return []
     pair = [part.strip() for part in text.split(",")]
     if len(pair) != 2 or pair[0] == pair[1]:
         raise InputError(
@@ -136,7 +143,14 @@ def _both_orders(text: str | None) -> list[list[str]] | None:
             "not a pair of different tasks",
             "write for example --tasks bbq,arc_easy",
         )
-    return [pair, pair[::-1]]
+    return [_named(part) for part in pair]
+
+
+def _named(part: str) -> tuple[str, dict[str, Any] | None]:
+    if not part.endswith((".yaml", ".yml")):
+        return part, None
+    own = read_task(Path(part))
+    return str(own["name"]), own
 
 
 def _seeds(text: str | None) -> list[int] | None:

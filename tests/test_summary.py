@@ -10,6 +10,7 @@ from raysweep.monitor import _stage_line
 from raysweep.results import write_trial
 from raysweep.storage import Storage
 from raysweep.summary import summary_table
+from raysweep.tasks import TASKS
 from tests.test_plan import plan
 
 COMMON = {"stage": 2, "kind": "safety"}
@@ -26,7 +27,7 @@ def test_a_stage_line_gives_chance_beside_every_accuracy() -> None:
         "forgetting": None,
         "spectral_radius": 12.3456,
     }
-    line = _stage_line(trial, result)
+    line = _stage_line(trial, TASKS, result)
     assert "toxigen 90.0 % (chance 50)" in line
     assert "csqa2 50.0 %! (chance 50)" in line, "a constant answer is flagged"
     assert "spectral radius 12.35" in line
@@ -41,6 +42,7 @@ def test_the_table_shows_finished_trials_with_their_worst_group(tmp_path: Path) 
             **COMMON,
             "trial": done.id,
             "task": task,
+            "title": TASKS[task].title,
             "group": "overall",
             "subset": "all",
             "accuracy": value,

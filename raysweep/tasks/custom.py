@@ -79,11 +79,9 @@ class TaskSpec(Settings):
     @classmethod
     def _well_formed(cls, template: str) -> str:
         try:
-            columns = _columns(template)
+            _columns(template)
         except ValueError as error:
             raise ValueError(f"is no template ({error}); double a brace that is text") from None
-        if not all(columns):
-            raise ValueError("has empty braces; write {column}")
         return template
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ and field: none goes missing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from raysweep.errors import InputError, MissingDataError
 from raysweep.settings import HUB, TINY
 from raysweep.tasks.files import FETCH_AGAIN
 from raysweep.tasks.hub import read_hub
-from raysweep.tasks.task import Dropped, Example, Located, Release, Task, Validated
+from raysweep.tasks.task import Dropped, Example, Release, Row, Task, Validated
 
 
 @dataclass(frozen=True)
@@ -47,35 +47,68 @@ def load_examples(task: Task, source: str) -> Loaded:
     examples: dict[str, tuple[Example, ...]] = {}
     num_read: Counter[str] = Counter()
     drops: Counter[tuple[str, str]] = Counter()
-    seen: dict[str, str] = {}
+    reader = _Reader(task)
     for split, rows in read_release(task, source).items():
         kept = []
-        for place, outcome in parsed(task, rows):
+        for place, row in rows:
+            outcome = reader.read(place, row)
             num_read[split] += 1
             if isinstance(outcome, Dropped):
                 drops[split, outcome.reason] += 1
-                continue
-            first = seen.setdefault(outcome.id, place)
-            if first != place and not task.content_ids:
-                raise InputError(
-                    place, f"the id {outcome.id!r} stands at {first} already", FETCH_AGAIN
-                )
-            kept.append(outcome)
+            else:
+                kept.append(outcome)
         examples[split] = tuple(kept)
     return Loaded(examples, num_read, drops)
 
 
-def parsed(task: Task, rows: Iterable[Located]) -> Iterator[tuple[str, Example | Dropped]]:
-    """What becomes of each row, with its place.
+def check_rows(task: Task, release: Release) -> tuple[int, list[InputError]]:
+    """The number of rows of a release, and everything that is wrong with them.
+
+    A file that cannot be read to its end is one mistake, and ends its split.
 
     Raises:
-        InputError: a row violates the schema: its place and field, and what is wrong.
+        MissingDataError: a file is not there.
     """
-    for place, row in rows:
+    num_rows, mistakes, reader = 0, list[InputError](), _Reader(task)
+    for rows in release.values():
+        located = iter(rows)
+        while True:
+            try:
+                item = next(located, None)
+                if item is None:
+                    break
+                num_rows += 1
+                reader.read(*item)
+            except MissingDataError:
+                raise
+            except InputError as error:
+                mistakes.append(error)
+    return num_rows, mistakes
+
+
+class _Reader:
+    """Turns the rows of one task into examples, and sees to it that ids are unique."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._places: dict[str, str] = {}
+
+    def read(self, place: str, row: Row) -> Example | Dropped:
+        """What becomes of a row.
+
+        Raises:
+            InputError: the row violates the schema, or its id has occurred before.
+        """
         try:
-            yield place, task.parse_row(row)
+            outcome = self._task.parse_row(row)
         except ValidationError as error:
             raise bad_row(place, error) from None
+        if isinstance(outcome, Example) and not self._task.content_ids:
+            first = self._places.setdefault(outcome.id, place)
+            if first != place:
+                problem = f"the id {outcome.id!r} stands at {first} already"
+                raise InputError(place, problem, FETCH_AGAIN)
+        return outcome
 
 
 def bad_row(place: str, error: ValidationError) -> InputError:

@@ -1,0 +1,112 @@
+"""The paper's Table 2 for the configured data, and an account of every row that is not used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.table import Table
+
+from raysweep.config import DataSettings
+from raysweep.errors import MissingDataError
+from raysweep.tasks.splits import Splits, load_splits
+from raysweep.tasks.task import PaperSizes, Task
+
+DASH = "-"
+
+
+@dataclass(frozen=True)
+class Census:
+    """The sets of a task, disjoint and with the paper's sizes; None where there is no data."""
+
+    task: Task
+    disjoint: Splits | None
+    paper: Splits | None
+    missing: str = ""
+
+
+def take_census(task: Task, settings: DataSettings) -> Census:
+    """Draws a task's sets both ways.
+
+    Raises:
+        InputError: the data is there and wrong.
+    """
+    try:
+        disjoint, paper = (
+            load_splits(task, settings.model_copy(update={"paper_sizes": paper_sizes}))
+            for paper_sizes in (False, True)
+        )
+    except MissingDataError as error:
+        return Census(task, None, None, str(error))
+    return Census(task, disjoint, paper)
+
+
+def table2(censuses: Sequence[Census], source: str) -> Table:
+    """Our sizes beside the paper's."""
+    table = Table(
+        title=f"Table 2 of the paper, and the data of {source!r}",
+        caption="Every pair of columns is ours | the paper's. Test sets are disjoint from the "
+        "training set by default; 'paper_sizes' gives the paper's sizes, and 'trained' is how many "
+        "of those test rows are also trained on.",
+        caption_justify="left",
+    )
+    table.add_column("task")
+    for column in ("train", "paper", "valid.", "test", "test,\npaper_sizes", "trained", "paper"):
+        table.add_column(column, justify="right")
+    for column in ("groups", "paper", "labels", "paper"):
+        table.add_column(column, justify="right")
+    for census in censuses:
+        table.add_row(census.task.name, *_cells(census))
+    return table
+
+
+def _cells(census: Census) -> list[str]:
+    sizes = census.task.sizes
+    train, test, groups, labels = _paper_cells(sizes)
+    ours, paper = census.disjoint, census.paper
+    if ours is None or paper is None:
+        return [DASH, train, DASH, DASH, DASH, DASH, test, DASH, groups, DASH, labels]
+    present = {group for example in ours.train for group in example.groups}
+    return [
+        *(f"{len(ours.train):,}", train, f"{len(ours.validation):,}"),
+        *(f"{len(ours.test):,}", f"{len(paper.test):,}", f"{paper.num_trained_test_rows:,}", test),
+        *(str(len(present) or DASH), groups, str(len(ours.task.labels) or DASH), labels),
+    ]
+
+
+def _paper_cells(sizes: PaperSizes | None) -> tuple[str, str, str, str]:
+    if sizes is None:
+        return DASH, DASH, DASH, DASH
+    return (
+        f"{sizes.train:,}",
+        f"{sizes.test:,}",
+        str(sizes.num_groups or DASH),
+        str(sizes.num_labels or DASH),
+    )
+
+
+def account(census: Census) -> list[str]:
+    """What was read, what was left out and why, and how that compares with the paper."""
+    lines = [f"{census.task.name}: {census.missing}"] if census.missing else []
+    for splits in filter(None, [census.disjoint]):
+        read = ", ".join(f"{split} {count:,}" for split, count in splits.num_read.items())
+        lines.append(f"{splits.task.name}: read {sum(splits.num_read.values()):,} rows ({read})")
+        for (split, reason), count in splits.drops.items():
+            lines.append(f"  left out of {split}: {count:,}, {reason}")
+        lines += _unused(splits)
+    for splits in filter(None, [census.paper]):
+        lines += [f"  {note}" for note in splits.notes]
+        if splits.num_trained_test_rows:
+            lines.append(
+                f"  paper_sizes: {splits.num_trained_test_rows:,} of {len(splits.test):,} test "
+                "rows have a text that is also trained on"
+            )
+    if census.task.note:
+        lines.append(f"  {census.task.note}")
+    return lines
+
+
+def _unused(splits: Splits) -> list[str]:
+    used = len(splits.train) + len(splits.validation) + len(splits.test)
+    rest = sum(splits.num_read.values()) - sum(splits.drops.values()) - used
+    return [f"  in no set, because the sets are full: {rest:,}"] if rest else []

@@ -1,0 +1,270 @@
+"""Tasks of one's own: from a YAML file, and from an installed package."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import sys
+from collections import Counter
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import raysweep.tasks
+from raysweep.config import DataSettings, load_space
+from raysweep.errors import InputError
+from raysweep.tasks import TASKS, Task, known_tasks
+from raysweep.tasks.custom import TaskSpec, read_task
+from raysweep.tasks.loading import load_examples
+from raysweep.tasks.splits import load_splits
+from tests.tasks.releases import write_csv, write_hub_copy, write_lines
+from tests.tasks.test_loading import mutated
+
+README = Path(__file__).parents[2] / "README.md"
+SPEC: dict[str, Any] = {
+    "name": "risk",
+    "title": "Risk",
+    "kind": "capability",
+    "files": {"train": "train.jsonl", "test": "test.jsonl"},
+    "instruction": "Is the change risky? Answer yes or no.",
+    "context": "{code}",
+    "question": "Language: {language}",
+    "label": "risky",
+    "answers": {"true": "It is risky.", "false": "It is safe."},
+    "group": "teams",
+    "subset": "size",
+    "subsets": ["small", "large"],
+}
+
+
+def made_up(number: int) -> dict[str, Any]:
+    return {
+        "code": f"x = {number}\nprint(x)",
+        "language": ("python", "c")[number % 2],
+        "risky": number % 3 == 0,
+        "teams": [f"team{number % 2}", "all hands"],
+        "size": ("small", "large")[number % 2],
+    }
+
+
+ROWS = [made_up(number) for number in range(60)]
+
+
+def write_task(folder: Path, **changes: Any) -> Path:
+    spec = {key: value for key, value in {**SPEC, **changes}.items() if value is not None}
+    path = folder / "risk.yaml"
+    path.write_text(yaml.safe_dump(spec, sort_keys=False))
+    return path
+
+
+def build(folder: Path, **changes: Any) -> Task:
+    return TaskSpec.model_validate(read_task(write_task(folder, **changes))).build()
+
+
+def test_rows_become_examples(tmp_path: Path) -> None:
+    write_lines(tmp_path / "train.jsonl", ROWS[:40])
+    write_lines(tmp_path / "test.jsonl", ROWS[40:])
+    task = build(tmp_path)
+    splits = load_splits(task, DataSettings(source="hub", num_train=30))
+    assert (len(splits.train), len(splits.validation), len(splits.test)) == (30, 10, 20)
+    example = next(e for e in splits.train if e.context.startswith("x = 3\n"))
+    assert example.prompt == (
+        "Is the change risky? Answer yes or no.\nx = 3\nprint(x)\nLanguage: c\n"
+    )
+    assert (example.target, example.label) == ("It is risky.", 0)
+    assert (example.groups, example.subset) == (("all hands", "team1"), "large")
+    assert (task.title, task.chance, task.subsets) == ("Risk", 0.5, ("small", "large"))
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "json", "csv", "parquet"])
+def test_every_kind_of_file_and_pools(tmp_path: Path, ending: str) -> None:
+    rows = [{**row, "risky": str(row["risky"]).lower(), "teams": "one"} for row in ROWS]
+    path = tmp_path / f"all.{ending}"
+    if ending == "jsonl":
+        write_lines(path, rows)
+    elif ending == "json":
+        path.write_text(json.dumps(rows))
+    elif ending == "csv":
+        write_csv(path, rows)
+    else:
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    task = build(tmp_path, files={"pool": path.name})
+    splits = load_splits(task, DataSettings(num_train=30))
+    assert (len(splits.train), len(splits.validation), len(splits.test)) == (30, 6, 24)
+    assert Counter(e.groups for e in splits.train) == {("one",): 30}
+
+
+def test_rows_from_the_hub(tmp_path: Path) -> None:
+    write_hub_copy(tmp_path / "hub", "part", {"learn": ROWS[:40], "exam": ROWS[40:]})
+    hub = {
+        "repository": str(tmp_path / "hub"),
+        "revision": "0123456789abcdef",
+        "config": "part",
+        "splits": {"train": "learn", "test": "exam"},
+    }
+    task = build(tmp_path, files=None, hub=hub)
+    loaded = load_examples(task, "anywhere")
+    assert loaded.num_read == {"train": 40, "test": 20}
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_a_mutated_row_is_an_example_or_blamed(data: st.DataObject) -> None:
+    row = data.draw(mutated(ROWS[0]))
+    task = TaskSpec.model_validate(SPEC).build()
+    release = {"train": [("file:1", ROWS[1]), ("file:2", row)]}
+    message, loaded = "", None
+    try:
+        loaded = load_examples(dataclasses.replace(task, read_own=lambda: release), "")
+    except InputError as error:
+        message = str(error)
+    if loaded is None:
+        assert re.match(r"file:2: field \w", message), message
+        assert "\n" not in message
+        message.encode()
+    else:
+        assert len(loaded.examples["train"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"name": "My Task"}, "name = 'My Task'; string should match"),
+        ({"kind": "fun"}, "kind = 'fun'; should be 'capability' or 'safety'"),
+        ({"files": None}, "give either files or hub"),
+        ({"files": {"train": "a.jsonl"}}, "the splits must be train and test"),
+        ({"files": {"pool": "a.jsonl", "test": "b.jsonl"}}, "or pool alone"),
+        ({"files": {"pool": "a.txt"}}, "a.txt' is of no known kind; use .jsonl"),
+        ({"files": {"dev": "a.jsonl"}}, "files.dev"),
+        ({"question": "{lang"}, "question = '{lang'; is no template"),
+        ({"question": "{}"}, "{} is no plain column name"),
+        ({"question": "{a.__class__}"}, "is no plain column name"),
+        ({"question": "{a!r}"}, "is no plain column name"),
+        ({"answers": {True: "Yes.", False: "No."}}, "quote them"),
+        ({"answers": {"a": "A."}}, "answers"),
+        ({"subsets": None}, "give the column subset together with its values"),
+        ({"anwsers": {}}, "anwsers = {}; unknown key (did you mean 'answers'?)"),
+    ],
+)
+def test_a_mistake_in_the_file_names_key_and_remedy(
+    tmp_path: Path, changes: dict[str, Any], expected: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        read_task(write_task(tmp_path, **changes))
+    assert str(caught.value).startswith(str(tmp_path / "risk.yaml"))
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        read_task(tmp_path / "none.yaml")
+    (tmp_path / "bad.yaml").write_text("- a\n")
+    with pytest.raises(InputError, match="holds no mapping"):
+        read_task(tmp_path / "bad.yaml")
+
+
+def test_a_search_space_brings_its_own_tasks(tmp_path: Path) -> None:
+    write_lines(tmp_path / "train.jsonl", ROWS[:40])
+    write_lines(tmp_path / "test.jsonl", ROWS[40:])
+    write_task(tmp_path)
+    content = {"name": "own", "tasks": ["risk.yaml"], "chains": [["toxigen", "risk"]]}
+    (tmp_path / "space.yaml").write_text(yaml.safe_dump(content))
+    space = load_space(tmp_path / "space.yaml")
+    assert list(space.find_tasks()) == ["toxigen", "risk"]
+    assert len(load_splits(space.find_tasks()["risk"], space.data).test) == 20
+    for changes, expected in [
+        ({"tasks": ["none.yaml"]}, r"none\.yaml: no such file"),
+        ({"tasks": []}, "unknown task; tasks: .*"),
+        ({"tasks": [{**SPEC, "name": "bbq"}]}, "task name 'bbq' is taken"),
+        ({"chains": [["rsk"]]}, r"did you mean 'risk'\?"),
+        ({"data": {"sources": {"rsk": "tiny"}}}, "data.sources = 'rsk'; unknown task"),
+    ]:
+        (tmp_path / "space.yaml").write_text(yaml.safe_dump({**content, **changes}))
+        with pytest.raises(InputError, match=expected):
+            load_space(tmp_path / "space.yaml")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README.read_text(), re.DOTALL)
+
+
+def test_the_readmes_example_works(tmp_path: Path) -> None:
+    (spec,) = [block for block in blocks("yaml") if "answers:" in block]
+    (script,) = [block for block in blocks("python") if "jsonl" in block]
+    (tmp_path / "task.yaml").write_text(spec)
+    exec(script.replace('open("', f'open("{tmp_path}/'), {})
+    task = TaskSpec.model_validate(read_task(tmp_path / "task.yaml")).build()
+    splits = load_splits(task, DataSettings(num_train=100))
+    assert len(splits.train) == 100
+    assert len(splits.test) >= 50
+    assert {e.label for e in splits.train} == set(range(len(task.labels)))
+
+
+@pytest.fixture
+def fresh_registry():
+    known_tasks.cache_clear()
+    yield
+    known_tasks.cache_clear()
+
+
+def install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str, target: str) -> None:
+    (tmp_path / "their_tasks.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    sys.modules.pop("their_tasks", None)
+    point = EntryPoint("haiku", f"their_tasks:{target}", "raysweep.tasks")
+    monkeypatch.setattr(raysweep.tasks, "entry_points", lambda group: [point])
+
+
+CODE = """
+from raysweep.tasks.task import Example, Kind, RawRow, Task, Text
+
+class Row(RawRow):
+    poem: Text
+    good: bool
+
+def parse(row):
+    answers = ("Good.", "Bad.")
+    label = 0 if row.good else 1
+    return Example(row.poem, "", "", row.poem, answers, label, answers[label])
+
+def read():
+    return {"pool": [(f"poem {n}", {"poem": f"poem {n}", "good": n % 2 == 0}) for n in range(20)]}
+
+HAIKU = Task("haiku", "HK", Kind.CAPABILITY, ("good", "bad"), Row, parse, read_own=read)
+TAKEN = Task("bbq", "HK", Kind.CAPABILITY, ("good", "bad"), Row, parse, read_own=read)
+NO_TASK = "haiku"
+"""
+
+
+@pytest.mark.usefixtures("fresh_registry")
+def test_an_installed_package_adds_a_task(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    install(monkeypatch, tmp_path, CODE, "HAIKU")
+    assert list(known_tasks()) == [*TASKS, "haiku"]
+    splits = load_splits(known_tasks()["haiku"], DataSettings(num_train=10))
+    assert Counter(e.label for e in splits.train) == {0: 5, 1: 5}
+
+
+@pytest.mark.usefixtures("fresh_registry")
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("TAKEN", "the task name 'bbq' is taken"),
+        ("NO_TASK", "is no raysweep.tasks.Task"),
+        ("MISSING", "cannot be loaded"),
+    ],
+)
+def test_a_package_that_does_it_wrong_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, target: str, expected: str
+) -> None:
+    install(monkeypatch, tmp_path, CODE, target)
+    with pytest.raises(InputError, match=f"entry point 'haiku' .*{expected}"):
+        known_tasks()
