@@ -4,25 +4,28 @@ A restricted answer is predicted as the candidate a with the largest
 
     log p(a | prompt) = sum_t log p(a_t | prompt, a_1 .. a_{t-1})
 
-over all its tokens, without length normalisation. One forward pass over the prompt and the tokens
-that all candidates share serves every candidate: its keys and values are reused for the rest of
-each. The rows are spread over the workers.
+over all its tokens, without length normalisation. What all prompts begin with, the instruction, is
+fed once for all rows. One forward pass over the rest of a prompt and the tokens that all candidates
+share then serves every candidate: its keys and values are reused for the rest of each. The rows are
+spread over the workers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import takewhile
 
 import torch
 import torch.distributed as dist
-from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import DynamicCache, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from raysweep.data import encode_answer, encode_prompt
 from raysweep.scoring import Prediction
 from raysweep.tasks import Example, Task
 
 MAX_NEW_TOKENS = 64  # of a generated response
+SHORTEST_PREFIX = 8  # tokens; a shorter one is not worth a pass of its own
 SAFE = "safe"
 Judge = Callable[[Sequence[str]], list[bool]]
 Encoded = tuple[int, ...]
@@ -54,16 +57,50 @@ def evaluate(
     reserved = MAX_NEW_TOKENS if task.is_generative else _longest_answer(examples, tokenizer)
     prompts = [encode_prompt(e, tokenizer, sequence_limit - reserved) for e in examples]
     order = sorted(range(len(examples)), key=lambda index: len(prompts[index]))
+    prefix = Prefix(()) if task.is_generative else compute_prefix(model, prompts)
     own: list[tuple[int, Prediction]] = []
     for indices in _batches(order[rank::world], examples, batch_size):
         batch = [examples[index] for index in indices]
         encoded = [prompts[index] for index in indices]
         if judge is None:
-            predictions = _choose(model, tokenizer, task, batch, encoded)
+            predictions = _choose(model, tokenizer, task, batch, encoded, prefix)
         else:
             predictions = _respond(model, tokenizer, batch, encoded, judge)
         own += zip(indices, predictions, strict=True)
     return [prediction for _, prediction in sorted(_gathered(own, world), key=lambda it: it[0])]
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """Tokens that prompts begin with, and their keys and values.
+
+    Attributes:
+        layers: per layer, keys and values of shape [1, heads, tokens, head size].
+    """
+
+    ids: Encoded
+    layers: tuple[tuple[torch.Tensor, torch.Tensor], ...] = ()
+
+    def cache(self, num_rows: int) -> DynamicCache | None:
+        """A cache that holds the prefix for each of several rows; None if there is no prefix."""
+        if not self.ids:
+            return None
+        cache = DynamicCache()
+        for layer, (keys, values) in enumerate(self.layers):
+            shape = (num_rows, -1, -1, -1)
+            cache.update(keys.expand(shape), values.expand(shape), layer)
+        return cache
+
+
+def compute_prefix(model: LlamaForCausalLM, prompts: Sequence[Encoded]) -> Prefix:
+    """Feeds what all prompts have in common; at least one token of each prompt is left over."""
+    num_shared = _num_shared(prompts)
+    if num_shared < SHORTEST_PREFIX or len(prompts) == 1:
+        return Prefix(())
+    ids = prompts[0][:num_shared]
+    fed = torch.tensor([ids], device=model.device)
+    cache = model(input_ids=fed, use_cache=True, logits_to_keep=1).past_key_values
+    return Prefix(ids, tuple((layer.keys, layer.values) for layer in cache.layers))
 
 
 def answer_log_probabilities(
@@ -71,16 +108,24 @@ def answer_log_probabilities(
     prompts: Sequence[Encoded],
     answers: Sequence[Encoded],
     pad_token_id: int,
+    prefix: Prefix = Prefix(()),  # frozen
 ) -> torch.Tensor:
-    """Log p(answer | prompt) for every prompt and answer, float64, shape [prompts, answers]."""
-    num_shared = _num_shared(answers)
+    """Log p(answer | prompt) for every prompt and answer, float64, shape [prompts, answers].
+
+    Args:
+        prefix: what all prompts begin with, computed beforehand.
+    """
+    num_shared, num_known = _num_shared(answers), len(prefix.ids)
     shared = answers[0][:num_shared]
-    input_ids, mask = _padded([(*prompt, *shared) for prompt in prompts], pad_token_id)
+    rows = [(*prompt[num_known:], *shared) for prompt in prompts]
+    input_ids, mask = _padded(rows, pad_token_id)
+    mask = torch.cat([torch.ones(len(mask), num_known, dtype=mask.dtype), mask], dim=1)
     input_ids, mask = input_ids.to(model.device), mask.to(model.device)
     output = model(
         input_ids=input_ids,
         attention_mask=mask,
-        position_ids=(mask.cumsum(dim=1) - 1).clamp(min=0),
+        position_ids=(mask.cumsum(dim=1) - 1).clamp(min=0)[:, num_known:],
+        past_key_values=prefix.cache(len(prompts)),
         logits_to_keep=num_shared + 1,
         use_cache=True,
     )
@@ -125,9 +170,11 @@ def _choose(
     task: Task,
     examples: Sequence[Example],
     prompts: Sequence[Encoded],
+    prefix: Prefix,
 ) -> list[Prediction]:
     answers = [encode_answer(answer, tokenizer) for answer in examples[0].answers]
-    log_p = answer_log_probabilities(model, prompts, answers, tokenizer.pad_token_id).cpu()
+    pad = tokenizer.pad_token_id
+    log_p = answer_log_probabilities(model, prompts, answers, pad, prefix).cpu()
     return [
         Prediction(
             example.id,
@@ -183,9 +230,9 @@ def _batches(indices: Sequence[int], examples: Sequence[Example], size: int) -> 
         yield batch
 
 
-def _num_shared(answers: Sequence[Encoded]) -> int:
-    """Leading tokens that all answers share; each keeps at least one of its own."""
-    columns = zip(*(answer[:-1] for answer in answers), strict=False)
+def _num_shared(rows: Sequence[Encoded]) -> int:
+    """Leading tokens that all rows share; each keeps at least one of its own."""
+    columns = zip(*(row[:-1] for row in rows), strict=False)
     return len(list(takewhile(lambda column: len(set(column)) == 1, columns)))
 
 

@@ -34,35 +34,11 @@ def cells(output: str, task: str) -> list[str]:
 
 def test_table_2_of_the_real_files(real_data: Path) -> None:
     output = run("--data", real_data)
-    assert cells(output, "arc_easy")[1:8] == [
-        "2,241",
-        "2,241",
-        "500",
-        "2,363",
-        "2,365",
-        "2",
-        "2,365",
-    ]
+    assert " ".join(cells(output, "arc_easy")[1:8]) == "2,241 2,241 500 2,363 2,365 2 2,365"
     assert " ".join(cells(output, "csqa")[1:8]) == "2,242 2,242 500 1,221 1,221 0 1,221"
     assert " ".join(cells(output, "csqa2")[1:8]) == "2,242 2,242 500 2,540 2,541 0 2,541"
-    assert cells(output, "toxigen")[1:8] == [
-        "2,236",
-        "2,236",
-        "500",
-        "3,656",
-        "4,455",
-        "182",
-        "4,455",
-    ]
-    assert cells(output, "bbq")[1:8] == [
-        "2,241",
-        "2,241",
-        "500",
-        "28,621",
-        "31,107",
-        "1,976",
-        "31,107",
-    ]
+    assert " ".join(cells(output, "toxigen")[1:8]) == "2,236 2,236 500 3,656 4,455 182 4,455"
+    assert " ".join(cells(output, "bbq")[1:8]) == "2,241 2,241 500 28,621 31,107 1,976 31,107"
     assert cells(output, "bbq")[8:] == ["9", "9", "3", "3"]
     assert cells(output, "toxigen")[8:] == ["13", "13", "2", "2"]
     assert cells(output, "saferdialogues")[2] == "6,306"
