@@ -21,10 +21,9 @@ import torch.distributed as dist
 from transformers import DynamicCache, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from raysweep.data import encode_answer, encode_prompt
-from raysweep.scoring import Prediction
+from raysweep.scoring import MAX_NEW_TOKENS, Prediction
 from raysweep.tasks import Example, Task
 
-MAX_NEW_TOKENS = 64  # of a generated response
 SHORTEST_PREFIX = 8  # tokens; a shorter one is not worth a pass of its own
 SAFE = "safe"
 Judge = Callable[[Sequence[str]], list[bool]]

@@ -16,6 +16,7 @@ from raysweep.checkpoint import Checkpoint, find_judge
 from raysweep.config import Grid, Hyperparameters, Part, SearchSpace
 from raysweep.digest import digest_json
 from raysweep.errors import InputError
+from raysweep.lengths import check_rows_fit
 from raysweep.tasks.splits import Splits, load_splits
 
 FORMAT_VERSION = 1  # raise it when training, scoring or curvature change their results
@@ -137,7 +138,7 @@ def make_plan(space: SearchSpace, checkpoint: Checkpoint) -> Plan:
     judges = {name: _judge(space, name) for name, task in tasks.items() if task.is_generative}
     splits = {name: load_splits(task, space.data) for name, task in tasks.items()}
     trials = tuple(_trials(space, checkpoint, splits, judges))
-    _check_sequence_limits(trials, checkpoint)
+    _check_sequence_limits(trials, checkpoint, splits)
     digest = digest_json([[trial.id, _measurement_keys(trial)] for trial in trials])
     return Plan(f"{space.name}-{digest[:8]}", space, checkpoint, trials, splits)
 
@@ -155,7 +156,9 @@ def _judge(space: SearchSpace, task: str) -> str:
     return find_judge(judge)
 
 
-def _check_sequence_limits(trials: Sequence[Trial], checkpoint: Checkpoint) -> None:
+def _check_sequence_limits(
+    trials: Sequence[Trial], checkpoint: Checkpoint, splits: Mapping[str, Splits]
+) -> None:
     limits = {stage.hyperparameters.sequence_limit for trial in trials for stage in trial.stages}
     if max(limits) > checkpoint.max_positions:
         raise InputError(
@@ -163,6 +166,13 @@ def _check_sequence_limits(trials: Sequence[Trial], checkpoint: Checkpoint) -> N
             f"{max(limits)} is more than the model's {checkpoint.max_positions} positions",
             f"set it to at most {checkpoint.max_positions}",
         )
+    smallest: dict[str, int] = {}
+    for trial in trials:
+        limit = min(stage.hyperparameters.sequence_limit for stage in trial.stages)
+        for task in trial.tasks:
+            smallest[task] = min(limit, smallest.get(task, limit))
+    for task, limit in smallest.items():
+        check_rows_fit(splits[task], limit, checkpoint.folder)
 
 
 def _trials(

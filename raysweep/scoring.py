@@ -10,6 +10,8 @@ from raysweep.tasks import ALL, OVERALL, Task
 from raysweep.tasks.bbq import AMBIGUOUS, DISAMBIGUATED
 from raysweep.tasks.task import BIASED, COUNTER_BIASED, UNKNOWN
 
+MAX_NEW_TOKENS = 64  # of a generated response
+
 
 @dataclass(frozen=True)
 class Prediction:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 RAY = {"group", "monitor", "sweep", "trial"}
 DEEPSPEED = {"engine"}
 PURE = {
-    "checkpoint", "cli", "command", "config", "digest", "errors", "forgetting", "job",
+    "checkpoint", "cli", "command", "config", "digest", "errors", "forgetting", "job", "lengths",
     "mistakes", "plan",
     "query", "records", "results", "scoring", "settings", "storage", "store", "summary", "tasks",
 }  # fmt: skip

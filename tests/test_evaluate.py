@@ -10,7 +10,12 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from raysweep.data import encode_answer, encode_prompt
-from raysweep.evaluate import answer_log_probabilities, evaluate
+from raysweep.evaluate import (
+    SHORTEST_PREFIX,
+    answer_log_probabilities,
+    compute_prefix,
+    evaluate,
+)
 from raysweep.scoring import Prediction
 from raysweep.tasks import TASKS, Example
 from tests.models import VOCABULARY, small_llama
@@ -83,6 +88,35 @@ def test_log_likelihoods_equal_one_full_forward_per_answer(
     slow = [[slow_log_probability(model, p, a) for a in encoded] for p in prompts]
     # float32 forward passes that pad and split the row differently: a few ulps of a sum near 20
     torch.testing.assert_close(fast, torch.tensor(slow, dtype=torch.float64), rtol=0, atol=2e-5)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("answers", ANSWER_SETS)
+@pytest.mark.parametrize("common", [1, 7, 8, 40])
+def test_a_common_beginning_is_fed_once_and_changes_nothing(
+    answers: tuple[str, ...], common: int
+) -> None:
+    model, tokenizer = small_llama(), word_tokenizer()
+    beginning = tuple(tokenizer.encode("one two three red " * 10))[:common]
+    prompts = [(*beginning, *encode_prompt(e, tokenizer, 128)) for e in examples(answers)]
+    prefix = compute_prefix(model, prompts)
+    # the beginning, the mark and the instruction's three words, if they are worth it
+    assert len(prefix.ids) == (common + 4 if common + 4 >= SHORTEST_PREFIX else 0)
+    encoded = [encode_answer(answer, tokenizer) for answer in answers]
+    pad = tokenizer.pad_token_id
+    with_prefix = answer_log_probabilities(model, prompts, encoded, pad, prefix)
+    again = answer_log_probabilities(model, prompts[:3], encoded, pad, prefix)
+    without = answer_log_probabilities(model, prompts, encoded, pad)
+    # float32 forward passes that split the row differently: a few ulps of a sum near 20
+    torch.testing.assert_close(with_prefix, without, rtol=0, atol=2e-5)
+    torch.testing.assert_close(again, without[:3], rtol=0, atol=2e-5)
+
+
+def test_a_prompt_that_is_all_prefix_keeps_a_token() -> None:
+    prompts = [tuple(range(3, 15)), tuple(range(3, 18))]
+    with torch.no_grad():
+        assert compute_prefix(small_llama(), prompts).ids == tuple(range(3, 14))
+        assert compute_prefix(small_llama(), prompts[:1]).ids == ()
 
 
 def _task(answers: tuple[str, ...]):
