@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import (
     Field,
     PositiveInt,
@@ -20,9 +19,8 @@ from pydantic import (
     model_validator,
 )
 
-from raysweep.errors import InputError
 from raysweep.mistakes import SettingError, describe, nested_mistake, suggestion
-from raysweep.settings import TINY, Settings
+from raysweep.settings import TINY, Settings, read_settings
 from raysweep.tasks import Task, known_tasks
 from raysweep.tasks.custom import TaskSpec, read_task
 
@@ -281,15 +279,7 @@ def load_space(path: Path, overrides: Mapping[str, Any] | None = None) -> Search
     Raises:
         InputError: the file is missing, no YAML, or a setting is wrong.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, IsADirectoryError):
-        raise InputError(str(path), "no such file", "give the path of a search space") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        problem = " ".join(str(error).split())
-        raise InputError(str(path), f"cannot be read ({problem})", "correct the file") from None
-    if not isinstance(content, dict):
-        raise InputError(str(path), "holds no mapping of settings", "see search_spaces/lr.yaml")
+    content = read_settings(path, "give the path of a search space", "search_spaces/lr.yaml")
     merged = _merged(content, overrides or {})
     place = str(path) if merged == content else f"{path} with the options given"
     if isinstance(merged.get("tasks"), list):

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+import yaml
 from pydantic import BaseModel, ConfigDict
+
+from raysweep.errors import InputError
 
 TINY = "tiny"
 """The embedded model, data and judge."""
@@ -14,3 +20,25 @@ class Settings(BaseModel):
     """Frozen, and closed to unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def read_settings(path: Path, remedy: str, example: str) -> dict[str, Any]:
+    """The mapping in a YAML file, unchecked.
+
+    Args:
+        remedy: what to do if there is no such file.
+        example: where to see how such a file looks.
+
+    Raises:
+        InputError: the file is missing, no YAML, or no mapping.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, IsADirectoryError):
+        raise InputError(str(path), "no such file", remedy) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        problem = " ".join(str(error).split())
+        raise InputError(str(path), f"cannot be read ({problem})", "correct the file") from None
+    if not isinstance(content, dict):
+        raise InputError(str(path), "holds no mapping of settings", f"see {example}")
+    return content

@@ -10,13 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from raysweep.errors import InputError
 from raysweep.mistakes import describe
-from raysweep.settings import Settings
+from raysweep.settings import Settings, read_settings
 from raysweep.tasks.files import READERS
 from raysweep.tasks.hub import HubDataset, read_hub
 from raysweep.tasks.task import ALL, POOL, Example, Kind, RawRow, Release, Task
@@ -123,15 +122,7 @@ def read_task(path: Path) -> dict[str, Any]:
     Raises:
         InputError: the file is missing or wrong.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(str(path), "no such file", "give the path of a task's YAML file") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        problem = " ".join(str(error).split())
-        raise InputError(str(path), f"cannot be read ({problem})", "correct the file") from None
-    if not isinstance(content, dict):
-        raise InputError(str(path), "holds no mapping of settings", "see the README's example")
+    content = read_settings(path, "give the path of a task's YAML file", "the README's example")
     try:
         spec = TaskSpec.model_validate(content)
     except ValidationError as error:
