@@ -69,7 +69,8 @@ class DataSettings(Settings):
         source: "tiny" for the embedded closed world, "hub" for the Hugging Face hub, or a folder
             of the authors' raw files.
         sources: of single tasks, over ``source``; of SaFeRDialogues also its archive.
-        num_train: size of each task's training set (stratified); null takes the paper's.
+        num_train: size of each task's training set (stratified); null takes the paper's, or for
+            another task 2,241, and of a pool at most two thirds of each cell.
         num_validation: size of each task's validation set (stratified), as far as rows reach.
         num_test: size of each task's test set (stratified); null takes all there is.
         paper_sizes: whether the sets have the paper's sizes at the price of an overlap, which BBQ

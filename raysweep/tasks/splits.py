@@ -68,7 +68,8 @@ def load_splits(task: Task, settings: DataSettings) -> Splits:
 
     Official splits are used where there are any. Without an official validation split, its rows
     come from what training leaves over. A dataset that is one pool gives its training set first,
-    then the validation set (at most a fifth of what is left), and the rest is the test set. Of rows
+    then the validation set (at most a fifth of what is left), and the rest is the test set; without
+    sizes from the paper, training takes at most two thirds of each cell of a pool. Of rows
     with the same content and answer one is kept; rows with the same content and different answers
     are all left out.
 
@@ -85,10 +86,9 @@ def load_splits(task: Task, settings: DataSettings) -> Splits:
         splits = _disjoint(task, loaded, settings)
     if not splits.train or not splits.test:
         raise InputError(
-            source,
-            f"task {task.name!r} has {len(splits.train)} rows to train on and {len(splits.test)} "
-            "to test on",
-            "lower num_train or check the files",
+            f"task {task.name!r}",
+            f"has {len(splits.train)} rows to train on and {len(splits.test)} to test on",
+            "lower data.num_train or check the files",
         )
     return splits
 
@@ -101,7 +101,11 @@ def _disjoint(task: Task, loaded: Loaded, settings: DataSettings) -> Splits:
     }
     num_train, seed = _num_train(task, settings), settings.seed
     pool = stratified_order(clean.get(POOL) or clean["train"], seed)
-    train, rest = pool[:num_train], pool[num_train:]
+    if POOL in clean and task.sizes is None:
+        pool, kept = _parted(pool)
+    else:
+        kept = []
+    train, rest = pool[:num_train], [*pool[num_train:], *kept]
     if POOL in clean:
         size = min(settings.num_validation, len(rest) // LARGEST_VALIDATION)
         ordered = stratified_order(rest, seed)
@@ -158,7 +162,21 @@ def _as_in_the_paper(
 
 
 def _num_train(task: Task, settings: DataSettings) -> int:
-    return settings.num_train or (task.sizes.train if task.sizes else DEFAULT_NUM_TRAIN)
+    default = task.sizes.train if task.sizes else DEFAULT_NUM_TRAIN
+    return settings.num_train or default
+
+
+def _parted(pool: Sequence[Example]) -> tuple[list[Example], list[Example]]:
+    """The first two thirds of every cell, which may be trained on, and the rest, in their order.
+
+    Balanced training would else use up a small cell, and nothing of it would be tested on.
+    """
+    sizes, taken = Counter(example.stratum for example in pool), Counter[tuple[str, str, str]]()
+    parts: tuple[list[Example], list[Example]] = ([], [])
+    for example in pool:
+        taken[example.stratum] += 1
+        parts[taken[example.stratum] > 2 * sizes[example.stratum] / 3].append(example)
+    return parts
 
 
 def _distinct(

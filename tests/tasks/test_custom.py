@@ -100,6 +100,8 @@ def test_every_kind_of_file_and_pools(tmp_path: Path, ending: str) -> None:
     splits = load_splits(task, DataSettings(num_train=30))
     assert (len(splits.train), len(splits.validation), len(splits.test)) == (30, 6, 24)
     assert Counter(e.groups for e in splits.train) == {("one",): 30}
+    labels = Counter(e.stratum for e in splits.train), Counter(e.stratum for e in splits.test)
+    assert labels[0].keys() == labels[1].keys(), "no cell is used up by training"
 
 
 def test_rows_from_the_hub(tmp_path: Path) -> None:
