@@ -40,6 +40,10 @@ NumWorkers = Annotated[int | None, typer.Option(help="Workers per trial.")]
 UseGpu = Annotated[
     bool | None, typer.Option("--gpus/--cpus", help="One GPU per worker, or CPU cores only.")
 ]
+JudgeFolder = Annotated[
+    str | None,
+    typer.Option(help="Who judges generated responses: a folder or hub id of a classifier."),
+]
 Tasks = Annotated[
     str | None, typer.Option(help="A pair of tasks to chain in both orders: names or YAML files.")
 ]
@@ -60,6 +64,7 @@ def sweep_command(default_space: str, purpose: str) -> Callable[[], None]:
         model: Model = None,
         data: Data = None,
         tasks: Tasks = None,
+        judge: JudgeFolder = None,
         storage: StorageUri = DEFAULT_STORAGE,
         num_workers: NumWorkers = None,
         use_gpu: UseGpu = None,
@@ -75,6 +80,7 @@ def sweep_command(default_space: str, purpose: str) -> Callable[[], None]:
             "chains": [[name for name, _ in order] for order in (pair, pair[::-1])]
             if pair
             else None,
+            "judge": judge,
             "seeds": _seeds(seeds),
             "data": {"source": data, "num_test": num_test},
             "stage": {"num_steps": num_steps},

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from raysweep.mistakes import SettingError, describe, nested_mistake, suggestion
-from raysweep.settings import TINY, Settings, read_settings
+from raysweep.settings import HUB, TINY, Settings, read_settings
 from raysweep.tasks import Task, known_tasks
 from raysweep.tasks.custom import TaskSpec, read_task
 
@@ -85,6 +85,16 @@ class DataSettings(Settings):
     num_test: PositiveInt | None = None
     paper_sizes: bool = False
     seed: int = Field(0, ge=0)
+
+    @field_validator("source")
+    @classmethod
+    def _absolute_source(cls, source: str) -> str:
+        return _absolute(source)
+
+    @field_validator("sources")
+    @classmethod
+    def _absolute_sources(cls, sources: Mapping[str, str]) -> Mapping[str, str]:
+        return {task: _absolute(source) for task, source in sources.items()}
 
     def source_of(self, task: str) -> str:
         """Where a task's rows come from."""
@@ -215,6 +225,11 @@ class SearchSpace(Settings):
             raise ValueError("an entry is listed twice; list each once")
         return values
 
+    @field_validator("model", "judge")
+    @classmethod
+    def _absolute_folder(cls, folder: str | None) -> str | None:
+        return None if folder is None else _absolute(folder)
+
     @field_validator("tasks")
     @classmethod
     def _own_names(cls, tasks: tuple[TaskSpec, ...]) -> tuple[TaskSpec, ...]:
@@ -286,6 +301,15 @@ def load_space(path: Path, overrides: Mapping[str, Any] | None = None) -> Search
     if isinstance(merged.get("tasks"), list):
         merged["tasks"] = [_own_task(entry, path.parent) for entry in merged["tasks"]]
     return check_space(merged, place)
+
+
+def _absolute(value: str) -> str:
+    """A relative path of something that exists, made absolute: workers have folders of their own.
+
+    Other values, and paths that begin with ``~``, mean the same on every host.
+    """
+    is_path = value not in (TINY, HUB) and not value.startswith("~") and Path(value).exists()
+    return str(Path(value).resolve()) if is_path else value
 
 
 def _own_task(entry: Any, folder: Path) -> Any:

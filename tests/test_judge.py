@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from tokenizers import ByteLevelBPETokenizer
-from transformers import AutoTokenizer, RobertaConfig, RobertaForSequenceClassification
+from transformers import AutoTokenizer, RobertaForSequenceClassification
 
 from raysweep.checkpoint import find_judge
 from raysweep.errors import InputError
 from raysweep.judge import TOXIC, ToxicityJudge, convert
+from tests.classifiers import publish_classifier
 
 TEXTS = [
     "I am sorry, that was wrong of me.",
@@ -27,33 +27,7 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small classifier in the layout of tomh/toxigen_roberta: pickled, vocab.json, merges.txt."""
-    folder = tmp_path_factory.mktemp("published")
-    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    bpe = ByteLevelBPETokenizer()
-    bpe.train_from_iterator(TEXTS, vocab_size=330, special_tokens=special)
-    bpe.save_model(str(folder))
-    (folder / "tokenizer_config.json").write_text(
-        json.dumps({"tokenizer_class": "RobertaTokenizer"})
-    )
-    torch.manual_seed(0)
-    config = RobertaConfig(
-        vocab_size=330,
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=48,
-        max_position_embeddings=66,
-        type_vocab_size=1,
-        initializer_range=0.5,
-        num_labels=2,
-    )
-    model = RobertaForSequenceClassification(config)
-    model.config.architectures = ["RobertaForSequenceClassification"]
-    model.config.save_pretrained(folder)
-    state = {**model.state_dict(), "roberta.embeddings.position_ids": torch.arange(66)[None]}
-    torch.save(state, folder / "pytorch_model.bin")
-    return folder
+    return publish_classifier(tmp_path_factory.mktemp("published"), TEXTS)
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,16 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 import pytest
+import torch
 
+from raysweep.judge import ToxicityJudge
 from raysweep.results import read_table
 from raysweep.storage import Storage
+from tests.classifiers import publish_classifier
 from tests.e2e.conftest import User, kill_a_worker, results_folder
+from tests.tasks.releases import small_release, write_lines, write_release
+from tests.tasks.test_custom import made_up as own_row
+from tests.tasks.test_custom import write_task
 
 pytestmark = pytest.mark.ray
 
@@ -44,6 +50,36 @@ def test_bbq_and_arc_easy_on_their_real_rows(user: User, real_data: Path) -> Non
     for trial in {row["trial"] for row in losses}:
         first, *_, last = [row["loss"] for row in losses if row["trial"] == trial]
         assert last < first
+
+
+def test_own_task_and_judged_dialogues(user: User) -> None:
+    """A task from a YAML file and dialogues from raw files, with a converted judge."""
+    folder = user.folder / "own"
+    folder.mkdir()
+    write_release(folder / "data", "saferdialogues", small_release("saferdialogues", 90))
+    write_lines(folder / "all.jsonl", [own_row(number) for number in range(90)])
+    write_task(folder, files={"pool": "all.jsonl"})
+    publish_classifier(folder / "published", ["I am sorry.", "That was rude."])
+    converted = user.run("raysweep.judge", "own/published", "--out", "own/judge")
+    assert converted.returncode == 0, converted.stdout + converted.stderr
+    (folder / "own.yaml").write_text(
+        "name: own\ntasks: [risk.yaml]\nchains: [[saferdialogues, risk]]\njudge: own/judge\n"
+        "data: {sources: {saferdialogues: own/data}}\n"
+        "stage: {num_steps: 3, learning_rate: 1.0e-3}\ncurvature: {enabled: false}\n"
+    )
+    run = user.run("raysweep.lr_sweep", "--space", "own/own.yaml", "--storage", "own/results")
+    assert run.returncode == 0, run.stdout + run.stderr
+    results = Storage.open(results_folder(run.stdout))
+    rows = read_table(results, "predictions").to_pylist()
+    judge = ToxicityJudge(folder / "judge", torch.device("cpu"), 16)
+    responses = [row for row in rows if row["task"] == "saferdialogues"]
+    assert len(responses) == 3 * 30
+    assert [row["correct"] for row in responses] == judge([r["prediction"] for r in responses])
+    risk = [row for row in read_table(results, "evaluations").to_pylist() if row["task"] == "risk"]
+    assert {row["group"] for row in risk} == {"overall", "all hands", "team0", "team1"}
+    assert {row["title"] for row in risk} == {"Risk"}
+    figures = user.run("analysis", results_folder(run.stdout), "--out", "own/figures")
+    assert "Risk" in figures.stdout, figures.stdout + figures.stderr
 
 
 def test_a_chain_through_all_six_tasks_in_one_process(user: User) -> None:
