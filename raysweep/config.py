@@ -7,7 +7,7 @@ Each group of settings is a frozen model that refuses unknown keys. A file is re
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -19,6 +19,8 @@ from pydantic import (
     model_validator,
 )
 
+from raysweep.axes import Grid, as_axis, axis_kind
+from raysweep.expansion import expand
 from raysweep.mistakes import SettingError, describe, nested_mistake, suggestion
 from raysweep.settings import HUB, TINY, Settings, read_settings
 from raysweep.tasks import Task, known_tasks
@@ -37,7 +39,7 @@ class Hyperparameters(Settings):
 
     Attributes:
         learning_rate: at the first step; falls linearly to zero over ``num_steps``, no warm-up.
-        num_steps: optimizer steps.
+        num_steps: optimizer steps; a stage of 0 steps is no stage.
         global_batch_size: examples per step over all workers.
         gradient_clipping: largest norm of the global gradient; 0 switches clipping off.
         sequence_limit: longest row in tokens; longer rows lose context.
@@ -45,7 +47,7 @@ class Hyperparameters(Settings):
     """
 
     learning_rate: PositiveFloat = 1e-5
-    num_steps: PositiveInt = 100
+    num_steps: int = Field(100, ge=0)
     global_batch_size: PositiveInt = 16
     weight_decay: NonNegativeFloat = 0.1
     beta1: Beta = 0.9
@@ -54,12 +56,6 @@ class Hyperparameters(Settings):
     gradient_clipping: NonNegativeFloat = 1.0
     sequence_limit: PositiveInt = 2048
     dtype: Literal["float32", "bfloat16"] = "float32"
-
-
-class Grid(Settings):
-    """Every value is tried: ``{grid: [1.0e-5, 2.0e-5]}``."""
-
-    grid: tuple[Any, ...] = Field(min_length=1)
 
 
 class DataSettings(Settings):
@@ -178,8 +174,28 @@ class Part(Settings):
 Mixture = Annotated[tuple[Part, ...], Field(min_length=1)]
 
 
+class SearchSettings(Settings):
+    """How points are chosen among the values of all axes.
+
+    Attributes:
+        method: "grid" for every combination, "random" for independent draws.
+        num_samples: points that "random" draws, the same ones for every chain and seed.
+        seed: of the draws.
+    """
+
+    method: Literal["grid", "random"] = "grid"
+    num_samples: PositiveInt | None = None
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _samples_belong_to_random(self) -> Self:
+        if (self.method == "random") != (self.num_samples is not None):
+            raise ValueError("give num_samples together with method: random")
+        return self
+
+
 class SearchSpace(Settings):
-    """A sweep: chains, seeds, and hyperparameters of which any may be a `Grid`.
+    """A sweep: chains, seeds, and hyperparameters of which any may be an axis (see `axes`).
 
     Attributes:
         name: of the sweep, part of the results' folder.
@@ -188,6 +204,8 @@ class SearchSpace(Settings):
         judge: of generated responses: a folder or a hub id of a toxicity classifier (safetensors),
             or "tiny" for the closed world's own, which is the default for its rows.
         chains: lists of stages; a stage is a task, ``task@5%``, or a list of those (a mixture).
+            Braces stand for each of their parts, ``stage1`` for the first stage's task: see
+            `expansion`.
         stage: hyperparameters of every stage.
         stages: those of one position in the chain (1 is the first), over ``stage``.
     """
@@ -203,27 +221,23 @@ class SearchSpace(Settings):
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0,)
     stage: Mapping[str, Any] = {}
     stages: Mapping[PositiveInt, Mapping[str, Any]] = {}
+    search: SearchSettings = SearchSettings()
     curvature: CurvatureSettings = CurvatureSettings()
     workers: WorkerSettings = WorkerSettings()
 
     @field_validator("chains", mode="before")
     @classmethod
-    def _mixtures(cls, chains: Any) -> Any:
-        if not isinstance(chains, list | tuple):
-            return chains
-        return [
-            [[stage] if isinstance(stage, str) else stage for stage in chain]
-            if isinstance(chain, list | tuple)
-            else chain
-            for chain in chains
-        ]
+    def _expanded(cls, chains: Any) -> Any:
+        if not _are_written_chains(chains):
+            return chains  # refused where the types are checked
+        _refuse_repeats([str(chain) for chain in chains])
+        return list(dict.fromkeys(one for chain in chains for one in expand(chain)))
 
-    @field_validator("seeds", "chains")
+    @field_validator("seeds")
     @classmethod
-    def _distinct(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        if len(set(values)) < len(values):
-            raise ValueError("an entry is listed twice; list each once")
-        return values
+    def _distinct(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        _refuse_repeats(seeds)
+        return seeds
 
     @field_validator("model", "judge")
     @classmethod
@@ -276,9 +290,10 @@ class SearchSpace(Settings):
                     dict(settings),
                     f"the longest chain has {longest} stages; use 1 to {longest}",
                 )
-        _check_hyperparameters("stage", self.stage)
+        is_grid = self.search.method == "grid"
+        _check_hyperparameters("stage", self.stage, is_grid)
         for position, settings in self.stages.items():
-            _check_hyperparameters(f"stages.{position}", settings)
+            _check_hyperparameters(f"stages.{position}", settings, is_grid)
         dtypes = [settings.get("dtype") for settings in (self.stage, *self.stages.values())]
         if self.workers.zero_stage == 0 and "bfloat16" in str(dtypes):
             # DeepSpeed's wrapper for this case takes an Adam step without gradients at its start.
@@ -349,16 +364,37 @@ def check_space(content: Mapping[str, Any], place: str) -> SearchSpace:
         raise describe(error, SearchSpace, place) from None
 
 
-def _check_hyperparameters(prefix: str, settings: Mapping[str, Any]) -> None:
-    """Every value, and every value of every grid, must be valid on its own."""
+def _are_written_chains(chains: Any) -> bool:
+    """Whether these are lists of parts and mixtures of parts, as text."""
+    return isinstance(chains, list | tuple) and all(
+        isinstance(chain, list | tuple)
+        and len(chain)
+        and all(
+            isinstance(stage, str)
+            or (isinstance(stage, list | tuple) and all(isinstance(part, str) for part in stage))
+            for stage in chain
+        )
+        for chain in chains
+    )
+
+
+def _refuse_repeats(values: Sequence[Any]) -> None:
+    if len(set(values)) < len(values):
+        raise ValueError("an entry is listed twice; list each once")
+
+
+def _check_hyperparameters(prefix: str, settings: Mapping[str, Any], is_grid: bool) -> None:
+    """Every value, and every value or bound of every axis, must be valid on its own."""
     for name, value in settings.items():
-        candidates = [value]
-        if isinstance(value, Mapping):
-            try:
-                candidates = list(Grid.model_validate(value).grid)
-            except ValidationError as error:
-                raise nested_mistake(error, f"{prefix}.{name}", value, Grid) from None
-        for candidate in candidates:
+        try:
+            axis = as_axis(value)
+        except ValidationError as error:
+            raise nested_mistake(error, f"{prefix}.{name}", value, axis_kind(value)) from None
+        if is_grid and not isinstance(axis, Grid):
+            raise SettingError(
+                f"{prefix}.{name}", value, "is to be drawn; add search: {method: random, ...}"
+            )
+        for candidate in axis.examples:
             try:
                 Hyperparameters.model_validate({name: candidate})
             except ValidationError as error:

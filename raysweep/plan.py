@@ -8,17 +8,20 @@ runs (workers, ZeRO stage, micro-batch) is not part of it. Equal keys mean equal
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from raysweep.axes import Axis, as_axis
 from raysweep.checkpoint import Checkpoint, find_judge
-from raysweep.config import Grid, Hyperparameters, Part, SearchSpace
+from raysweep.config import Hyperparameters, Part, SearchSettings, SearchSpace
 from raysweep.digest import digest_json
 from raysweep.errors import InputError
 from raysweep.lengths import check_rows_fit
 from raysweep.tasks.splits import Splits, load_splits
 
+Mixture = tuple[Part, ...]
 FORMAT_VERSION = 1  # raise it when training, scoring or curvature change their results
 
 
@@ -137,7 +140,7 @@ def make_plan(space: SearchSpace, checkpoint: Checkpoint) -> Plan:
     tasks = space.find_tasks()
     judges = {name: _judge(space, name) for name, task in tasks.items() if task.is_generative}
     splits = {name: load_splits(task, space.data) for name, task in tasks.items()}
-    trials = tuple(_trials(space, checkpoint, splits, judges))
+    trials = tuple(_Planner(space, checkpoint, splits, judges).trials())
     _check_sequence_limits(trials, checkpoint, splits)
     digest = digest_json([[trial.id, _measurement_keys(trial)] for trial in trials])
     return Plan(f"{space.name}-{digest[:8]}", space, checkpoint, trials, splits)
@@ -175,104 +178,142 @@ def _check_sequence_limits(
         check_rows_fit(splits[task], limit, checkpoint.folder)
 
 
-def _trials(
-    space: SearchSpace,
-    checkpoint: Checkpoint,
-    splits: Mapping[str, Splits],
-    judges: Mapping[str, str],
-) -> Iterator[Trial]:
-    for chain, seed in itertools.product(space.chains, space.seeds):
-        for point in _points(space, len(chain)):
-            stages = _stages(chain, point, seed, checkpoint.digest, splits)
-            yield _trial(stages, space, checkpoint, splits, judges)
+class _Planner:
+    """Makes trials; equal stages and measurements are made once and shared."""
 
+    def __init__(
+        self,
+        space: SearchSpace,
+        checkpoint: Checkpoint,
+        splits: Mapping[str, Splits],
+        judges: Mapping[str, str],
+    ) -> None:
+        self._space, self._base = space, checkpoint.digest
+        self._splits, self._judges = splits, judges
+        self._stages: dict[tuple[Any, ...], Stage] = {}
+        self._evaluation_keys: dict[tuple[Any, ...], str] = {}
 
-def _points(space: SearchSpace, length: int) -> Iterator[tuple[Hyperparameters, ...]]:
-    """Every combination of grid values; a grid under ``stage`` moves all stages together."""
-    own = {number: space.stages.get(number, {}) for number in range(1, length + 1)}
-    axes: list[tuple[int, str, Sequence[Any]]] = [
-        (0, name, _values(value)) for name, value in space.stage.items()
-    ]
-    for number, settings in own.items():
-        axes += [(number, name, _values(value)) for name, value in settings.items()]
-    seen = set()
-    for combination in itertools.product(*(values for _, _, values in axes)):
-        chosen = [
-            (number, name, value)
-            for (number, name, _), value in zip(axes, combination, strict=True)
-        ]
-        point = tuple(
-            Hyperparameters.model_validate(
-                {
-                    **{name: value for owner, name, value in chosen if owner == 0},
-                    **{name: value for owner, name, value in chosen if owner == number},
-                }
-            )
-            for number in own
-        )
-        if point not in seen:
-            seen.add(point)
-            yield point
+    def trials(self) -> Iterator[Trial]:
+        """All trials of the space, no two alike."""
+        points = {
+            length: list(_points(self._space, length))
+            for length in {len(chain) for chain in self._space.chains}
+        }
+        seen = set()
+        for chain, seed in itertools.product(self._space.chains, self._space.seeds):
+            for point in points[len(chain)]:
+                stages = self._chain(chain, point, seed)
+                if stages[-1].key not in seen:
+                    seen.add(stages[-1].key)
+                    yield self._trial(stages)
 
+    def _chain(
+        self, chain: Sequence[Mixture], point: Sequence[Hyperparameters], seed: int
+    ) -> tuple[Stage, ...]:
+        """The stages of a trial; those of 0 steps are left out."""
+        stages: list[Stage] = []
+        for mixture, hyperparameters in zip(chain, point, strict=True):
+            if hyperparameters.num_steps:
+                parent = stages[-1].key if stages else self._base
+                stages.append(self._stage(len(stages) + 1, parent, mixture, hyperparameters, seed))
+        if not stages:
+            raise InputError("num_steps", "every stage of a chain has 0 steps", "give it some")
+        return tuple(stages)
 
-def _values(value: Any) -> tuple[Any, ...]:
-    return Grid.model_validate(value).grid if isinstance(value, Mapping) else (value,)
-
-
-def _stages(
-    chain: tuple[tuple[Part, ...], ...],
-    point: tuple[Hyperparameters, ...],
-    seed: int,
-    base: str,
-    splits: Mapping[str, Splits],
-) -> tuple[Stage, ...]:
-    stages: list[Stage] = []
-    parent = base
-    for number, (mixture, hyperparameters) in enumerate(zip(chain, point, strict=True), start=1):
-        key = digest_json(
-            {
+    def _stage(
+        self,
+        number: int,
+        parent: str,
+        mixture: Mixture,
+        hyperparameters: Hyperparameters,
+        seed: int,
+    ) -> Stage:
+        known = (number, parent, mixture, hyperparameters, seed)
+        if known not in self._stages:
+            parts = [
+                [part.task, part.fraction, self._splits[part.task].train_digest] for part in mixture
+            ]
+            content = {
                 "format": FORMAT_VERSION,
                 "parent": parent,
-                "mixture": [
-                    [part.task, part.fraction, splits[part.task].train_digest] for part in mixture
-                ],
+                "mixture": parts,
                 "hyperparameters": hyperparameters.model_dump(),
                 "seed": seed,
             }
+            key = digest_json(content)
+            self._stages[known] = Stage(number, mixture, hyperparameters, seed, parent, key)
+        return self._stages[known]
+
+    def _trial(self, stages: tuple[Stage, ...]) -> Trial:
+        tasks = tuple(dict.fromkeys(part.task for stage in stages for part in stage.mixture))
+        models = [(0, self._base, stages[0]), *((s.number, s.key, s) for s in stages)]
+        evaluations = tuple(
+            Measurement(number, key, task, self._evaluation_key(key, task, stage.hyperparameters))
+            for number, key, stage in models
+            for task in tasks
         )
-        stages.append(Stage(number, mixture, hyperparameters, seed, parent, key))
-        parent = key
-    return tuple(stages)
+        first, task = stages[0], stages[0].mixture[0].task
+        curvature = None
+        if self._space.curvature.enabled:
+            key = _curvature_key(first, self._splits[task], self._space)
+            curvature = Measurement(1, first.key, task, key)
+        name = "-".join(stage.mixture[0].task for stage in stages)
+        return Trial(f"{name}-{stages[-1].key[:8]}", first.seed, stages, evaluations, curvature)
+
+    def _evaluation_key(self, model: str, task: str, hyperparameters: Hyperparameters) -> str:
+        known = (model, task, hyperparameters.sequence_limit, hyperparameters.dtype)
+        if known not in self._evaluation_keys:
+            self._evaluation_keys[known] = _evaluation_key(
+                model, self._splits[task], hyperparameters, self._judges.get(task)
+            )
+        return self._evaluation_keys[known]
 
 
-def _trial(
-    stages: tuple[Stage, ...],
-    space: SearchSpace,
-    checkpoint: Checkpoint,
-    splits: Mapping[str, Splits],
-    judges: Mapping[str, str],
-) -> Trial:
-    tasks = tuple(dict.fromkeys(part.task for stage in stages for part in stage.mixture))
-    models = [(0, checkpoint.digest, stages[0]), *((s.number, s.key, s) for s in stages)]
-    evaluations = tuple(
-        Measurement(
-            number,
-            key,
-            task,
-            _evaluation_key(key, splits[task], stage.hyperparameters, judges.get(task)),
-        )
-        for number, key, stage in models
-        for task in tasks
-    )
-    first = stages[0]
-    task = first.mixture[0].task
-    curvature = (
-        Measurement(1, first.key, task, _curvature_key(first, splits[task], space))
-        if space.curvature.enabled
-        else None
-    )
-    name = "-".join(stage.mixture[0].task for stage in stages)
-    return Trial(f"{name}-{stages[-1].key[:8]}", first.seed, stages, evaluations, curvature)
+def _points(space: SearchSpace, length: int) -> Iterator[tuple[Hyperparameters, ...]]:
+    """The hyperparameters of each stage, at every point of the search.
+
+    An axis under ``stage`` moves all stages together, one under ``stages`` its own stage only.
+    """
+    axes: list[tuple[int, str, Axis]] = [
+        (number, name, as_axis(value))
+        for number, settings in _settings(space, length)
+        for name, value in settings.items()
+    ]
+    made: dict[tuple[Any, ...], Hyperparameters] = {}
+    for values in _combinations([axis for _, _, axis in axes], space.search):
+        chosen = [(*axis[:2], value) for axis, value in zip(axes, values, strict=True)]
+        yield tuple(_hyperparameters(number, chosen, made) for number in range(1, length + 1))
+
+
+def _settings(space: SearchSpace, length: int) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Settings of all stages (0), then of each stage by its number."""
+    yield 0, space.stage
+    for number in range(1, length + 1):
+        yield number, space.stages.get(number, {})
+
+
+def _combinations(axes: Sequence[Axis], search: SearchSettings) -> Iterator[tuple[Any, ...]]:
+    if search.num_samples is None:
+        yield from itertools.product(*(axis.examples for axis in axes))
+        return
+    source = random.Random(search.seed)
+    for _ in range(search.num_samples):
+        yield tuple(axis.draw(source) for axis in axes)
+
+
+def _hyperparameters(
+    number: int,
+    chosen: Sequence[tuple[int, str, Any]],
+    made: dict[tuple[Any, ...], Hyperparameters],
+) -> Hyperparameters:
+    """Those of one stage: what holds for all stages, overridden by its own."""
+    general = {name: value for owner, name, value in chosen if owner == 0}
+    own = {name: value for owner, name, value in chosen if owner == number}
+    settings = {**general, **own}
+    known = tuple(settings.items())
+    if known not in made:
+        made[known] = Hyperparameters.model_validate(settings)
+    return made[known]
 
 
 def _evaluation_key(

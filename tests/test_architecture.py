@@ -13,9 +13,9 @@ ROOT = Path(__file__).parents[1]
 RAY = {"group", "monitor", "sweep", "trial"}
 DEEPSPEED = {"engine"}
 PURE = {
-    "checkpoint", "cli", "command", "config", "digest", "errors", "forgetting", "job", "lengths",
-    "mistakes", "plan",
-    "query", "records", "results", "scoring", "settings", "storage", "store", "summary", "tasks",
+    "axes", "checkpoint", "cli", "command", "config", "digest", "errors", "expansion",
+    "forgetting", "job", "lengths", "mistakes", "plan", "query", "records", "results", "scoring",
+    "settings", "storage", "store", "summary", "tasks",
 }  # fmt: skip
 
 

@@ -70,6 +70,16 @@ def error_of(**changes: object) -> str:
             "workers.zero_stage = 0; not with dtype bfloat16; use 1, 2 or 3",
         ),
         ({"name": "a/b"}, "name = 'a/b'"),
+        ({"chains": [["toxigen", "stage2"]]}, "'stage2' refers to stage 2"),
+        (
+            {"stage": {"learning_rate": {"uniform": [1e-5, 1e-3]}}},
+            "is to be drawn; add search: {method: random",
+        ),
+        (
+            {"stage": {"learning_rate": {"loguniform": [0, 1e-3]}}},
+            "loguniform needs positive bounds",
+        ),
+        ({"search": {"method": "random"}}, "give num_samples together with method: random"),
     ],
 )
 def test_a_mistake_names_key_value_and_remedy(changes: dict[str, object], expected: str) -> None:

@@ -54,6 +54,56 @@ def test_every_task_is_evaluated_after_every_stage_and_before() -> None:
     assert (trial.curvature.stage_number, trial.curvature.task) == (1, "toxigen")
 
 
+def test_random_points_are_the_same_for_every_chain_and_seed() -> None:
+    made = plan(
+        seeds=[0, 1],
+        search={"method": "random", "num_samples": 5, "seed": 3},
+        stages={
+            1: {"learning_rate": {"loguniform": [1e-5, 1e-2]}},
+            2: {"global_batch_size": {"choice": [8, 16]}, "weight_decay": {"uniform": [0, 0.2]}},
+        },
+    )
+    assert len(made.trials) == 2 * 2 * 5
+    points = {
+        (trial.chain, trial.seed): [
+            (one.learning_rate, two.global_batch_size, two.weight_decay)
+            for other in made.trials
+            if (other.chain, other.seed) == (trial.chain, trial.seed)
+            for one, two in [[stage.hyperparameters for stage in other.stages]]
+        ]
+        for trial in made.trials
+    }
+    first, *others = points.values()
+    assert all(other == first for other in others)
+    assert len(set(first)) == 5
+    again = plan(search={"method": "random", "num_samples": 5, "seed": 4}, stages={})
+    assert len(again.trials) == 2, "equal points are one trial"
+
+
+def test_a_stage_of_no_steps_is_no_stage() -> None:
+    made = plan(
+        chains=[["toxigen", "csqa2", "stage1"]],
+        stages={3: {"num_steps": {"grid": [0, 5]}, "learning_rate": {"grid": [1e-3, 2e-3]}}},
+    )
+    assert [trial.chain for trial in made.trials] == [
+        "toxigen -> csqa2",
+        "toxigen -> csqa2 -> toxigen",
+        "toxigen -> csqa2 -> toxigen",
+    ]
+    assert made.num_stages_distinct == 4
+    with pytest.raises(InputError, match="every stage of a chain has 0 steps"):
+        plan(stage={"num_steps": 0}, stages={})
+
+
+def test_the_papers_replay_grid_shares_all_but_the_last_stage() -> None:
+    capability, safety = "{arc_easy,csqa,csqa2}", "{toxigen,bbq,saferdialogues}"
+    shares = "{0,1,5,10,20,40,60,80,100}"
+    made = plan(chains=[[safety, capability, f"stage1@{shares}%"]], stages={})
+    assert len(made.trials) == 9 * 9
+    assert made.num_stages_asked == 9 * (2 + 8 * 3)
+    assert made.num_stages_distinct == 3 + 9 + 9 * 8
+
+
 def keys(made: Plan) -> list[str]:
     return [stage.key for trial in made.trials for stage in trial.stages]
 

@@ -11,6 +11,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from raysweep.config import DataSettings
 from raysweep.digest import digest_json
@@ -44,12 +45,12 @@ class Splits:
     num_trained_test_rows: int = 0
     notes: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def train_digest(self) -> str:
         """Identifies the training set, row by row and in order."""
         return _digest(self.train)
 
-    @property
+    @cached_property
     def test_digest(self) -> str:
         """Identifies the test set."""
         return _digest(self.test)
