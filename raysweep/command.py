@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,17 +11,31 @@ import typer
 
 from raysweep.checkpoint import find_checkpoint
 from raysweep.cli import console, reporting_input_errors
-from raysweep.config import load_space, packaged_space
+from raysweep.config import load_space, packaged_names, space_path
 from raysweep.errors import InputError
 from raysweep.plan import Plan, make_plan
 from raysweep.storage import Storage
 from raysweep.summary import summary_table
 from raysweep.tasks.custom import read_task
 
+PACKAGED = packaged_names()
 INTERRUPTED, FAILED = 130, 1
+COMMON = (
+    "It joins the running Ray cluster if there is one; otherwise it starts one on this machine, "
+    "with the dashboard on loopback. Finished stages are kept in the storage location. Run the "
+    "same command again after an interruption, or with more values: nothing is trained twice."
+)
+EXIT_CODES = (
+    "Exit code: 0 when all trials finished, 1 when some failed (they are named), 2 for a mistake "
+    "in the settings (nothing was started), 130 when interrupted."
+)
 DEFAULT_STORAGE = "raysweep-results"
 
-Space = Annotated[Path | None, typer.Option(help="Search space file.", show_default="packaged")]
+SpaceFile = Annotated[
+    str | None,
+    typer.Argument(help="Search space: a file, or the name of a packaged one.", show_default=False),
+]
+Space = Annotated[str | None, typer.Option(help="The same, as an option.", show_default=False)]
 Model = Annotated[
     str | None,
     typer.Option(help="'tiny' (embedded), a folder of LLaMA safetensors, or a hub id."),
@@ -56,10 +71,19 @@ Wait = Annotated[
 ]
 
 
-def sweep_command(default_space: str, purpose: str) -> Callable[[], None]:
-    """The entry point of a sweep whose default search space is that packaged file."""
+def sweep_command(
+    module: str, purpose: str, *, default_space: str | None = None, examples: Sequence[str]
+) -> Callable[[], None]:
+    """The entry point ``python -m raysweep.<module>``.
+
+    Args:
+        purpose: what ``--help`` says that this sweep does.
+        default_space: the packaged search space that is run if none is named.
+        examples: arguments of commands to show.
+    """
 
     def main(
+        space_file: SpaceFile = None,
         space: Space = None,
         model: Model = None,
         data: Data = None,
@@ -86,11 +110,16 @@ def sweep_command(default_space: str, purpose: str) -> Callable[[], None]:
             "stage": {"num_steps": num_steps},
             "workers": {"num_workers": num_workers, "use_gpu": use_gpu},
         }
-        settings = load_space(space or packaged_space(default_space), overrides)
+        name = space_file or space or default_space
+        if name is None:
+            raise InputError("SPACE", "none is given", f"give a file, or {', '.join(PACKAGED)}")
+        settings = load_space(space_path(name), overrides)
         plan = make_plan(settings, find_checkpoint(settings.model))
         raise typer.Exit(_run(plan, Storage.open(storage), wait_for_workers))
 
-    main.__doc__ = purpose
+    commands = (f"python -m raysweep.{module} {example}".rstrip() for example in examples)
+    shown = "".join(f"\n\n    {command}" for command in commands)
+    main.__doc__ = f"{inspect.cleandoc(purpose)}\n\n{COMMON}\n\nExamples:{shown}\n\n{EXIT_CODES}"
     app = typer.Typer(
         add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False
     )

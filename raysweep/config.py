@@ -333,10 +333,26 @@ def _own_task(entry: Any, folder: Path) -> Any:
 
 
 def packaged_space(name: str) -> Path:
-    """The path of a search space that comes with raysweep, such as ``lr``."""
+    """The path of a search space that comes with raysweep, such as ``lr`` or ``paper/lr``."""
+    return _packaged_folder() / f"{name}.yaml"
+
+
+def packaged_names() -> list[str]:
+    """The search spaces that come with raysweep."""
+    folder = _packaged_folder()
+    files = sorted(folder.rglob("*.yaml"), key=lambda path: (len(path.parts), path))
+    return [path.relative_to(folder).with_suffix("").as_posix() for path in files]
+
+
+def space_path(name: str) -> Path:
+    """The file that a user means: a path, or the name of a packaged search space."""
+    path = Path(name)
+    return packaged_space(name) if name in packaged_names() and not path.is_file() else path
+
+
+def _packaged_folder() -> Path:
     installed = Path(__file__).parent / "search_spaces"
-    folder = installed if installed.is_dir() else Path(__file__).parents[1] / "search_spaces"
-    return folder / f"{name}.yaml"
+    return installed if installed.is_dir() else Path(__file__).parents[1] / "search_spaces"
 
 
 def _merged(content: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -123,8 +123,13 @@ class Plan:
         return len({stage.key for trial in self.trials for stage in trial.stages})
 
 
-def make_plan(space: SearchSpace, checkpoint: Checkpoint) -> Plan:
+def make_plan(
+    space: SearchSpace, checkpoint: Checkpoint, splits: Mapping[str, Splits] | None = None
+) -> Plan:
     """Expands a search space.
+
+    Args:
+        splits: stand-ins for the tasks' rows, for a plan that is only looked at.
 
     Raises:
         InputError: the data is missing, or the model cannot be measured as asked.
@@ -137,9 +142,10 @@ def make_plan(space: SearchSpace, checkpoint: Checkpoint) -> Plan:
             "set curvature.enabled: false, or raise it if each worker can hold a replica "
             "of about 20 bytes a parameter",
         )
-    tasks = space.find_tasks()
-    judges = {name: _judge(space, name) for name, task in tasks.items() if task.is_generative}
-    splits = {name: load_splits(task, space.data) for name, task in tasks.items()}
+    tasks, judges = space.find_tasks(), dict[str, str]()
+    if splits is None:
+        judges = {name: _judge(space, name) for name, task in tasks.items() if task.is_generative}
+        splits = {name: load_splits(task, space.data) for name, task in tasks.items()}
     trials = tuple(_Planner(space, checkpoint, splits, judges).trials())
     _check_sequence_limits(trials, checkpoint, splits)
     digest = digest_json([[trial.id, _measurement_keys(trial)] for trial in trials])
@@ -350,3 +356,9 @@ def _curvature_key(stage: Stage, splits: Splits, space: SearchSpace) -> str:
 def _measurement_keys(trial: Trial) -> list[str]:
     keys = [measurement.key for measurement in trial.evaluations]
     return [*keys, *([trial.curvature.key] if trial.curvature else [])]
+
+
+if __name__ == "__main__":
+    from raysweep.plan_command import run
+
+    run()

@@ -197,3 +197,13 @@ def _reason(error: BaseException) -> str:
     """The innermost message: Tune wraps what a trial raised."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[-1].strip() if lines else repr(error)
+
+
+if __name__ == "__main__":
+    from raysweep.command import sweep_command
+
+    sweep_command(
+        "sweep",
+        "Run any search space: chains of any length, any setting of any stage.",
+        examples=("my_space.yaml", "replay_mixed --seeds 0,1,2"),
+    )()

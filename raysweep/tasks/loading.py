@@ -118,9 +118,8 @@ def bad_row(place: str, error: ValidationError) -> InputError:
     message = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
     value = "" if first["type"] == "missing" else f" = {str(first['input'])[:60]!r}"
     problem = f"field {field}{value} {message[0].lower()}{message[1:]}"
-    return InputError(
-        place, problem.encode(errors="replace").decode(), "correct or replace the row"
-    )
+    printable = " ".join(problem.encode(errors="replace").decode().split())
+    return InputError(place, printable, "correct or replace the row")
 
 
 def read_release(task: Task, source: str) -> Release:

@@ -132,6 +132,15 @@ def test_rows_from_the_hub_are_those_of_the_raw_files(name: str, tmp_path: Path)
     assert (same.train_digest, same.test_digest) == (raw.train_digest, raw.test_digest)
 
 
+def test_what_a_row_says_cannot_break_the_one_line() -> None:
+    row = copy.deepcopy(ROWS["csqa"])
+    row["question"]["choices"][2]["label"] = "0\n0"
+    task = dataclasses.replace(TASKS["csqa"], read_own=lambda: {"train": [("file:2", row)]})
+    with pytest.raises(InputError) as caught:
+        load_examples(task, "anywhere")
+    assert "has the choices A, B, 0 0, D, E instead of A to E" in str(caught.value)
+
+
 def test_a_hub_row_of_another_schema_is_blamed(tmp_path: Path) -> None:
     hub = TASKS["csqa"].hub
     assert hub is not None

@@ -1,0 +1,38 @@
+"""Plans without data or weights at hand: counts and costs before anything is fetched. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from raysweep.checkpoint import Checkpoint
+from raysweep.config import DataSettings
+from raysweep.tasks import Example, Task
+from raysweep.tasks.splits import DEFAULT_NUM_TRAIN, Splits
+
+KNOWN_MODELS: Mapping[str, tuple[int, int]] = {
+    "meta-llama/Llama-2-7b-hf": (6_738_415_616, 4096),
+    "meta-llama/Llama-2-13b-hf": (13_015_864_320, 4096),
+    "meta-llama/Llama-2-70b-hf": (68_976_648_192, 4096),
+}
+"""Parameters and positions of published models (Touvron et al., 2023)."""
+TYPICAL_PROMPT = "word " * 110  # about 130 tokens, as BBQ's prompts have on average
+
+
+def outlined_checkpoint(model: str) -> Checkpoint | None:
+    """A stand-in for a published model; None if it is not known here."""
+    if model not in KNOWN_MODELS:
+        return None
+    num_parameters, max_positions = KNOWN_MODELS[model]
+    return Checkpoint(Path(model), model, num_parameters, max_positions)
+
+
+def outlined_splits(task: Task, settings: DataSettings) -> Splits:
+    """As many stand-in rows as the paper's sets have, or as the settings ask for."""
+    train, test = DEFAULT_NUM_TRAIN, DEFAULT_NUM_TRAIN
+    if task.sizes:
+        train, test = task.sizes.train, task.sizes.test
+    num_train, num_test = settings.num_train or train, min(settings.num_test or test, test)
+    answers = tuple(f"The best answer is {label}." for label in task.labels)
+    row = Example(task.name, "", "", TYPICAL_PROMPT, answers, 0, "The best answer is A.")
+    return Splits(task, (row,) * num_train, (), (row,) * num_test)

@@ -1,0 +1,141 @@
+"""Forecasts, against the same arithmetic done by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from raysweep.checkpoint import Checkpoint
+from raysweep.config import check_space, load_space, packaged_space
+from raysweep.cost import PRODUCTS, Assumptions, forecast
+from raysweep.errors import InputError
+from raysweep.outline import outlined_splits
+from raysweep.plan import Plan, make_plan
+from raysweep.plan_command import combined, outlined_plan, stage_tree
+from tests.test_plan import plan
+
+BASE = Checkpoint(Path("base"), "d1", 10**9, 2048)
+PAPER = ("order", "lr", "replay", "replay_steps", "curvature")
+
+
+def outlined(base: Checkpoint = BASE, **changes: object) -> Plan:
+    space = check_space(
+        {
+            "name": "x",
+            "chains": [["bbq", "{arc_easy,csqa}"]],
+            "stage": {"num_steps": 10, "global_batch_size": 8},
+            "curvature": {"max_parameters": 10**10},
+            "data": {"num_test": 100},
+            **changes,
+        },
+        "test",
+    )
+    splits = {n: outlined_splits(t, space.data) for n, t in space.find_tasks().items()}
+    return make_plan(space, base, splits)
+
+
+def test_work_is_counted_once_and_per_token() -> None:
+    made, assumptions = outlined(), Assumptions("H100", utilisation=0.5, startup_seconds=0, price=3)
+    cost = forecast(made, assumptions)
+    row = made.splits["bbq"].train[0]
+    tokens = (len(row.prompt) + len(row.target)) / 4
+    assert (cost.num_trials, cost.num_stages_asked, cost.num_stages_distinct) == (2, 4, 3)
+    assert cost.num_tokens_trained == pytest.approx(3 * 80 * tokens)
+    # the base model on three tasks; after bbq on three; after each second stage on two
+    assert cost.num_evaluations == 3 + 3 + 2 * 2
+    assert cost.num_examples_evaluated == 100 * cost.num_evaluations
+    work = 1e9 * tokens * (6 * 3 * 80 + 2 * 1000 + 12 * PRODUCTS * 50)
+    assert cost.gpu_hours == pytest.approx(work / (989e12 * 0.5) / 3600)
+    unshared = 1e9 * tokens * (6 * 4 * 80 + 2 * 2 * 600 + 2 * 12 * PRODUCTS * 50)
+    assert cost.gpu_hours_unshared == pytest.approx(unshared / (989e12 * 0.5) / 3600)
+    assert cost.money == pytest.approx(3 * cost.gpu_hours)
+
+
+def test_a_measured_speed_replaces_the_peak() -> None:
+    made = outlined(curvature={"enabled": False})
+    cost = forecast(made, Assumptions(tokens_per_second=1000, startup_seconds=0))
+    assert cost.gpu_hours == pytest.approx(
+        (cost.num_tokens_trained + 1000 * _tokens(made) / 3) / 1000 / 3600
+    )
+
+
+def _tokens(made: Plan) -> float:
+    row = made.splits["bbq"].test[0]
+    return (len(row.prompt) + len(row.target)) / 4
+
+
+@pytest.mark.parametrize(
+    ("zero_stage", "dtype", "expected"),
+    [
+        (0, "float32", 4 + 4 + 8),
+        (1, "float32", 4 + 4 + 8 / 4),
+        (2, "bfloat16", 2 + 2 / 4 + 12 / 4),
+        (3, "bfloat16", (2 + 2 + 12) / 4),
+    ],
+)
+def test_zero_divides_the_states_stage_by_stage(zero_stage, dtype, expected) -> None:
+    made = outlined(
+        workers={"num_workers": 4, "zero_stage": zero_stage},
+        stage={"dtype": dtype, "num_steps": 5},
+    )
+    cost = forecast(made, Assumptions())
+    assert cost.state_gib == pytest.approx(1e9 * expected / 2**30)
+    assert cost.replica_gib == pytest.approx(1e9 * (2 if dtype == "bfloat16" else 4) / 2**30)
+    assert cost.storage_gb == pytest.approx(3 * (2 if dtype == "bfloat16" else 4))
+
+
+def test_an_unknown_accelerator() -> None:
+    with pytest.raises(InputError, match="--gpu TPU: unknown; use one of A10G"):
+        Assumptions("TPU")
+
+
+def test_the_papers_programme_trains_a_third_of_its_stages() -> None:
+    plans = [outlined_plan(load_space(packaged_space(f"paper/{name}"))) for name in PAPER]
+    whole = combined(plans)
+    assert len(whole.trials) == 54 + 150 + 243 + 216 + 18
+    assert whole.num_stages_asked == 1749
+    # 18 first stages and 27 x 2 second ones of the order grid, which replay and curvature share
+    order, lr = 18 + 54, 180 - 12
+    assert whole.num_stages_distinct == order + lr + 27 * 8 + 27 * 6 == 618
+
+
+def test_models_are_not_mixed() -> None:
+    other = dataclasses.replace(BASE, digest="d2")
+    with pytest.raises(InputError, match="is another one than"):
+        combined([outlined(), outlined(other)])
+
+
+def test_the_tree_has_every_stage_once() -> None:
+    def labels(branch) -> list[str]:
+        return [str(branch.label), *(text for child in branch.children for text in labels(child))]
+
+    made = plan()
+    root, *stages = labels(stage_tree(made))
+    assert root.startswith("tiny (1,000 parameters)")
+    assert len(stages) == made.num_stages_distinct == 12
+    assert len(set(stages)) == 4, "each task at two learning rates"
+
+
+def test_the_command(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "raysweep.plan"]
+    run = subprocess.run([*command, "lr"], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert "8 trials, 16 stages asked for, 12 to train: 1.33 times fewer" in run.stdout
+    assert run.stdout.count("├── ") + run.stdout.count("└── ") == 12
+    run = subprocess.run(
+        [*command, "paper/order", "--outline", "--json", "--gpu", "H100"],
+        capture_output=True,
+        text=True,
+    )
+    numbers = json.loads(run.stdout)
+    assert numbers["num_stages_asked"] == 108
+    assert numbers["num_stages_distinct"] == 72
+    assert numbers["assumptions"]["accelerator"] == "H100"
+    run = subprocess.run([*command, "paper/ordr"], capture_output=True, text=True)
+    assert run.returncode == 2
+    assert "no such file" in run.stderr
