@@ -118,7 +118,7 @@ class Monitor(Callback):
         running = []
         for name, (stage, activity, fraction) in self._activities().items():
             if stage > self._stages_done[name] and name not in self._failed:
-                done += fraction / 2 if activity.startswith("training") else 0.5
+                done += fraction / 2 if activity.startswith(("training", "waiting")) else 0.5
                 running.append(f"{self._trials[name].chain} stage {stage}: {activity}")
         return done, "; ".join(running) or "waiting for workers"
 

@@ -40,6 +40,21 @@ def missing(store: Store, trial: Trial) -> bool:
     )
 
 
+def stage_missing(store: Store, trial: Trial, stage: Stage) -> bool:
+    """Whether anything of one of the trial's stages is still to be trained or measured."""
+    measured = [one for one in trial.evaluations if one.stage_number == stage.number]
+    curvature = trial.curvature
+    return not (
+        store.find(EntryKind.STAGE, stage.key)
+        and all(store.find(EntryKind.EVALUATION, one.key) for one in measured)
+        and (
+            curvature is None
+            or curvature.stage_number != stage.number
+            or store.find(EntryKind.CURVATURE, curvature.key)
+        )
+    )
+
+
 @dataclass
 class TrialRecords:
     """Everything that is known of a trial after each of its stages."""

@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import ray
 import ray.tune
@@ -14,10 +15,13 @@ from ray._private.utils import read_ray_address
 from rich.console import Console
 
 from raysweep.config import WorkerSettings
+from raysweep.digest import digest_json
 from raysweep.errors import InputError
 from raysweep.job import Job
+from raysweep.leases import LeaseBoard
 from raysweep.monitor import Monitor, ProgressBoard
 from raysweep.plan import Plan
+from raysweep.schedule import schedule
 from raysweep.storage import Storage
 from raysweep.trial import DRIVER_RESOURCES, run_trial
 
@@ -86,13 +90,15 @@ def run_sweep(plan: Plan, storage: Storage, console: Console) -> Outcome:
         for trial in plan.trials
     }
     board = ray.remote(num_cpus=0)(ProgressBoard).remote()
+    leases = _lease_board(storage)
     with Monitor(plan, board, console) as monitor:
         tuner = ray.tune.Tuner(
             ray.tune.with_resources(run_trial, DRIVER_RESOURCES),
             param_space={
-                "trial": ray.tune.grid_search(list(jobs)),
+                "trial": ray.tune.grid_search([trial.id for trial in schedule(plan.trials)]),
                 "jobs": ray.put(jobs),
                 "monitor": board,
+                "leases": leases,
             },
             tune_config=ray.tune.TuneConfig(max_concurrent_trials=_concurrency(plan)),
             run_config=ray.tune.RunConfig(
@@ -113,6 +119,13 @@ def run_sweep(plan: Plan, storage: Storage, console: Console) -> Outcome:
             finished.add(name)
     unfinished = tuple(name for name in jobs if name not in finished and name not in failures)
     return Outcome(storage.sub("sweeps", plan.sweep), failures, unfinished)
+
+
+def _lease_board(storage: Storage) -> Any:
+    """The board of all sweeps on this cluster that share a storage location, an actor."""
+    name = f"raysweep-leases-{digest_json(storage.uri)[:16]}"
+    options = {"name": name, "namespace": "raysweep", "get_if_exists": True, "num_cpus": 0}
+    return ray.remote(LeaseBoard).options(**options).remote()
 
 
 def _running_cluster() -> str | None:

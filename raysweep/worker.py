@@ -27,7 +27,7 @@ from raysweep.job import Job, publish_results
 from raysweep.loss_curvature import measure_curvature
 from raysweep.model import load_model, load_tokenizer, save_model
 from raysweep.plan import Measurement, Stage
-from raysweep.records import CURVATURE, PREDICTIONS, STEPS, write_records
+from raysweep.records import CURVATURE, PREDICTIONS, STEPS, stage_missing, write_records
 from raysweep.settings import TINY
 from raysweep.store import Entry, EntryKind, Store
 from raysweep.tasks import Example
@@ -35,6 +35,8 @@ from raysweep.tasks.sampling import stratified_order
 from raysweep.tasks.splits import Splits, load_splits
 
 Report = Callable[[dict[str, Any]], None]
+Claim = Callable[[str], bool]  # of a stage's key: whether it is this trial's to make
+Release = Callable[[str], None]
 Progress = Callable[[int, str, float], None]  # stage number, activity, fraction done
 
 
@@ -45,10 +47,15 @@ class Worker:
         report: called by all after each stage, with the metrics on rank 0 and nothing elsewhere;
             the results hold them already.
         progress: called on rank 0 now and then.
+        claim: called on rank 0 before anything of a stage is made.
+        release: called on rank 0 when all of a stage is made.
     """
 
-    def __init__(self, job: Job, report: Report, progress: Progress) -> None:
+    def __init__(
+        self, job: Job, report: Report, progress: Progress, claim: Claim, release: Release
+    ) -> None:
         self._job, self._report, self._progress = job, report, progress
+        self._claim, self._release = claim, release
         self._space, self._workers = job.space, job.space.workers
         self._is_first = dist.get_rank() == 0
         self._device = torch.device("cuda" if self._workers.use_gpu else "cpu")
@@ -60,17 +67,34 @@ class Worker:
         self._records = job.records()
 
     def run(self) -> None:
-        """Does what the store lacks, stage by stage, and reports after each."""
+        """Does what the store lacks, stage by stage, and reports after each.
+
+        Ends early, before a stage that another trial is making.
+        """
         with _HostFolder() as folder:
             weights = _Weights(self._job.store, self._base, folder)
             for number in range(len(self._job.trial.stages) + 1):
-                if number:
-                    self._train(self._job.trial.stages[number - 1], weights)
+                stage = self._job.trial.stages[number - 1] if number else None
+                if stage and not self._is_ours(stage):
+                    return
+                if stage:
+                    self._train(stage, weights)
                 self._measure(number, weights)
+                if stage and self._is_first:
+                    self._release(stage.key)
                 metrics = {}
                 if self._is_first:
                     metrics = publish_results(self._job, self._records, number)
                 self._report(metrics)
+
+    def _is_ours(self, stage: Stage) -> bool:
+        """Whether the stage is complete, or this trial's to make; rank 0 knows."""
+        answer = [False]
+        if self._is_first:
+            done = not stage_missing(self._job.store, self._job.trial, stage)
+            answer = [done or self._claim(stage.key)]
+        dist.broadcast_object_list(answer)
+        return answer[0]
 
     def _train(self, stage: Stage, weights: _Weights) -> None:
         """Trains a stage unless the store has it, and publishes its weights and step log."""

@@ -13,9 +13,9 @@ ROOT = Path(__file__).parents[1]
 RAY = {"group", "monitor", "sweep", "trial"}
 DEEPSPEED = {"engine"}
 PURE = {
-    "axes", "checkpoint", "cli", "command", "config", "digest", "errors", "expansion",
-    "forgetting", "job", "lengths", "mistakes", "plan", "query", "records", "results", "scoring",
-    "settings", "storage", "store", "summary", "tasks",
+    "axes", "checkpoint", "cli", "command", "config", "cost", "digest", "errors", "expansion",
+    "forgetting", "job", "leases", "lengths", "mistakes", "outline", "plan", "query", "records",
+    "results", "schedule", "scoring", "settings", "storage", "store", "summary", "tasks",
 }  # fmt: skip
 
 

@@ -82,6 +82,27 @@ def test_own_task_and_judged_dialogues(user: User) -> None:
     assert "Risk" in figures.stdout, figures.stdout + figures.stderr
 
 
+def test_two_trials_that_run_at_once_train_their_common_stage_once(user: User) -> None:
+    (user.folder / "once.yaml").write_text(
+        "name: once\nchains: [[toxigen, csqa2], [toxigen, csqa]]\n"
+        "data: {num_train: 260, num_test: 260}\n"
+        "stage: {num_steps: 40, learning_rate: 1.0e-3}\n"
+        "workers: {num_workers: 1, zero_stage: 0, max_concurrent_trials: 2}\n"
+    )
+    run = user.run("raysweep.sweep", "once.yaml", "--storage", "once")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "waiting for" in run.stdout, "they did run at once"
+    store = user.folder / "once" / "store"
+    attempts = {
+        kind: [len([p for p in key.iterdir() if p.is_dir()]) for key in (store / kind).iterdir()]
+        for kind in ("stages", "curvature")
+    }
+    assert attempts == {"stages": [1, 1, 1], "curvature": [1]}
+    steps = read_table(Storage.open(results_folder(run.stdout)), "steps").to_pylist()
+    assert len({row["trial"] for row in steps}) == 2
+    assert len({row["stage_key"] for row in steps}) == 3
+
+
 def test_a_chain_through_all_six_tasks_in_one_process(user: User) -> None:
     (user.folder / "six.yaml").write_text(
         "name: six\n"

@@ -1,0 +1,61 @@
+"""Who trains what: so that a trial waits for a stage that another one is making. Pure.
+
+Leases are an optimisation. Every one expires unless its holder renews it, so that a holder that is
+gone blocks nobody for long; and where no board answers, everything is free. The worst that can come
+of a lost lease is a stage trained twice, of which the store keeps one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+LEASE_SECONDS = 60.0
+RENEWAL_SECONDS = 10.0
+
+
+@dataclass
+class _Lease:
+    holder: str
+    expires: float
+
+
+class LeaseBoard:
+    """Leases by key; runs as an actor, so that its calls come one after the other."""
+
+    def __init__(
+        self, seconds: float = LEASE_SECONDS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._seconds, self._clock = seconds, clock
+        self._leases: dict[str, _Lease] = {}
+
+    def claim(self, key: str, holder: str) -> bool:
+        """Takes the lease of a key if nobody else has it; whether the holder has it now."""
+        if self.holder_of(key) not in (None, holder):
+            return False
+        self._leases[key] = _Lease(holder, self._clock() + self._seconds)
+        return True
+
+    def holder_of(self, key: str) -> str | None:
+        """Who has the lease of a key, if anybody."""
+        lease = self._leases.get(key)
+        if lease is None or lease.expires <= self._clock():
+            return None
+        return lease.holder
+
+    def renew(self, holder: str) -> None:
+        """Prolongs the leases that a holder still has; one that has expired is lost."""
+        now = self._clock()
+        for lease in self._leases.values():
+            if lease.holder == holder and lease.expires > now:
+                lease.expires = now + self._seconds
+
+    def release(self, key: str, holder: str) -> None:
+        """Gives up the lease of a key, if the holder has it."""
+        if self.holder_of(key) == holder:
+            del self._leases[key]
+
+    def release_all(self, holder: str) -> None:
+        """Gives up everything that a holder has."""
+        self._leases = {key: lease for key, lease in self._leases.items() if lease.holder != holder}

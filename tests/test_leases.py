@@ -1,0 +1,65 @@
+"""Leases, with a clock of the test's own."""
+
+from __future__ import annotations
+
+from raysweep.leases import LeaseBoard
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def board() -> tuple[LeaseBoard, Clock]:
+    clock = Clock()
+    return LeaseBoard(seconds=10, clock=clock), clock
+
+
+def test_one_holder_at_a_time() -> None:
+    leases, _ = board()
+    assert leases.claim("k", "a")
+    assert leases.claim("k", "a"), "again"
+    assert not leases.claim("k", "b")
+    assert leases.claim("other", "b")
+    assert leases.holder_of("k") == "a"
+    leases.release("k", "b")
+    assert leases.holder_of("k") == "a", "only the holder gives a lease up"
+    leases.release("k", "a")
+    assert leases.holder_of("k") is None
+    assert leases.claim("k", "b")
+
+
+def test_a_holder_that_is_gone_blocks_nobody_for_long() -> None:
+    leases, clock = board()
+    assert leases.claim("k", "a")
+    clock.now = 9.9
+    assert not leases.claim("k", "b")
+    clock.now = 10.0
+    assert leases.holder_of("k") is None
+    assert leases.claim("k", "b")
+    leases.renew("a")
+    clock.now = 19.9
+    assert leases.holder_of("k") == "b"
+
+
+def test_renewal_prolongs_what_is_still_held() -> None:
+    leases, clock = board()
+    leases.claim("k", "a")
+    for clock.now in (8.0, 16.0, 24.0):
+        leases.renew("a")
+    clock.now = 33.9
+    assert leases.holder_of("k") == "a"
+    clock.now = 34.0
+    leases.renew("a")
+    assert leases.holder_of("k") is None, "what has expired is lost"
+
+
+def test_everything_is_given_up_at_once() -> None:
+    leases, _ = board()
+    for key, holder in (("k", "a"), ("l", "a"), ("m", "b")):
+        leases.claim(key, holder)
+    leases.release_all("a")
+    assert [leases.holder_of(key) for key in "klm"] == [None, None, "b"]
