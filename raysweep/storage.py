@@ -104,6 +104,36 @@ class Storage:
             with self.filesystem.open_output_stream(self._path(name)) as stream:
                 stream.write(content)
 
+    def create(self, name: str, content: bytes) -> bool:
+        """Writes a file unless it is there already; whether it was written.
+
+        On a local file system of several writers exactly one succeeds. An object store is asked
+        first and written to next: there the last of two that write in the same moment stays.
+        """
+        if not isinstance(self.filesystem, fs.LocalFileSystem):
+            if self.exists(name):
+                return False
+            self.write(name, content)
+            return True
+        path = Path(self._path(name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+        try:
+            with temporary.open("wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.link(temporary, path)  # fails, unlike a rename, where there is a file already
+        except FileExistsError:
+            return False
+        except PermissionError:  # a file system without links
+            if path.exists():
+                return False
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return True
+
     def delete(self, name: str) -> None:
         """Deletes a file if it is there."""
         if self.exists(name):

@@ -5,8 +5,12 @@ files under a prefix of its own and publishes by writing the manifest last; a re
 manifests alone. So a crash leaves unreferenced files at worst, never half an entry, and of several
 attempts at the same key the first to publish wins.
 
+An entry that turns out to be damaged is taken out of use: its manifest is set aside, so that it is
+missing and made again.
+
     ROOT/<kind>/<key>/manifest.json
     ROOT/<kind>/<key>/<attempt>/<file>
+    ROOT/<kind>/<key>/damaged-<attempt>.json
 """
 
 from __future__ import annotations
@@ -75,13 +79,17 @@ class Store:
     storage: Storage
 
     def find(self, kind: EntryKind, key: str) -> Entry | None:
-        """The published entry of that key, or None."""
+        """The published entry of that key, or None; an unreadable manifest is set aside."""
         name = f"{kind}/{key}/{MANIFEST}"
         if not self.storage.exists(name):
             return None
-        manifest = json.loads(self.storage.read(name))
-        files = tuple(StoredFile(**file) for file in manifest["files"])
-        return Entry(kind, key, files, manifest["provenance"])
+        try:
+            manifest = json.loads(self.storage.read(name))
+            files = tuple(StoredFile(**file) for file in manifest["files"])
+            return Entry(kind, key, files, manifest["provenance"])
+        except (ValueError, TypeError, KeyError):
+            self._set_aside(kind, key)
+            return None
 
     def publish(
         self, kind: EntryKind, key: str, folder: Path, provenance: Mapping[str, Any]
@@ -101,28 +109,45 @@ class Store:
             return published
         entry = Entry(kind, key, tuple(files), dict(provenance))
         manifest = {"files": [asdict(file) for file in files], "provenance": entry.provenance}
-        self.storage.write(f"{kind}/{key}/{MANIFEST}", json.dumps(manifest, indent=1).encode())
-        return entry
+        content = json.dumps(manifest, indent=1).encode()
+        if self.storage.create(f"{kind}/{key}/{MANIFEST}", content):
+            return entry
+        return self.find(kind, key) or self.publish(kind, key, folder, provenance)
 
     def fetch(self, entry: Entry, folder: Path, names: tuple[str, ...] | None = None) -> Path:
         """Copies an entry's files (all, or those named) into a local folder and verifies them.
 
         Raises:
-            DamagedEntryError: a file is missing, or its size or digest differs from the manifest.
+            DamagedEntryError: a file is missing, or its size or digest differs from the manifest,
+                also when it is read again. The entry is then set aside.
         """
         folder.mkdir(parents=True, exist_ok=True)
         for file in entry.files:
             if names is None or file.name in names:
-                self._fetch_file(entry, file, folder / file.name)
+                problem = self._fetch_file(entry, file, folder / file.name)
+                problem = problem and self._fetch_file(entry, file, folder / file.name)
+                if problem:
+                    self._set_aside(entry.kind, entry.key)
+                    raise DamagedEntryError(
+                        f"{self.storage.uri}/{entry.kind}/{entry.key}/{file.path} {problem}; "
+                        "the entry is set aside and made again"
+                    )
         return folder
 
-    def _fetch_file(self, entry: Entry, file: StoredFile, destination: Path) -> None:
+    def _fetch_file(self, entry: Entry, file: StoredFile, destination: Path) -> str:
+        """What is wrong with a fetched file, or nothing."""
         place = f"{entry.kind}/{entry.key}/{file.path}"
         if not self.storage.exists(place):
-            raise DamagedEntryError(f"{self.storage.uri}/{place} is missing from its entry")
+            return "is missing from its entry"
         self.storage.download(place, destination)
         if destination.stat().st_size != file.num_bytes or digest_file(destination) != file.sha256:
-            raise DamagedEntryError(
-                f"{self.storage.uri}/{place} differs from its manifest; delete the folder "
-                f"{entry.kind}/{entry.key} to make it again"
-            )
+            return "differs from its manifest"
+        return ""
+
+    def _set_aside(self, kind: EntryKind, key: str) -> None:
+        """Takes an entry out of use; its files and what was its manifest stay to be looked at."""
+        name = f"{kind}/{key}/{MANIFEST}"
+        if self.storage.exists(name):
+            aside = f"{kind}/{key}/damaged-{uuid.uuid4().hex}.json"
+            self.storage.write(aside, self.storage.read(name))
+            self.storage.delete(name)

@@ -29,6 +29,7 @@ from raysweep.group import GroupConfig
 from raysweep.job import Job, publish_results
 from raysweep.leases import RENEWAL_SECONDS
 from raysweep.records import missing, stage_missing
+from raysweep.store import DamagedEntryError
 
 DRIVER_RESOURCES = {"CPU": 0, "memory": 100 * 2**20}  # {"CPU": 0} alone is refused
 
@@ -54,20 +55,29 @@ def run_trial(config: Mapping[str, Any]) -> None:
         TrialFailedError: the worker group failed, with the reason.
     """
     job: Job = ray.get(config["jobs"])[config["trial"]]
-    holder, reported = f"{job.trial.id}@{uuid.uuid4().hex[:8]}", False
+    holder = f"{job.trial.id}@{uuid.uuid4().hex[:8]}"
     with Leases(config["leases"], holder) as leases:
         for _ in range(MAX_GROUPS):
             _wait_for_others(job, leases, config["monitor"])
             if not missing(job.store, job.trial):
-                break
-            _run_group(job, {**config, "job": job, "holder": holder})
-            reported = not missing(job.store, job.trial)
-        else:
-            raise TrialFailedError(f"is unfinished after {MAX_GROUPS} worker groups")
-    if not reported:
-        records = job.records()
+                if _report_from_store(job):
+                    return
+            else:
+                _run_group(job, {**config, "job": job, "holder": holder})
+                if not missing(job.store, job.trial):
+                    return
+    raise TrialFailedError(f"is unfinished after {MAX_GROUPS} worker groups")
+
+
+def _report_from_store(job: Job) -> bool:
+    """Reports a trial that the store has whole; False if something in it proves to be damaged."""
+    records = job.records()
+    try:
         for number in range(len(job.trial.stages) + 1):
             ray.tune.report(publish_results(job, records, number))
+    except DamagedEntryError:
+        return False
+    return True
 
 
 def _wait_for_others(job: Job, leases: Leases, monitor: Any) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from multiprocessing import get_context
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 
 import boto3
@@ -67,10 +69,10 @@ def test_what_is_published_comes_back(store: Store, attempt: Path, tmp_path: Pat
 def test_files_without_a_manifest_do_not_exist(
     store: Store, attempt: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def crash(self: Storage, name: str, content: bytes) -> None:
+    def crash(self: Storage, name: str, content: bytes) -> bool:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Storage, "write", crash)
+    monkeypatch.setattr(Storage, "create", crash)
     with pytest.raises(KeyboardInterrupt):
         store.publish(EntryKind.STAGE, "k", attempt, {})
     assert store.find(EntryKind.STAGE, "k") is None
@@ -87,19 +89,82 @@ def test_of_two_attempts_the_first_to_publish_wins(store: Store, attempt: Path) 
     assert store.find(EntryKind.STAGE, "k") == first
 
 
-def test_damage_is_noticed(store: Store, attempt: Path, tmp_path: Path) -> None:
-    entry = store.publish(EntryKind.STAGE, "k", attempt, {})
-    place = f"stages/k/{entry.file('weights.bin').path}"
+def flip(store: Store, place: str) -> None:
     content = bytearray(store.storage.read(place))
     content[17] ^= 1
     store.storage.write(place, bytes(content))
-    with pytest.raises(DamagedEntryError, match="differs from its manifest"):
-        store.fetch(entry, tmp_path / "copy")
-    store.storage.delete(place)
-    with pytest.raises(DamagedEntryError, match="missing"):
-        store.fetch(entry, tmp_path / "copy")
+
+
+def test_a_damaged_entry_is_set_aside_and_made_again(
+    store: Store, attempt: Path, tmp_path: Path
+) -> None:
+    def truncate(place: str) -> None:
+        store.storage.write(place, store.storage.read(place)[:-1])
+
+    damages = [
+        (lambda place: flip(store, place), "differs from its manifest"),
+        (truncate, "differs from its manifest"),
+        (store.storage.delete, "is missing from its entry"),
+    ]
+    for damage, problem in damages:
+        entry = store.publish(EntryKind.STAGE, "k", attempt, {})
+        damage(f"stages/k/{entry.file('weights.bin').path}")
+        with pytest.raises(DamagedEntryError, match=f"{problem}; the entry is set aside"):
+            store.fetch(entry, tmp_path / "copy")
+        assert store.find(EntryKind.STAGE, "k") is None
+    entry = store.publish(EntryKind.STAGE, "k", attempt, {})
+    assert (store.fetch(entry, tmp_path / "copy") / "weights.bin").read_bytes() == b"w" * 1000
+    aside = [name for name in store.storage.names("stages/k", ".json") if "damaged" in name]
+    assert len(aside) == 3
     with pytest.raises(DamagedEntryError, match="has no file"):
         entry.file("else")
+
+
+@pytest.mark.parametrize("content", [b"", b'{"files": [{"na', b"[]", b'{"files": [{"name": 1}]}'])
+def test_a_damaged_manifest_is_no_entry(store: Store, attempt: Path, content: bytes) -> None:
+    store.publish(EntryKind.STAGE, "k", attempt, {})
+    store.storage.write("stages/k/manifest.json", content)
+    assert store.find(EntryKind.STAGE, "k") is None
+    assert store.publish(EntryKind.STAGE, "k", attempt, {}) == store.find(EntryKind.STAGE, "k")
+
+
+def test_a_read_that_fails_once_is_repeated(
+    store: Store, attempt: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = store.publish(EntryKind.STAGE, "k", attempt, {})
+    download, calls = Storage.download, []
+
+    def cut_short(self: Storage, name: str, destination: Path) -> None:
+        download(self, name, destination)
+        calls.append(name)
+        if len(calls) == 1:
+            destination.write_bytes(b"")
+
+    monkeypatch.setattr(Storage, "download", cut_short)
+    store.fetch(entry, tmp_path / "copy")
+    assert len(calls) == 3
+    assert store.find(EntryKind.STAGE, "k") == entry
+
+
+def _create(folder: Path, number: int, results: SimpleQueue[tuple[int, bool]]) -> None:
+    storage = Storage.open(folder)
+    results.put((number, storage.create("k/manifest.json", str(number).encode())))
+
+
+def test_of_many_processes_exactly_one_creates(tmp_path: Path) -> None:
+    context = get_context("fork")
+    results = context.SimpleQueue()
+    processes = [
+        context.Process(target=_create, args=(tmp_path, number, results)) for number in range(16)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    outcomes = dict(results.get() for _ in processes)
+    (winner,) = [number for number, created in outcomes.items() if created]
+    assert Storage.open(tmp_path).read("k/manifest.json") == str(winner).encode()
+    assert [path.name for path in (tmp_path / "k").iterdir()] == ["manifest.json"]
 
 
 def test_the_manifest_lists_sizes_and_digests(store: Store, attempt: Path) -> None:

@@ -103,6 +103,29 @@ def test_two_trials_that_run_at_once_train_their_common_stage_once(user: User) -
     assert len({row["stage_key"] for row in steps}) == 3
 
 
+def test_damaged_weights_are_never_used(user: User) -> None:
+    """The first stage's weights are damaged between two sweeps that share it."""
+
+    def run(chain: str, storage: str) -> list[dict[str, object]]:
+        (user.folder / "damage.yaml").write_text(
+            f"name: damage\nchains: [{chain}]\ndata: {{num_train: 130, num_test: 52}}\n"
+            "stage: {num_steps: 3, learning_rate: 1.0e-3}\n"
+            "workers: {num_workers: 1, zero_stage: 0}\n"
+        )
+        done = user.run("raysweep.sweep", "damage.yaml", "--storage", storage)
+        assert done.returncode == 0, done.stdout + done.stderr
+        table = read_table(Storage.open(results_folder(done.stdout)), "predictions")
+        return table.drop_columns([n for n in table.column_names if "provenance" in n]).to_pylist()
+
+    run("[toxigen]", "flipped")
+    (weights,) = (user.folder / "flipped" / "store" / "stages").glob("*/*/model.safetensors")
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(bytes(content))
+    assert run("[toxigen, csqa2]", "flipped") == run("[toxigen, csqa2]", "whole")
+    assert len(list(weights.parent.parent.glob("damaged-*.json"))) == 1
+
+
 def test_a_chain_through_all_six_tasks_in_one_process(user: User) -> None:
     (user.folder / "six.yaml").write_text(
         "name: six\n"
