@@ -19,14 +19,12 @@ def schedule(trials: Sequence[Trial]) -> list[Trial]:
 
 
 def _dealt(trials: list[Trial], depth: int) -> list[Trial]:
-    if len(trials) == 1:
+    if depth >= max(len(trial.stages) for trial in trials):
         return trials
     branches: dict[str, list[Trial]] = {}
     for trial in trials:
         key = trial.stages[depth].key if depth < len(trial.stages) else trial.id
         branches.setdefault(key, []).append(trial)
-    if len(branches) == len(trials):
-        return sorted(trials, key=_length, reverse=True)
     dealt = [_dealt(branch, depth + 1) for branch in branches.values()]
     dealt.sort(key=lambda branch: max(map(_length, branch)), reverse=True)
     turns = zip_longest(*dealt)
