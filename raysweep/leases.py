@@ -2,7 +2,8 @@
 
 Leases are an optimisation. Every one expires unless its holder renews it, so that a holder that is
 gone blocks nobody for long; and where no board answers, everything is free. The worst that can come
-of a lost lease is a stage trained twice, of which the store keeps one.
+of a lost lease, or of two sweeps that share a store, is a stage trained twice, of which the store
+keeps one.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ import os
 import socket
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import ray
 import ray.tune
@@ -15,7 +14,6 @@ from ray._private.utils import read_ray_address
 from rich.console import Console
 
 from raysweep.config import WorkerSettings
-from raysweep.digest import digest_json
 from raysweep.errors import InputError
 from raysweep.job import Job
 from raysweep.leases import LeaseBoard
@@ -89,16 +87,14 @@ def run_sweep(plan: Plan, storage: Storage, console: Console) -> Outcome:
         )
         for trial in plan.trials
     }
-    board = ray.remote(num_cpus=0)(ProgressBoard).remote()
-    leases = _lease_board(storage)
+    board = ray.remote(num_cpus=0)(_Board).remote()
     with Monitor(plan, board, console) as monitor:
         tuner = ray.tune.Tuner(
             ray.tune.with_resources(run_trial, DRIVER_RESOURCES),
             param_space={
                 "trial": ray.tune.grid_search([trial.id for trial in schedule(plan.trials)]),
                 "jobs": ray.put(jobs),
-                "monitor": board,
-                "leases": leases,
+                "board": board,
             },
             tune_config=ray.tune.TuneConfig(max_concurrent_trials=_concurrency(plan)),
             run_config=ray.tune.RunConfig(
@@ -121,11 +117,12 @@ def run_sweep(plan: Plan, storage: Storage, console: Console) -> Outcome:
     return Outcome(storage.sub("sweeps", plan.sweep), failures, unfinished)
 
 
-def _lease_board(storage: Storage) -> Any:
-    """The board of all sweeps on this cluster that share a storage location, an actor."""
-    name = f"raysweep-leases-{digest_json(storage.uri)[:16]}"
-    options = {"name": name, "namespace": "raysweep", "get_if_exists": True, "num_cpus": 0}
-    return ray.remote(LeaseBoard).options(**options).remote()
+class _Board(ProgressBoard, LeaseBoard):
+    """One actor for both, because every actor is a process."""
+
+    def __init__(self) -> None:
+        ProgressBoard.__init__(self)
+        LeaseBoard.__init__(self)
 
 
 def _running_cluster() -> str | None:

@@ -48,17 +48,17 @@ def run_trial(config: Mapping[str, Any]) -> None:
     While another trial makes the stage that comes next, this one waits, and holds no worker.
 
     Args:
-        config: "trial" (the id), "jobs" (an object reference to all jobs by trial id), "monitor"
-            (the progress actor) and "leases" (the lease board, an actor).
+        config: "trial" (the id), "jobs" (an object reference to all jobs by trial id) and "board"
+            (the actor for progress and leases).
 
     Raises:
         TrialFailedError: the worker group failed, with the reason.
     """
     job: Job = ray.get(config["jobs"])[config["trial"]]
     holder = f"{job.trial.id}@{uuid.uuid4().hex[:8]}"
-    with Leases(config["leases"], holder) as leases:
+    with Leases(config["board"], holder) as leases:
         for _ in range(MAX_GROUPS):
-            _wait_for_others(job, leases, config["monitor"])
+            _wait_for_others(job, leases, config["board"])
             if not missing(job.store, job.trial):
                 if _report_from_store(job):
                     return
@@ -80,12 +80,12 @@ def _report_from_store(job: Job) -> bool:
     return True
 
 
-def _wait_for_others(job: Job, leases: Leases, monitor: Any) -> None:
+def _wait_for_others(job: Job, leases: Leases, board: Any) -> None:
     """Returns when nobody else is making the first stage that is still missing."""
     for stage in job.trial.stages:
         if stage_missing(job.store, job.trial, stage):
             while other := leases.other_holder(stage.key):
-                monitor.update.remote(
+                board.update.remote(
                     job.trial.id, stage.number, f"waiting for {other.partition('@')[0]}", 0.0
                 )
                 time.sleep(POLL_SECONDS)
@@ -152,7 +152,7 @@ def _trainer(job: Job, config: dict[str, Any]) -> DataParallelTrainer:
     return DataParallelTrainer(
         _train_loop,
         backend_config=GroupConfig(),
-        train_loop_config={name: config[name] for name in ("job", "monitor", "leases", "holder")},
+        train_loop_config={name: config[name] for name in ("job", "board", "holder")},
         scaling_config=ray.train.ScalingConfig(
             num_workers=workers.num_workers,
             use_gpu=workers.use_gpu,
@@ -172,14 +172,14 @@ def _train_loop(config: Mapping[str, Any]) -> None:
     from raysweep.worker import Worker  # imports transformers: seconds that the driver is spared
 
     _quieten()
-    job, monitor = config["job"], config["monitor"]
+    job, board = config["job"], config["board"]
     is_first = ray.train.get_context().get_world_rank() == 0
 
     def progress(stage: int, activity: str, fraction: float) -> None:
         if is_first:
-            monitor.update.remote(job.trial.id, stage, activity, fraction)
+            board.update.remote(job.trial.id, stage, activity, fraction)
 
-    leases = Leases(config["leases"], config["holder"])
+    leases = Leases(board, config["holder"])
     try:
         Worker(job, ray.train.report, progress, leases.claim, leases.release).run()
     except (InputError, FloatingPointError) as error:
