@@ -75,7 +75,8 @@ def parlai_rows(text: str, place: str) -> Iterator[Located]:
     r"""Rows of ParlAI's dialogue format.
 
     A line is one example, its fields ``name:value`` are separated by tabs. A line break within a
-    value is written ``\n``, the responses of ``labels`` are separated by ``|``.
+    value is written ``\n``, the responses of ``labels`` (``eval_labels`` where they are not to be
+    trained on) are separated by ``|``.
     """
     for where, line in text_lines(text, place):
         fields: dict[str, str] = {}
@@ -86,8 +87,9 @@ def parlai_rows(text: str, place: str) -> Iterator[Located]:
                 raise InputError(where, f"the field {part[:40]!r} {problem}", FETCH_AGAIN)
             fields[name] = value
         row: dict[str, object] = {name: _unescaped(value) for name, value in fields.items()}
-        if "labels" in fields:
-            row["labels"] = [_unescaped(label) for label in fields["labels"].split("|")]
+        labels = fields.get("labels", fields.get("eval_labels"))
+        if labels is not None:
+            row["labels"] = [_unescaped(label) for label in labels.split("|")]
         yield where, row
 
 

@@ -163,6 +163,8 @@ def test_parlai_lines() -> None:
         )
         for place in ("f:1", "f:3")
     ]
+    (row,) = parlai_rows("text:a\teval_labels:b", "f")
+    assert row[1]["labels"] == ["b"]
     with pytest.raises(InputError, match=r"f:1: the field 'nothing' is no 'name:value'"):
         list(parlai_rows("nothing", "f"))
     with pytest.raises(InputError, match=r"f:1: the field 'text:b' occurs twice"):

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from raysweep.config import DataSettings
 from raysweep.errors import InputError, MissingDataError
-from raysweep.tasks import TASKS
+from raysweep.tasks import TASKS, Example
 from raysweep.tasks import saferdialogues as saferdialogues_module
+from raysweep.tasks.files import json_lines
 from raysweep.tasks.hub import read_hub
 from raysweep.tasks.loading import load_examples
 from raysweep.tasks.splits import load_splits
@@ -206,3 +207,23 @@ def test_missing_data_says_where_to_get_it(tmp_path: Path) -> None:
         load_examples(TASKS["toxigen_v1"], "tiny")
     with pytest.raises(MissingDataError, match="no such data folder"):
         load_examples(TASKS["bbq"], str(tmp_path / "none"))
+
+
+def test_real_dialogues(real_data: Path, tmp_path: Path) -> None:
+    """A few of them are public in ParlAI's repository, as text files and as rows."""
+    folder = tmp_path / "saferdialogues" / "saferdialogues_dataset"
+    folder.mkdir(parents=True)
+    sample = real_data / "saferdialogues"
+    for name in ("train.txt", "valid.txt", "test.txt"):
+        (folder / name).write_bytes((sample / "parlai_txt_sample" / name).read_bytes())
+    task = TASKS["saferdialogues"]
+    loaded = load_examples(task, str(tmp_path))
+    assert loaded.num_read == {"train": 10, "validation": 10, "test": 10}
+    rows = [row for _, row in json_lines(sample / "saferdialogues_sample.jsonl")]
+    expected = {
+        example.id: example for row in rows if isinstance(example := task.parse_row(row), Example)
+    }
+    for examples in loaded.examples.values():
+        for example in examples:
+            assert example == expected[example.id]
+            assert example.context.count("\n") in (2, 3), "four or five turns, the last one apart"
