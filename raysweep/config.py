@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from raysweep.axes import Grid, as_axis, axis_kind
+from raysweep.axes import Grid, LogUniform, Uniform, as_axis, axis_kind
 from raysweep.expansion import expand
 from raysweep.mistakes import SettingError, describe, nested_mistake, suggestion
 from raysweep.settings import HUB, TINY, Settings, read_settings
@@ -409,6 +409,11 @@ def _check_hyperparameters(prefix: str, settings: Mapping[str, Any], is_grid: bo
         if is_grid and not isinstance(axis, Grid):
             raise SettingError(
                 f"{prefix}.{name}", value, "is to be drawn; add search: {method: random, ...}"
+            )
+        field = Hyperparameters.model_fields.get(name)
+        if isinstance(axis, Uniform | LogUniform) and field and field.annotation is int:
+            raise SettingError(
+                f"{prefix}.{name}", value, "takes whole numbers; write {choice: [a, b]}"
             )
         for candidate in axis.examples:
             try:

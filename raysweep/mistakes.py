@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -39,7 +39,9 @@ def describe(error: ValidationError, root: type[BaseModel], place: str) -> Input
         key, value, problem = cause.key, cause.value, str(cause)
     else:
         problem = _explain(first, _owner(root, first["loc"]))
-    shown = "" if isinstance(value, BaseModel | Mapping) and not key else f" = {value!r}"
+    if not key:
+        return InputError(place, "settings that do not fit together", problem)
+    shown = "" if first["type"] == "missing" and cause is None else f" = {value!r}"
     return InputError(place, f"{key}{shown}", problem)
 
 
@@ -56,7 +58,11 @@ def _explain(error: Any, owner: type[BaseModel]) -> str:
     if isinstance(error["input"], list) and error["type"].partition("_")[0] in SCALARS:
         return "a list is no single value; to try each of them write {grid: [a, b]}"
     message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return message[0].lower() + message[1:]
+    if error["type"] == "dict_type" or error["type"] == "model_type":
+        return "not a mapping; write its settings as key: value"
+    if error["type"] == "string_type" and isinstance(error["input"], bool):
+        return "YAML reads yes, no, true and false as truth values; quote them"
+    return message if message[:2].isupper() else message[0].lower() + message[1:]
 
 
 def _owner(root: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:

@@ -79,6 +79,13 @@ def error_of(**changes: object) -> str:
             {"stage": {"learning_rate": {"loguniform": [0, 1e-3]}}},
             "loguniform needs positive bounds",
         ),
+        (
+            {
+                "search": {"method": "random", "num_samples": 2},
+                "stage": {"num_steps": {"uniform": [5, 10]}},
+            },
+            "stage.num_steps = {'uniform': [5, 10]}; takes whole numbers; write {choice",
+        ),
         ({"search": {"method": "random"}}, "give num_samples together with method: random"),
     ],
 )

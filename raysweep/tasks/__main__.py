@@ -14,7 +14,7 @@ from raysweep.cli import console, reporting_input_errors
 from raysweep.config import DataSettings, load_space
 from raysweep.errors import InputError, MissingDataError
 from raysweep.mistakes import suggestion
-from raysweep.settings import TINY
+from raysweep.settings import HUB, TINY
 from raysweep.tasks import PAPER_TASKS, TASKS, Example, Task, known_tasks
 from raysweep.tasks.census import account, table2, take_census
 from raysweep.tasks.custom import TaskSpec, read_task
@@ -56,12 +56,18 @@ def main(
     if space:
         configured = load_space(space)
         settings, tasks = configured.data, configured.find_tasks()
+    _check_exists(str(validate or settings.source))
     if validate:
         raise typer.Exit(_validate(validate, output))
     if show:
         _show(tasks.get(show) or _find(show), settings, index, model, output)
     else:
         _table(tasks.values(), settings, output)
+
+
+def _check_exists(source: str) -> None:
+    if source not in (TINY, HUB) and not Path(source).expanduser().exists():
+        raise InputError(source, "no such file or folder", "give a folder of raw files")
 
 
 def _find(name: str) -> Task:
@@ -81,6 +87,8 @@ def _find(name: str) -> Task:
 
 def _table(tasks: Iterable[Task], settings: DataSettings, output: Console) -> None:
     censuses = [take_census(task, settings) for task in tasks]
+    if not any(census.disjoint for census in censuses):
+        raise InputError(settings.source, "holds no task's files", "docs/tasks.md has the layout")
     output.print(table2(censuses, settings.source))
     for census in censuses:
         for line in account(census):
@@ -129,8 +137,10 @@ def _validate(path: Path, output: Console) -> int:
     """Checks all rows of the tasks whose files are at a path; returns the exit code."""
     if path.suffix in (".yaml", ".yml"):
         tasks = [_find(str(path))]
-    elif path.is_file():
+    elif path.name.endswith(".tar.gz"):
         tasks = [TASKS["saferdialogues"]]  # the only one whose source may be a single file
+    elif path.is_file():
+        raise InputError(str(path), "is one file", "give the folder, or a task's YAML file")
     else:
         tasks = list(TASKS.values())
     num_wrong = num_found = 0
@@ -149,7 +159,7 @@ def _validate(path: Path, output: Console) -> int:
             output.print(f"... and {len(mistakes) - SHOWN_MISTAKES} more")
         output.print(f"{task.name}: {num_rows:,} rows, {len(mistakes):,} wrong", highlight=False)
     if not num_found:
-        raise InputError(str(path), "holds the files of no task", "docs/tasks.md has the layout")
+        raise InputError(str(path), "no task's files are there", "docs/tasks.md has the layout")
     return FAILED if num_wrong else 0
 
 

@@ -17,7 +17,7 @@ DASH = "-"
 
 @dataclass(frozen=True)
 class Census:
-    """The sets of a task, disjoint and with the paper's sizes; None where there is no data."""
+    """The sets of a task, disjoint and with the paper's sizes; None where there are none."""
 
     task: Task
     disjoint: Splits | None
@@ -32,13 +32,14 @@ def take_census(task: Task, settings: DataSettings) -> Census:
         InputError: the data is there and wrong.
     """
     try:
-        disjoint, paper = (
-            load_splits(task, settings.model_copy(update={"paper_sizes": paper_sizes}))
-            for paper_sizes in (False, True)
-        )
+        disjoint = load_splits(task, settings.model_copy(update={"paper_sizes": False}))
     except MissingDataError as error:
         return Census(task, None, None, str(error))
-    return Census(task, disjoint, paper)
+    if task.sizes is None:
+        return Census(task, disjoint, None)
+    return Census(
+        task, disjoint, load_splits(task, settings.model_copy(update={"paper_sizes": True}))
+    )
 
 
 def table2(censuses: Sequence[Census], source: str) -> Table:
@@ -64,12 +65,15 @@ def _cells(census: Census) -> list[str]:
     sizes = census.task.sizes
     train, test, groups, labels = _paper_cells(sizes)
     ours, paper = census.disjoint, census.paper
-    if ours is None or paper is None:
+    if ours is None:
         return [DASH, train, DASH, DASH, DASH, DASH, test, DASH, groups, DASH, labels]
     present = {group for example in ours.train for group in example.groups}
     return [
         *(f"{len(ours.train):,}", train, f"{len(ours.validation):,}"),
-        *(f"{len(ours.test):,}", f"{len(paper.test):,}", f"{paper.num_trained_test_rows:,}", test),
+        f"{len(ours.test):,}",
+        f"{len(paper.test):,}" if paper else DASH,
+        f"{paper.num_trained_test_rows:,}" if paper else DASH,
+        test,
         *(str(len(present) or DASH), groups, str(len(ours.task.labels) or DASH), labels),
     ]
 

@@ -90,6 +90,10 @@ class TaskSpec(Settings):
         splits = set(self.files or (self.hub.splits if self.hub else ()))
         if splits != {POOL} and (POOL in splits or not {"train", "test"} <= splits):
             raise ValueError("the splits must be train and test (and validation), or pool alone")
+        if len(set(self.answers.values())) < len(self.answers):
+            raise ValueError("two labels have the same answer; give each one of its own")
+        if not _columns(self.question) and not _columns(self.context):
+            raise ValueError("neither question nor context names a column; write {column}")
         if bool(self.subset) != bool(self.subsets):
             raise ValueError("give the column subset together with its values, subsets: [a, b]")
         return self
@@ -158,6 +162,8 @@ def _reader(name: str, place: str) -> Any:
 def _parse(spec: TaskSpec, row: _AnyRow) -> Example:
     values = row.model_extra or {}
     label = _text(values, spec.label)
+    if label not in spec.answers and label.lower() in spec.answers:
+        label = label.lower()  # True and False, as spreadsheets and data frames write them
     if label not in spec.answers:
         raise _wrong(spec.label, label, f"is none of {', '.join(spec.answers)}")
     subset = _text(values, spec.subset) if spec.subset else ALL
@@ -179,6 +185,7 @@ def _parse(spec: TaskSpec, row: _AnyRow) -> Example:
         target=answers[index],
         groups=_groups(values, spec.group),
         subset=subset,
+        is_verbatim=True,
     )
 
 
@@ -198,19 +205,25 @@ def _columns(template: str) -> list[str]:
 
 def _text(values: Mapping[str, Any], column: str) -> str:
     """A value as text; truth values as JSON writes them."""
-    value = values.get(column)
+    if column not in values:
+        raise _wrong(column, None, _absent(values))
+    value = values[column]
     if isinstance(value, bool):
         return json.dumps(value)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     if isinstance(value, int | float):
         return str(value)
     if not isinstance(value, str):
-        raise _wrong(column, value, "is missing" if value is None else "is no text or number")
+        raise _wrong(column, value, "is null" if value is None else "is no text or number")
     if any("\ud800" <= character <= "\udfff" for character in value):
         raise _wrong(column, repr(value), "holds half a character")
     return value.strip()
 
 
 def _groups(values: Mapping[str, Any], column: str | None) -> tuple[str, ...]:
+    if column and column not in values:
+        raise _wrong(column, None, _absent(values))
     value = values.get(column) if column else None
     if value is None or value == "":
         return ()
@@ -219,6 +232,10 @@ def _groups(values: Mapping[str, Any], column: str | None) -> tuple[str, ...]:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return tuple(sorted(set(value)))
     raise _wrong(column or "", value, "is neither a group nor a list of groups")
+
+
+def _absent(values: Mapping[str, Any]) -> str:
+    return f"is not there; the row has the columns {', '.join(map(repr, values)) or 'none'}"[:400]
 
 
 def _wrong(column: str, value: Any, problem: str) -> ValidationError:

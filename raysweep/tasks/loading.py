@@ -57,6 +57,8 @@ def load_examples(task: Task, source: str) -> Loaded:
                 drops[split, outcome.reason] += 1
             else:
                 kept.append(outcome)
+        if not num_read[split]:
+            raise InputError(f"task {task.name!r}", f"has no rows in {split}", FETCH_AGAIN)
         examples[split] = tuple(kept)
     return Loaded(examples, num_read, drops)
 
@@ -70,8 +72,8 @@ def check_rows(task: Task, release: Release) -> tuple[int, list[InputError]]:
         MissingDataError: a file is not there.
     """
     num_rows, mistakes, reader = 0, list[InputError](), _Reader(task)
-    for rows in release.values():
-        located = iter(rows)
+    for split, rows in release.items():
+        located, before = iter(rows), num_rows + len(mistakes)
         while True:
             try:
                 item = next(located, None)
@@ -83,6 +85,10 @@ def check_rows(task: Task, release: Release) -> tuple[int, list[InputError]]:
                 raise
             except InputError as error:
                 mistakes.append(error)
+        if num_rows + len(mistakes) == before:
+            mistakes.append(
+                InputError(f"task {task.name!r}", f"has no rows in {split}", FETCH_AGAIN)
+            )
     return num_rows, mistakes
 
 

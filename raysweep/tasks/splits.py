@@ -86,10 +86,12 @@ def load_splits(task: Task, settings: DataSettings) -> Splits:
     else:
         splits = _disjoint(task, loaded, settings)
     if not splits.train or not splits.test:
+        reasons = [f"{count} of {split}: {why}" for (split, why), count in splits.drops.items()]
+        left_out = f" (left out: {'; '.join(reasons)})" if reasons else ""
         raise InputError(
             f"task {task.name!r}",
-            f"has {len(splits.train)} rows to train on and {len(splits.test)} to test on",
-            "lower data.num_train or check the files",
+            f"has {len(splits.train)} rows to train on and {len(splits.test)} to test on{left_out}",
+            "check the data" if reasons else "lower data.num_train or give more rows",
         )
     return splits
 
@@ -101,7 +103,7 @@ def _disjoint(task: Task, loaded: Loaded, settings: DataSettings) -> Splits:
         for split, rows in loaded.examples.items()
     }
     num_train, seed = _num_train(task, settings), settings.seed
-    pool = stratified_order(clean.get(POOL) or clean["train"], seed)
+    pool = stratified_order(clean[POOL] if POOL in clean else clean["train"], seed)
     if POOL in clean and task.sizes is None:
         pool, kept = _parted(pool)
     else:
@@ -137,7 +139,7 @@ def _as_in_the_paper(
     rows that were not trained on, then as many of the others as it still needs.
     """
     num_train, seed = _num_train(task, settings), settings.seed
-    rows = loaded.examples.get(POOL) or loaded.examples["train"]
+    rows = loaded.examples[POOL if POOL in loaded.examples else "train"]
     chosen = stratified_order(rows, seed, validated)[:num_train]
     train = stratified_order(chosen, seed)  # validated rows no longer first: parts are random
     if POOL in loaded.examples:

@@ -49,6 +49,7 @@ class Example:
         groups: the demographic groups that the row speaks of; may be empty.
         subset: a part of the task that is scored apart as well (BBQ's context condition), or "all".
         roles: of each answer, where the task measures bias: `BIASED`, `COUNTER_BIASED`, `UNKNOWN`.
+        is_verbatim: whether texts that differ in case or punctuation differ in content, as in code.
     """
 
     id: str
@@ -61,6 +62,7 @@ class Example:
     groups: tuple[str, ...] = ()
     subset: str = ALL
     roles: tuple[str, ...] = ()
+    is_verbatim: bool = False
 
     @property
     def prompt(self) -> str:
@@ -82,7 +84,9 @@ class Example:
     @cached_property
     def content_digest(self) -> str:
         """sha256 of the normalised text of the prompt: equal for rows that ask the same."""
-        return hashlib.sha256(normalise(f"{self.context}\n{self.question}").encode()).hexdigest()
+        text = f"{self.context}\n{self.question}"
+        folded = " ".join(text.split()) if self.is_verbatim else normalise(text)
+        return hashlib.sha256(folded.encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -153,6 +153,9 @@ def test_a_mutated_row_is_an_example_or_blamed(data: st.DataObject) -> None:
         ({"answers": {True: "Yes.", False: "No."}}, "quote them"),
         ({"answers": {"a": "A."}}, "answers"),
         ({"subsets": None}, "give the column subset together with its values"),
+        ({"answers": {"true": "Yes.", "false": "Yes."}}, "two labels have the same answer"),
+        ({"question": "Is it?", "context": ""}, "neither question nor context names a column"),
+        ({"answers": {1: True, 0: False}}, "quote them"),
         ({"anwsers": {}}, "anwsers = {}; unknown key (did you mean 'answers'?)"),
     ],
 )
@@ -164,6 +167,46 @@ def test_a_mistake_in_the_file_names_key_and_remedy(
     assert str(caught.value).startswith(str(tmp_path / "risk.yaml"))
     assert expected in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_code_that_differs_in_a_sign_is_not_the_same(tmp_path: Path) -> None:
+    rows = [
+        {**made_up(number), "code": f"{number} {sign} 1", "risky": sign == "-"}
+        for number in range(60)
+        for sign in "+-"
+    ]
+    write_lines(tmp_path / "all.jsonl", [*rows, {**rows[0], "code": f"  {rows[0]['code']}"}])
+    splits = load_splits(build(tmp_path, files={"pool": "all.jsonl"}), DataSettings(num_train=50))
+    assert splits.drops == {("pool", "repeats another row"): 1}
+
+
+def test_pools_of_which_nothing_is_left(tmp_path: Path) -> None:
+    both = [{**ROWS[0], "risky": risky} for risky in (True, False)]
+    write_lines(tmp_path / "all.jsonl", both)
+    task = build(tmp_path, files={"pool": "all.jsonl"})
+    with pytest.raises(InputError, match=r"0 rows to train on .* 2 of pool: same text with diff"):
+        load_splits(task, DataSettings())
+    (tmp_path / "all.csv").write_text("code,language,risky,teams,size\n")
+    task = build(tmp_path, files={"pool": "all.csv"})
+    with pytest.raises(InputError, match="'risk': has no rows in pool"):
+        load_splits(task, DataSettings())
+
+
+def test_columns_and_labels_as_other_programs_write_them(tmp_path: Path) -> None:
+    rows = [{**row, "risky": str(row["risky"]), "teams": "one"} for row in ROWS]
+    write_csv(tmp_path / "all.csv", rows)
+    splits = load_splits(build(tmp_path, files={"pool": "all.csv"}), DataSettings())
+    everything = (*splits.train, *splits.validation, *splits.test)
+    assert Counter(e.label for e in everything) == {0: 20, 1: 40}
+    numbers = [{**row, "risky": float(row["risky"])} for row in ROWS]
+    write_lines(tmp_path / "all.jsonl", numbers)
+    answers = {1: "It is risky.", 0: "It is safe."}
+    assert load_splits(
+        build(tmp_path, files={"pool": "all.jsonl"}, answers=answers), DataSettings()
+    ).train
+    wrong = build(tmp_path, files={"pool": "all.csv"}, group="team")
+    with pytest.raises(InputError, match=r"field team .* is not there; the row has .*'teams'"):
+        load_splits(wrong, DataSettings())
 
 
 def test_a_file_that_is_none(tmp_path: Path) -> None:

@@ -101,7 +101,14 @@ def test_a_task_of_ones_own_is_checked_and_shown(tmp_path: Path) -> None:
     (tmp_path / "all.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in ROWS))
     assert "risk: 60 rows, 0 wrong" in run("--validate", path)
     (tmp_path / "all.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in [*ROWS, {}]))
-    assert "all.jsonl:61: field risky = 'None' is missing" in run("--validate", path, expect=2)
+    assert "all.jsonl:61: field risky = 'None' is not there" in run("--validate", path, expect=2)
+
+
+def test_a_source_that_holds_nothing(tmp_path: Path) -> None:
+    assert "no such file or folder" in run("--data", tmp_path / "none", expect=2)
+    output = run("--data", tmp_path, expect=2)
+    assert output.count("\n") == 1
+    assert "holds no task's files" in output
 
 
 @pytest.mark.parametrize("what", ["none", "file.txt"])
