@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -12,43 +13,48 @@ from pydantic import Field, FiniteFloat, model_validator
 from raysweep.settings import Settings
 
 
-class Grid(Settings):
+class _Values(Settings, ABC):
+    """Some values."""
+
+    @property
+    @abstractmethod
+    def examples(self) -> tuple[Any, ...]:
+        """Values that stand for all others when the setting is checked: here all of them."""
+
+    def draw(self, source: random.Random) -> Any:
+        """One value, each as likely."""
+        return self.examples[int(source.random() * len(self.examples))]
+
+
+class Grid(_Values):
     """Every value is tried: ``{grid: [1.0e-5, 2.0e-5]}``; a random search draws one of them."""
 
     grid: tuple[Any, ...] = Field(min_length=1)
 
     @property
     def examples(self) -> tuple[Any, ...]:
-        """Values that stand for all others when the setting is checked."""
+        """All values."""
         return self.grid
 
-    def draw(self, source: random.Random) -> Any:
-        """One value."""
-        return self.grid[int(source.random() * len(self.grid))]
 
-
-class Choice(Settings):
+class Choice(_Values):
     """One of the values is drawn for each sample: ``{choice: [8, 16]}``."""
 
     choice: tuple[Any, ...] = Field(min_length=1)
 
     @property
     def examples(self) -> tuple[Any, ...]:
-        """Values that stand for all others when the setting is checked."""
+        """All values."""
         return self.choice
 
-    def draw(self, source: random.Random) -> Any:
-        """One value."""
-        return self.choice[int(source.random() * len(self.choice))]
 
-
-class _Range(Settings):
+class _Range(Settings, ABC):
     """Two finite bounds, the smaller one first."""
 
     @property
+    @abstractmethod
     def bounds(self) -> tuple[float, float]:
         """The smallest and the largest value."""
-        raise NotImplementedError
 
     @property
     def examples(self) -> tuple[Any, ...]:
