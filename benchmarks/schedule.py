@@ -25,10 +25,11 @@ import typer
 from rich.table import Table
 
 from raysweep.cli import console
-from raysweep.config import Hyperparameters, Part, load_space, packaged_space
+from raysweep.config import Hyperparameters
 from raysweep.plan import Stage, Trial
 from raysweep.plan_command import combined, outlined_plan
 from raysweep.schedule import schedule
+from raysweep.space import Part, load_space, packaged_space
 
 PAPER = ("order", "lr", "replay", "replay_steps", "curvature")
 NOISE = 0.2  # durations vary by as much, up or down

@@ -11,9 +11,9 @@ import typer
 
 from raysweep.checkpoint import find_checkpoint
 from raysweep.cli import console, reporting_input_errors
-from raysweep.config import load_space, packaged_names, space_path
 from raysweep.errors import InputError
 from raysweep.plan import Plan, make_plan
+from raysweep.space import load_space, packaged_names, space_path
 from raysweep.storage import Storage
 from raysweep.summary import summary_table
 from raysweep.tasks.custom import read_task

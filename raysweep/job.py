@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from raysweep.config import SearchSpace
 from raysweep.plan import Trial
 from raysweep.records import TrialRecords
 from raysweep.results import write_trial
+from raysweep.space import SearchSpace
 from raysweep.storage import Storage
 from raysweep.store import Store
 

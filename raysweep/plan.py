@@ -15,10 +15,11 @@ from typing import Any
 
 from raysweep.axes import Axis, as_axis
 from raysweep.checkpoint import Checkpoint, find_judge
-from raysweep.config import Hyperparameters, Part, SearchSettings, SearchSpace
+from raysweep.config import Hyperparameters
 from raysweep.digest import digest_json
 from raysweep.errors import InputError
 from raysweep.lengths import check_rows_fit
+from raysweep.space import Part, SearchSettings, SearchSpace
 from raysweep.tasks.splits import Splits, load_splits
 
 Mixture = tuple[Part, ...]

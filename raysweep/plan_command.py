@@ -13,11 +13,11 @@ from rich.tree import Tree
 
 from raysweep.checkpoint import Checkpoint, find_checkpoint
 from raysweep.cli import console, reporting_input_errors
-from raysweep.config import SearchSpace, load_space, space_path
 from raysweep.cost import ACCELERATORS, Assumptions, Cost, forecast
 from raysweep.errors import InputError
 from raysweep.outline import outlined_checkpoint, outlined_splits
 from raysweep.plan import Plan, Stage, make_plan
+from raysweep.space import SearchSpace, load_space, space_path
 
 SHOWN_BRANCHES = 12
 DEFAULTS = Assumptions()

@@ -15,7 +15,7 @@ DEEPSPEED = {"engine"}
 PURE = {
     "axes", "checkpoint", "cli", "command", "config", "cost", "digest", "errors", "expansion",
     "forgetting", "job", "leases", "lengths", "mistakes", "outline", "plan", "query", "records",
-    "results", "schedule", "scoring", "settings", "storage", "store", "summary", "tasks",
+    "results", "schedule", "scoring", "settings", "space", "storage", "store", "summary", "tasks",
 }  # fmt: skip
 
 

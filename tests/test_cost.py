@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from raysweep.checkpoint import Checkpoint
-from raysweep.config import check_space, load_space, packaged_space
 from raysweep.cost import PRODUCTS, Assumptions, forecast
 from raysweep.errors import InputError
 from raysweep.outline import outlined_splits
 from raysweep.plan import Plan, make_plan
 from raysweep.plan_command import combined, outlined_plan, stage_tree
+from raysweep.space import check_space, load_space, packaged_space
 from tests.test_plan import plan
 
 BASE = Checkpoint(Path("base"), "d1", 10**9, 2048)

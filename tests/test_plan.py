@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from raysweep.checkpoint import Checkpoint
-from raysweep.config import check_space
 from raysweep.errors import InputError
 from raysweep.plan import Plan, make_plan
+from raysweep.space import check_space
 
 BASE = Checkpoint(Path("base"), "d1", 1000, 2048)
 

@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.text import Text
 
 from raysweep.cli import console, reporting_input_errors
-from raysweep.config import DataSettings, load_space
+from raysweep.config import DataSettings
 from raysweep.errors import InputError, MissingDataError
 from raysweep.mistakes import suggestion
 from raysweep.settings import HUB, TINY
+from raysweep.space import load_space
 from raysweep.tasks import PAPER_TASKS, TASKS, Example, Task, known_tasks
 from raysweep.tasks.census import account, table2, take_census
 from raysweep.tasks.custom import TaskSpec, read_task

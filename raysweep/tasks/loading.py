@@ -122,8 +122,11 @@ def bad_row(place: str, error: ValidationError) -> InputError:
     first = error.errors()[0]
     field = ".".join(map(str, first["loc"]))
     message = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    value = "" if first["type"] == "missing" else f" = {str(first['input'])[:60]!r}"
-    problem = f"field {field}{value} {message[0].lower()}{message[1:]}"
+    is_missing = first["type"] == "missing"
+    if is_missing:
+        message = "is missing"
+    shown = "" if is_missing or first["input"] is None else f" = {str(first['input'])[:60]!r}"
+    problem = f"field {field}{shown} {message[0].lower()}{message[1:]}"
     printable = " ".join(problem.encode(errors="replace").decode().split())
     return InputError(place, printable, "correct or replace the row")
 

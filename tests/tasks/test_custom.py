@@ -19,8 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import raysweep.tasks
-from raysweep.config import DataSettings, load_space
+from raysweep.config import DataSettings
 from raysweep.errors import InputError
+from raysweep.space import load_space
 from raysweep.tasks import TASKS, Task, known_tasks
 from raysweep.tasks.custom import TaskSpec, read_task
 from raysweep.tasks.loading import load_examples
@@ -205,7 +206,7 @@ def test_columns_and_labels_as_other_programs_write_them(tmp_path: Path) -> None
         build(tmp_path, files={"pool": "all.jsonl"}, answers=answers), DataSettings()
     ).train
     wrong = build(tmp_path, files={"pool": "all.csv"}, group="team")
-    with pytest.raises(InputError, match=r"field team .* is not there; the row has .*'teams'"):
+    with pytest.raises(InputError, match=r"field team is not there; the row has .*'teams'"):
         load_splits(wrong, DataSettings())
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from raysweep.config import Hyperparameters, SearchSpace, check_space, load_space, packaged_space
+from raysweep.config import Hyperparameters
 from raysweep.errors import InputError
+from raysweep.space import SearchSpace, check_space, load_space, packaged_space
 
 SPACE = {
     "name": "lr",

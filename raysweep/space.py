@@ -1,0 +1,298 @@
+"""The search space: what its file may say, checked before anything starts.
+
+A file is read with `load_space`; a mistake ends in one line that names file, key, value and remedy.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    Field,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from raysweep.axes import Grid, LogUniform, Uniform, as_axis, axis_kind
+from raysweep.config import (
+    CurvatureSettings,
+    DataSettings,
+    Hyperparameters,
+    WorkerSettings,
+    absolute,
+)
+from raysweep.expansion import expand
+from raysweep.mistakes import SettingError, describe, nested_mistake, suggestion
+from raysweep.settings import TINY, Settings, read_settings
+from raysweep.tasks import Task, known_tasks
+from raysweep.tasks.custom import TaskSpec, read_task
+
+
+class Part(Settings):
+    """A share of one task's training set within a stage's mixture."""
+
+    task: str
+    fraction: float = Field(1.0, gt=0, le=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        match = re.fullmatch(r"(?P<task>[^@]+?)(@(?P<percent>\d+(\.\d+)?)%)?", value.strip())
+        if match is None:
+            raise ValueError("write a task, or a task and its share such as 'bbq@5%'")
+        percent = match["percent"]
+        if percent and not 0 < float(percent) <= 100:
+            raise ValueError("a share is more than 0 % and at most 100 %")
+        return {"task": match["task"], "fraction": float(percent) / 100 if percent else 1.0}
+
+    def __str__(self) -> str:
+        return self.task if self.fraction == 1 else f"{self.task}@{self.fraction * 100:g}%"
+
+
+Mixture = Annotated[tuple[Part, ...], Field(min_length=1)]
+
+
+class SearchSettings(Settings):
+    """How points are chosen among the values of all axes.
+
+    Attributes:
+        method: "grid" for every combination, "random" for independent draws.
+        num_samples: points that "random" draws, the same ones for every chain and seed.
+        seed: of the draws.
+    """
+
+    method: Literal["grid", "random"] = "grid"
+    num_samples: PositiveInt | None = None
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _samples_belong_to_random(self) -> Self:
+        if (self.method == "random") != (self.num_samples is not None):
+            raise ValueError("give num_samples together with method: random")
+        return self
+
+
+class SearchSpace(Settings):
+    """A sweep: chains, seeds, and hyperparameters of which any may be an axis (see `axes`).
+
+    Attributes:
+        name: of the sweep, part of the results' folder.
+        model: "tiny" for the embedded base, a local folder or a hub id of LLaMA weights.
+        tasks: of one's own: paths of their YAML files, or what would be in these.
+        judge: of generated responses: a folder or a hub id of a toxicity classifier (safetensors),
+            or "tiny" for the closed world's own, which is the default for its rows.
+        chains: lists of stages; a stage is a task, ``task@5%``, or a list of those (a mixture).
+            Braces stand for each of their parts, ``stage1`` for the first stage's task: see
+            `expansion`.
+        stage: hyperparameters of every stage.
+        stages: those of one position in the chain (1 is the first), over ``stage``.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=60)
+    model: str = TINY
+    data: DataSettings = DataSettings()
+    tasks: tuple[TaskSpec, ...] = ()
+    judge: str | None = None
+    chains: Annotated[
+        tuple[Annotated[tuple[Mixture, ...], Field(min_length=1)], ...], Field(min_length=1)
+    ]
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0,)
+    stage: Mapping[str, Any] = {}
+    stages: Mapping[PositiveInt, Mapping[str, Any]] = {}
+    search: SearchSettings = SearchSettings()
+    curvature: CurvatureSettings = CurvatureSettings()
+    workers: WorkerSettings = WorkerSettings()
+
+    @field_validator("chains", mode="before")
+    @classmethod
+    def _expanded(cls, chains: Any) -> Any:
+        if not _are_written_chains(chains):
+            return chains  # refused where the types are checked
+        _refuse_repeats([str(chain) for chain in chains])
+        return list(dict.fromkeys(one for chain in chains for one in expand(chain)))
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        _refuse_repeats(seeds)
+        return seeds
+
+    @field_validator("model", "judge")
+    @classmethod
+    def _absolute_folder(cls, folder: str | None) -> str | None:
+        return None if folder is None else absolute(folder)
+
+    @field_validator("tasks")
+    @classmethod
+    def _own_names(cls, tasks: tuple[TaskSpec, ...]) -> tuple[TaskSpec, ...]:
+        taken = set(known_tasks())
+        for task in tasks:
+            if task.name in taken:
+                raise ValueError(f"the task name {task.name!r} is taken; choose another")
+            taken.add(task.name)
+        return tasks
+
+    @property
+    def task_names(self) -> tuple[str, ...]:
+        """The tasks of all chains, each once, in the order in which they occur."""
+        parts = (part.task for chain in self.chains for mixture in chain for part in mixture)
+        return tuple(dict.fromkeys(parts))
+
+    def judge_of(self, task: str) -> str | None:
+        """The judge of a task's responses; None where one has to be named and is not."""
+        own = TINY if self.data.source_of(task) == TINY else None
+        return self.judge or own
+
+    def find_tasks(self) -> dict[str, Task]:
+        """The tasks of all chains by name."""
+        known = {**known_tasks(), **{spec.name: spec.build() for spec in self.tasks}}
+        return {name: known[name] for name in self.task_names}
+
+    @model_validator(mode="after")
+    def _known_tasks(self) -> Self:
+        known = [*known_tasks(), *(spec.name for spec in self.tasks)]
+        for names, key in ((self.task_names, "chains"), (self.data.sources, "data.sources")):
+            for name in names:
+                if name not in known:
+                    problem = f"unknown task{suggestion(name, known)}; tasks: {', '.join(known)}"
+                    raise SettingError(key, name, problem)
+        return self
+
+    @model_validator(mode="after")
+    def _hyperparameters(self) -> Self:
+        longest = max(len(chain) for chain in self.chains)
+        for position, settings in self.stages.items():
+            if position > longest:
+                raise SettingError(
+                    f"stages.{position}",
+                    dict(settings),
+                    f"the longest chain has {longest} stages; use 1 to {longest}",
+                )
+        is_grid = self.search.method == "grid"
+        _check_hyperparameters("stage", self.stage, is_grid)
+        for position, settings in self.stages.items():
+            _check_hyperparameters(f"stages.{position}", settings, is_grid)
+        dtypes = [settings.get("dtype") for settings in (self.stage, *self.stages.values())]
+        if self.workers.zero_stage == 0 and "bfloat16" in str(dtypes):
+            # DeepSpeed's wrapper for this case takes an Adam step without gradients at its start.
+            raise SettingError("workers.zero_stage", 0, "not with dtype bfloat16; use 1, 2 or 3")
+        return self
+
+
+def load_space(path: Path, overrides: Mapping[str, Any] | None = None) -> SearchSpace:
+    """Reads and checks a search space file, with some of its settings replaced.
+
+    Args:
+        overrides: nested like the file; None means "as in the file".
+
+    Raises:
+        InputError: the file is missing, no YAML, or a setting is wrong.
+    """
+    content = read_settings(path, "give the path of a search space", "search_spaces/lr.yaml")
+    merged = _merged(content, overrides or {})
+    place = str(path) if merged == content else f"{path} with the options given"
+    if isinstance(merged.get("tasks"), list):
+        merged["tasks"] = [_own_task(entry, path.parent) for entry in merged["tasks"]]
+    return check_space(merged, place)
+
+
+def _own_task(entry: Any, folder: Path) -> Any:
+    """What a task's YAML file holds, where an entry is the path of one; else the entry."""
+    return read_task(folder / Path(entry).expanduser()) if isinstance(entry, str) else entry
+
+
+def packaged_space(name: str) -> Path:
+    """The path of a search space that comes with raysweep, such as ``lr`` or ``paper/lr``."""
+    return _packaged_folder() / f"{name}.yaml"
+
+
+def packaged_names() -> list[str]:
+    """The search spaces that come with raysweep."""
+    folder = _packaged_folder()
+    files = sorted(folder.rglob("*.yaml"), key=lambda path: (len(path.parts), path))
+    return [path.relative_to(folder).with_suffix("").as_posix() for path in files]
+
+
+def space_path(name: str) -> Path:
+    """The file that a user means: a path, or the name of a packaged search space."""
+    path = Path(name)
+    return packaged_space(name) if name in packaged_names() and not path.is_file() else path
+
+
+def _packaged_folder() -> Path:
+    installed = Path(__file__).parent / "search_spaces"
+    return installed if installed.is_dir() else Path(__file__).parents[1] / "search_spaces"
+
+
+def _merged(content: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(content)
+    for key, value in overrides.items():
+        if isinstance(value, Mapping):
+            inner = merged.get(key)
+            replaced = _merged(inner if isinstance(inner, Mapping) else {}, value)
+            if replaced:
+                merged[key] = replaced
+        elif value is not None:
+            merged[key] = value
+    return merged
+
+
+def check_space(content: Mapping[str, Any], place: str) -> SearchSpace:
+    """Turns plain values into a search space.
+
+    Raises:
+        InputError: naming ``place``, the key, the value and the remedy.
+    """
+    try:
+        return SearchSpace.model_validate(content)
+    except ValidationError as error:
+        raise describe(error, SearchSpace, place) from None
+
+
+def _are_written_chains(chains: Any) -> bool:
+    """Whether these are lists of parts and mixtures of parts, as text."""
+    return isinstance(chains, list | tuple) and all(
+        isinstance(chain, list | tuple)
+        and len(chain)
+        and all(
+            isinstance(stage, str)
+            or (isinstance(stage, list | tuple) and all(isinstance(part, str) for part in stage))
+            for stage in chain
+        )
+        for chain in chains
+    )
+
+
+def _refuse_repeats(values: Sequence[Any]) -> None:
+    if len(set(values)) < len(values):
+        raise ValueError("an entry is listed twice; list each once")
+
+
+def _check_hyperparameters(prefix: str, settings: Mapping[str, Any], is_grid: bool) -> None:
+    """Every value, and every value or bound of every axis, must be valid on its own."""
+    for name, value in settings.items():
+        try:
+            axis = as_axis(value)
+        except ValidationError as error:
+            raise nested_mistake(error, f"{prefix}.{name}", value, axis_kind(value)) from None
+        if is_grid and not isinstance(axis, Grid):
+            raise SettingError(
+                f"{prefix}.{name}", value, "is to be drawn; add search: {method: random, ...}"
+            )
+        field = Hyperparameters.model_fields.get(name)
+        if isinstance(axis, Uniform | LogUniform) and field and field.annotation is int:
+            raise SettingError(
+                f"{prefix}.{name}", value, "takes whole numbers; write {choice: [a, b]}"
+            )
+        for candidate in axis.examples:
+            try:
+                Hyperparameters.model_validate({name: candidate})
+            except ValidationError as error:
+                raise nested_mistake(error, prefix, value, Hyperparameters) from None
