@@ -26,10 +26,10 @@ from rich.table import Table
 
 from raysweep.cli import console
 from raysweep.config import Hyperparameters
-from raysweep.plan import Stage, Trial
 from raysweep.plan_command import combined, outlined_plan
 from raysweep.schedule import schedule
 from raysweep.space import Part, load_space, packaged_space
+from raysweep.stages import Stage, Trial
 
 PAPER = ("order", "lr", "replay", "replay_steps", "curvature")
 NOISE = 0.2  # durations vary by as much, up or down

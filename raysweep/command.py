@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,11 +15,15 @@ from raysweep.errors import InputError
 from raysweep.plan import Plan, make_plan
 from raysweep.space import load_space, packaged_names, space_path
 from raysweep.storage import Storage
-from raysweep.summary import summary_table
+from raysweep.summary import study_table, summary_table
 from raysweep.tasks.custom import read_task
+
+if TYPE_CHECKING:
+    from raysweep.sweep import Outcome
 
 PACKAGED = packaged_names()
 INTERRUPTED, FAILED = 130, 1
+SETTINGS = "space.json"  # in the sweep's folder: the search space with all defaults filled in
 COMMON = (
     "It joins the running Ray cluster if there is one; otherwise it starts one on this machine, "
     "with the dashboard on loopback. Finished stages are kept in the storage location. Run the "
@@ -69,6 +73,10 @@ Wait = Annotated[
     float,
     typer.Option("--wait-for-workers", help="Minutes to wait until the cluster is large enough."),
 ]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Only finish a sweep that was begun; refuse to begin another."),
+]
 
 
 def sweep_command(
@@ -96,6 +104,7 @@ def sweep_command(
         num_test: NumTest = None,
         num_steps: NumSteps = None,
         wait_for_workers: Wait = 0.0,
+        resume: Resume = False,
     ) -> None:
         pair = _pair(tasks)
         overrides = {
@@ -115,7 +124,10 @@ def sweep_command(
             raise InputError("SPACE", "none is given", f"give a file, or {', '.join(PACKAGED)}")
         settings = load_space(space_path(name), overrides)
         plan = make_plan(settings, find_checkpoint(settings.model))
-        raise typer.Exit(_run(plan, Storage.open(storage), wait_for_workers))
+        target = Storage.open(storage)
+        if resume:
+            _check_resumable(plan, target)
+        raise typer.Exit(_run(plan, target, wait_for_workers))
 
     commands = (f"python -m raysweep.{module} {example}".rstrip() for example in examples)
     shown = "".join(f"\n\n    {command}" for command in commands)
@@ -140,10 +152,16 @@ def _run(plan: Plan, storage: Storage, wait_minutes: float) -> int:
     storage.check_writable()
     output.print(_announcement(plan))
     sweep.connect(plan.space.workers, wait_minutes, output)
+    storage.sub("sweeps", plan.sweep).write(SETTINGS, plan.space.model_dump_json(indent=1).encode())
     outcome = sweep.run_sweep(plan, storage, output)
-    table = summary_table(plan, outcome.folder)
+    table = summary_table(plan.sweep, outcome.trials, outcome.folder)
     if table.row_count:
         output.print(table)
+    if outcome.study:
+        output.print(study_table(outcome.study))
+    output.print(_usage(outcome), highlight=False)
+    if outcome.stopped:
+        output.print(_early_stops(outcome), highlight=False)
     output.print(f"Results: {outcome.folder.uri}")
     output.print(f'Query:   python -m raysweep.query {outcome.folder.uri} "SELECT ..."')
     output.print(f"Figures: python -m analysis {outcome.folder.uri}")
@@ -160,11 +178,51 @@ def _run(plan: Plan, storage: Storage, wait_minutes: float) -> int:
 
 
 def _announcement(plan: Plan) -> str:
+    asked, distinct = plan.num_stages_asked, plan.num_stages_distinct
+    if plan.space.search.method == "optuna":
+        work = f"{plan.space.search.num_samples} trials that Optuna proposes one by one"
+    else:
+        work = f"{len(plan.trials)} trials, {asked} stages asked for, {distinct} to train"
+        if plan.scouts:
+            work = f"{len(plan.scouts)} scouts, then about {work}"
     return (
-        f"Sweep {plan.sweep}: {len(plan.trials)} trials, {plan.num_stages_asked} stages asked for, "
-        f"{plan.num_stages_distinct} to train; model {plan.space.model} "
+        f"Sweep {plan.sweep}: {work}; model {plan.space.model} "
         f"({plan.checkpoint.num_parameters:,} parameters), data {plan.space.data.source}"
     )
+
+
+def _check_resumable(plan: Plan, storage: Storage) -> None:
+    """Whether the sweep was begun in that storage location.
+
+    Raises:
+        InputError: it was not; its name says what decides its results.
+    """
+    if storage.sub("sweeps", plan.sweep).exists(SETTINGS):
+        return
+    begun = storage.folders("sweeps")
+    raise InputError(
+        f"--resume {plan.sweep}",
+        f"no such sweep was begun in {storage.uri}; there are {', '.join(begun) or 'none'}",
+        "use the settings it was begun with, or leave --resume out: stages that are shared are "
+        "not trained again",
+    )
+
+
+def _usage(outcome: Outcome) -> str:
+    """What share of the workers' time was computing."""
+    capacity = outcome.capacity_seconds
+    parts = ", ".join(f"{what} {100 * s / capacity:.0f} %" for what, s in outcome.seconds.items())
+    computing = 100 * sum(outcome.seconds.values()) / capacity
+    return (
+        f"Workers computed {computing:.0f} % of {capacity:,.0f} worker-seconds"
+        + (f" ({parts})" if parts else "")
+        + "; the rest is start-up and waiting."
+    )
+
+
+def _early_stops(outcome: Outcome) -> str:
+    stages = ", ".join(f"{trial} after stage {n}" for trial, n in outcome.stopped.items())
+    return f"Stopped early, with what they had: {stages}."
 
 
 def _pair(text: str | None) -> list[tuple[str, dict[str, Any] | None]]:

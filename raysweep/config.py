@@ -110,6 +110,18 @@ class CurvatureSettings(Settings):
         return self
 
 
+class WeightsSettings(Settings):
+    """The trained weights that are kept; results are kept for ever.
+
+    Attributes:
+        budget_gb: most gigabytes (10^9 bytes) of weights in the store, beyond which those are
+            dropped that no trial of the sweep needs any more, then those that a later trial needs,
+            which are trained again when it comes; null keeps all.
+    """
+
+    budget_gb: PositiveFloat | None = None
+
+
 class WorkerSettings(Settings):
     """The worker group of a trial; none of it changes a result beyond rounding.
 
@@ -122,7 +134,7 @@ class WorkerSettings(Settings):
         evaluation_batch_size: rows of one scoring pass on one worker.
         max_concurrent_trials: trials that hold workers at the same time; null lets as many run as
             there are resources for.
-        max_failures: how often a trial's worker group is started again after a failure.
+        max_failures: how often a trial is started again after its workers or its driver died.
     """
 
     num_workers: PositiveInt = 2

@@ -116,7 +116,7 @@ def encode_prompt(
 
 
 def _ids(text: str, tokenizer: PreTrainedTokenizerFast) -> tuple[int, ...]:
-    return tuple(tokenizer.encode(text, add_special_tokens=False))
+    return tuple(tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True))
 
 
 def encode_rows(

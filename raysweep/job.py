@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from raysweep.plan import Trial
 from raysweep.records import TrialRecords
 from raysweep.results import write_trial
 from raysweep.space import SearchSpace
+from raysweep.stages import Trial
 from raysweep.storage import Storage
 from raysweep.store import Store
 
@@ -20,14 +20,14 @@ class Job:
 
     Attributes:
         storage: URI of the storage location.
-        split_digests: of each task's training and test set, as planned.
+        split_digests: of each task's training, validation and test set, as planned.
     """
 
     sweep: str
     trial: Trial
     space: SearchSpace
     storage: str
-    split_digests: Mapping[str, tuple[str, str]]
+    split_digests: Mapping[str, tuple[str, ...]]
 
     @property
     def store(self) -> Store:

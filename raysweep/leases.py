@@ -8,18 +8,32 @@ keeps one.
 
 from __future__ import annotations
 
+import math
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
 LEASE_SECONDS = 60.0
 RENEWAL_SECONDS = 10.0
+PATIENCE_SECONDS = 10.0  # a waiter that has not asked for so long has gone
 
 
 @dataclass
 class _Lease:
     holder: str
     expires: float
+    last_asked: float = -math.inf  # when somebody else last waited for it
+
+
+def new_holder(trial: str) -> str:
+    """A name for one attempt at a trial."""
+    return f"{trial}@{uuid.uuid4().hex[:8]}"
+
+
+def trial_of(holder: str) -> str:
+    """The trial that a holder works on."""
+    return holder.partition("@")[0]
 
 
 class LeaseBoard:
@@ -30,6 +44,28 @@ class LeaseBoard:
     ) -> None:
         self._seconds, self._clock = seconds, clock
         self._leases: dict[str, _Lease] = {}
+
+    def wait_for(self, key: str, waiter: str) -> str | None:
+        """Who else has the lease of a key, if anybody; notes that somebody waits for it."""
+        holder = self.holder_of(key)
+        if holder in (None, waiter):
+            return None
+        self._leases[key].last_asked = self._clock()
+        return holder
+
+    def is_awaited(self, trial: str) -> bool:
+        """Whether somebody waits for a stage that a trial is making."""
+        since = self._clock() - PATIENCE_SECONDS
+        return any(
+            trial_of(lease.holder) == trial and lease.last_asked >= since
+            for lease in self._leases.values()
+        )
+
+    def release_trial(self, trial: str) -> None:
+        """Gives up everything that any holder of a trial has, because it is known to be gone."""
+        self._leases = {
+            key: lease for key, lease in self._leases.items() if trial_of(lease.holder) != trial
+        }
 
     def claim(self, key: str, holder: str) -> bool:
         """Takes the lease of a key if nobody else has it; whether the holder has it now."""

@@ -29,7 +29,8 @@ def check_rows_fit(splits: Splits, limit: int, model_folder: Path) -> None:
     Raises:
         InputError: naming the longest row and the tokens that it needs.
     """
-    suspects = [e for e in (*splits.train, *splits.test) if _most_tokens(e) > limit]
+    examples = (*splits.train, *splits.validation, *splits.test)
+    suspects = [example for example in examples if _most_tokens(example) > limit]
     file = model_folder / "tokenizer.json"
     if not suspects or not file.is_file():
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,25 +20,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from raysweep.plan import Plan, Trial
+from raysweep.stages import Trial
 from raysweep.tasks import Task
 
 QUIET_SECONDS = 15.0  # between progress lines where the output is no terminal
-
-
-class ProgressBoard:
-    """Where the workers of all trials write what they are doing; runs as an actor."""
-
-    def __init__(self) -> None:
-        self._activities: dict[str, tuple[int, str, float]] = {}
-
-    def update(self, trial: str, stage: int, activity: str, fraction: float) -> None:
-        """A trial's current stage, activity, and the fraction of the activity that is done."""
-        self._activities[trial] = (stage, activity, fraction)
-
-    def activities(self) -> dict[str, tuple[int, str, float]]:
-        """The last word of each trial."""
-        return dict(self._activities)
 
 
 class Monitor(Callback):
@@ -45,15 +31,25 @@ class Monitor(Callback):
 
     A trial has one model more than stages: the base model.
 
+    Args:
+        trials: by id; others may be added while the sweep runs.
+        num_units: how many there will be.
+
     The time that is left follows from the pace so far, so it is too long where the stages still to
     come are in the store already.
     """
 
-    def __init__(self, plan: Plan, board: Any, console: Console) -> None:
-        self._trials = {trial.id: trial for trial in plan.trials}
-        self._tasks = plan.space.find_tasks()
+    def __init__(
+        self,
+        trials: Mapping[str, Trial],
+        num_units: int,
+        tasks: Mapping[str, Task],
+        board: Any,
+        console: Console,
+    ) -> None:
+        self._trials, self._tasks = trials, tasks
         self._board, self._console = board, console
-        self._stages_done = dict.fromkeys(self._trials, -1)
+        self._stages_done: Counter[str] = Counter()
         self._failed: set[str] = set()
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -66,8 +62,7 @@ class Monitor(Callback):
             console=console,
             disable=not console.is_terminal,
         )
-        total = sum(len(trial.stages) + 1 for trial in plan.trials)
-        self._task = self._progress.add_task("starting", total=total)
+        self._task = self._progress.add_task("starting", total=num_units)
         self._started = time.monotonic()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -91,17 +86,30 @@ class Monitor(Callback):
     ) -> None:
         """Called by Tune when a trial has finished a stage."""
         name = trial.config["trial"]
-        stage = int(result["stage"])
-        if stage > self._stages_done[name]:
-            self._stages_done[name] = stage
+        if "stage" in result and result["stage"] >= self._stages_done[name]:
+            self._stages_done[name] = int(result["stage"]) + 1
             self._console.print(
                 _stage_line(self._trials[name], self._tasks, result), highlight=False
             )
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
-        """Called by Tune when a trial has failed."""
-        self._failed.add(trial.config["trial"])
-        self._console.print(f"[red]failed[/] {trial.config['trial']}", highlight=False)
+        """Called by Tune when a trial has failed for good."""
+        self._end(trial.config["trial"], has_failed=True)
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
+        """Called by Tune when a trial has ended or was stopped."""
+        self._end(trial.config["trial"], has_failed="failure" in (trial.last_result or {}))
+
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
+        """Called by Tune when a trial whose driver has died is about to start again."""
+        self._board.end.remote(trial.config["trial"])
+        self._console.print(f"[yellow]again[/]  {trial.config['trial']}", highlight=False)
+
+    def _end(self, name: str, *, has_failed: bool) -> None:
+        self._board.end.remote(name)
+        if has_failed and name not in self._failed:
+            self._failed.add(name)
+            self._console.print(f"[red]failed[/] {name}", highlight=False)
 
     def _watch(self) -> None:
         shown = time.monotonic()
@@ -114,10 +122,10 @@ class Monitor(Callback):
 
     def _current(self) -> tuple[float, str]:
         """Units done, counting parts of stages, and what is being done now."""
-        done = float(sum(stage + 1 for stage in self._stages_done.values()))
+        done = float(sum(self._stages_done.values()))
         running = []
         for name, (stage, activity, fraction) in self._activities().items():
-            if stage > self._stages_done[name] and name not in self._failed:
+            if stage >= self._stages_done[name] and name not in self._failed:
                 done += fraction / 2 if activity.startswith(("training", "waiting")) else 0.5
                 running.append(f"{self._trials[name].chain} stage {stage}: {activity}")
         return done, "; ".join(running) or "waiting for workers"
@@ -143,7 +151,9 @@ def _stage_line(trial: Trial, tasks: Mapping[str, Task], result: Mapping[str, An
     stage = int(result["stage"])
     label = trial.stages[stage - 1].label if stage else "base model"
     parts = [f"[bold]{trial.id}[/] stage {stage} ({label})"]
-    parts += [_accuracy(tasks[name], result) for name in trial.tasks]
+    parts += [_accuracy(tasks[n], result) for n in trial.tasks if f"accuracy_{n}" in result]
+    if result.get("validation_accuracy") is not None:
+        parts.append(f"validation {100 * result['validation_accuracy']:.1f} %")
     if result.get("forgetting") is not None:
         parts.append(f"forgetting {100 * result['forgetting']:+.1f}")
     if stage == 1 and result.get("spectral_radius") is not None:

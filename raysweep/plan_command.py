@@ -16,8 +16,9 @@ from raysweep.cli import console, reporting_input_errors
 from raysweep.cost import ACCELERATORS, Assumptions, Cost, forecast
 from raysweep.errors import InputError
 from raysweep.outline import outlined_checkpoint, outlined_splits
-from raysweep.plan import Plan, Stage, make_plan
+from raysweep.plan import Plan, make_plan
 from raysweep.space import SearchSpace, load_space, space_path
+from raysweep.stages import Stage
 
 SHOWN_BRANCHES = 12
 DEFAULTS = Assumptions()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ from typing import Any
 import pyarrow as pa
 
 from raysweep.forgetting import Forgetting, group_forgetting, overall_forgetting, worst_group
-from raysweep.plan import Measurement, Stage, Trial
 from raysweep.results import from_bytes, to_bytes
 from raysweep.scoring import Prediction, Score, by_group, tally
+from raysweep.scouts import Finding
+from raysweep.stages import Measurement, Stage, Trial
 from raysweep.store import EntryKind, Store
-from raysweep.tasks import OVERALL, Task
+from raysweep.tasks import OVERALL, Kind, Task
 
 STEPS, PREDICTIONS, CURVATURE = "steps.arrow", "predictions.arrow", "curvature.json"
 Rows = dict[str, list[dict[str, Any]]]
@@ -31,28 +32,63 @@ def write_records(path: Path, records: Sequence[Any]) -> None:
     path.write_bytes(to_bytes(pa.Table.from_pylist([asdict(record) for record in records])))
 
 
-def missing(store: Store, trial: Trial) -> bool:
-    """Whether anything of the trial is still to be trained or measured."""
-    return not (
-        all(store.find(EntryKind.STAGE, stage.key) for stage in trial.stages)
-        and all(store.find(EntryKind.EVALUATION, one.key) for one in trial.evaluations)
-        and (trial.curvature is None or store.find(EntryKind.CURVATURE, trial.curvature.key))
-    )
+@dataclass(frozen=True)
+class Remaining:
+    """What of a trial is still to be done, by the number of the stage; 0 is the base model.
+
+    Attributes:
+        train: stages whose step log is missing, or whose weights are, where somebody needs them: a
+            later stage that is to be trained, or a measurement.
+        measure: models of which a measurement is missing.
+    """
+
+    train: frozenset[int]
+    measure: frozenset[int]
+
+    def __bool__(self) -> bool:
+        return bool(self.train or self.measure)
+
+    def __contains__(self, number: int) -> bool:
+        return number in self.train or number in self.measure
 
 
-def stage_missing(store: Store, trial: Trial, stage: Stage) -> bool:
-    """Whether anything of one of the trial's stages is still to be trained or measured."""
-    measured = [one for one in trial.evaluations if one.stage_number == stage.number]
+def remaining(store: Store, trial: Trial) -> Remaining:
+    """What the store lacks of a trial; weights that nobody needs any more are not missed."""
+    measure = {
+        one.stage_number
+        for one in trial.all_evaluations
+        if not store.find(EntryKind.EVALUATION, one.key)
+    }
     curvature = trial.curvature
-    return not (
-        store.find(EntryKind.STAGE, stage.key)
-        and all(store.find(EntryKind.EVALUATION, one.key) for one in measured)
-        and (
-            curvature is None
-            or curvature.stage_number != stage.number
-            or store.find(EntryKind.CURVATURE, curvature.key)
-        )
-    )
+    if curvature and not store.find(EntryKind.CURVATURE, curvature.key):
+        measure.add(curvature.stage_number)
+    train, needs_weights = set(), False
+    for stage in reversed(trial.stages):
+        needs_weights = needs_weights or stage.number in measure
+        if not store.find(EntryKind.STAGE, stage.key) or (
+            needs_weights and not store.find(EntryKind.WEIGHTS, stage.key)
+        ):
+            train.add(stage.number)
+        needs_weights = stage.number in train
+    return Remaining(frozenset(train), frozenset(measure))
+
+
+def within_stage(trial: Trial, stage: Stage, step: int, losses: Sequence[float]) -> dict[str, Any]:
+    """The metrics inside a stage, after some of its steps.
+
+    Args:
+        losses: of the steps since the last report, over which the mean is taken.
+    """
+    return {
+        "stage": stage.number - 1,
+        "steps_trained": steps_trained(trial, stage.number - 1) + step,
+        "loss": sum(losses) / len(losses),
+    }
+
+
+def steps_trained(trial: Trial, stage_number: int) -> int:
+    """Optimizer steps of the whole chain up to the end of a stage."""
+    return sum(stage.hyperparameters.num_steps for stage in trial.stages[:stage_number])
 
 
 @dataclass
@@ -75,6 +111,7 @@ class TrialRecords:
             "predictions": [row for one in measured for row in self._prediction_rows(one)],
             "forgetting": [row for one in measured for row in self._forgetting_rows(one)],
             "curvature": list(self._curvature_rows(last_stage)),
+            "validation": list(self._validation_rows(last_stage)),
             "steps": [
                 row for stage in self.trial.stages[:last_stage] for row in self._step_rows(stage)
             ],
@@ -83,7 +120,10 @@ class TrialRecords:
     def metrics(self, stage_number: int) -> dict[str, Any]:
         """The trial's metrics after a stage; None where one is not defined (yet)."""
         first_task = self.trial.first_task
-        overall, groups = self._forgetting(first_task, stage_number)
+        if self.trial.evaluations:
+            overall, groups = self._forgetting(first_task, stage_number)
+        else:
+            overall, groups = None, {}
         worst = worst_group(groups)
         curvature = next(self._curvature_rows(stage_number), None)
         last = None
@@ -91,18 +131,34 @@ class TrialRecords:
             last = list(self._step_rows(self.trial.stages[stage_number - 1]))[-1]
         return {
             "stage": stage_number,
+            "steps_trained": steps_trained(self.trial, stage_number),
             "forgetting": overall and overall.forgetting,
             "relative_forgetting": overall and overall.relative,
             "worst_group": worst,
             "worst_group_forgetting": groups[worst].forgetting if worst else None,
             "max_biased_forgetting": groups[worst].biased if worst else None,
             "spectral_radius": curvature and curvature["spectral_radius"],
+            **self._validation_metrics(stage_number),
             "loss": last and last["loss"],
             "gradient_norm": last and last["gradient_norm"],
             "update_norm": last and last["update_norm"],
             "tokens_per_second": last and last["provenance_tokens_per_second"],
-            **self._task_metrics(stage_number),
+            **(self._task_metrics(stage_number) if self.trial.evaluations else {}),
         }
+
+    def _validation_metrics(self, stage_number: int) -> dict[str, Any]:
+        row = next(self._validation_rows(stage_number), None)
+        return {"validation_accuracy": row["accuracy"]} if row else {}
+
+    def finding(self) -> Finding:
+        """What a scout has found."""
+        validation = next(self._validation_rows(1), None)
+        curvature = next(self._curvature_rows(1), None)
+        return Finding(
+            self.trial.stages[0],
+            validation["accuracy"] if validation else None,
+            curvature["spectral_radius"] if curvature else None,
+        )
 
     def _task_metrics(self, stage_number: int) -> dict[str, Any]:
         metrics: dict[str, Any] = {}
@@ -114,7 +170,13 @@ class TrialRecords:
             for score in scores:
                 if score.group == OVERALL and score.bias_score is not None:
                     metrics[f"bias_score_{task}_{score.subset}"] = score.bias_score
-        return metrics
+        lost = {task: self._forgetting(task, stage_number)[0] for task in self.trial.tasks}
+        drops = {task: one.forgetting for task, one in lost.items() if one}
+        for kind in Kind:
+            mine = [task for task in self.trial.tasks if self.tasks[task].kind == kind]
+            metrics[f"{kind}_accuracy"] = _mean(metrics[f"accuracy_{task}"] for task in mine)
+            metrics[f"{kind}_forgetting"] = _mean(drops.get(task) for task in mine)
+        return {**metrics, "mean_forgetting": _mean(drops.values())}
 
     def _common(self, stage_number: int, stage_key: str) -> dict[str, Any]:
         trial = self.trial
@@ -183,6 +245,21 @@ class TrialRecords:
             content = json.loads(self._read(EntryKind.CURVATURE, one.key, CURVATURE))
             yield {**self._measured(one), **content}
 
+    def _validation_rows(self, last_stage: int) -> Iterator[dict[str, Any]]:
+        one = self.trial.validation
+        if one is not None and one.stage_number <= last_stage:
+            score = tally(self.tasks[one.task], self._load_predictions(one))[0]
+            yield {
+                **self._measured(one),
+                "num_examples": score.accuracy.num_examples,
+                "num_correct": score.accuracy.num_correct,
+                "accuracy": score.accuracy.value,
+            }
+
+    def losses(self, stage: Stage) -> list[float]:
+        """The loss of each step of a finished stage."""
+        return [row["loss"] for row in self._step_rows(stage)]
+
     def _step_rows(self, stage: Stage) -> Iterator[dict[str, Any]]:
         table = from_bytes(self._read(EntryKind.STAGE, stage.key, STEPS))
         for row in table.to_pylist():
@@ -229,3 +306,9 @@ class TrialRecords:
             raise LookupError(f"the store has no {kind}/{key} yet")
         with tempfile.TemporaryDirectory() as folder:
             return (self.store.fetch(entry, Path(folder), (name,)) / name).read_bytes()
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    """Of those that are known; None if there are none."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None

@@ -120,6 +120,15 @@ SCHEMAS: dict[str, pa.Schema] = {
             _field("provenance_seconds", pa.float64(), "wall time of the measurement"),
         ]
     ),
+    "validation": pa.schema(
+        [
+            *_COMMON,
+            *_TASK,
+            _field("num_examples", pa.int64(), "validation rows scored"),
+            _field("num_correct", pa.int64(), "validation rows answered rightly"),
+            _field("accuracy", pa.float64(), "by which the first stage's settings are chosen"),
+        ]
+    ),
     "steps": pa.schema(
         [
             *_COMMON,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from raysweep.plan import Trial
+from raysweep.stages import Trial
 
 
 def schedule(trials: Sequence[Trial]) -> list[Trial]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,3 +43,9 @@ def read_settings(path: Path, remedy: str, example: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(str(path), "holds no mapping of settings", f"see {example}")
     return content
+
+
+def refuse_repeats(values: Sequence[Any]) -> None:
+    """Raises ValueError where an entry of a list occurs twice."""
+    if len(set(values)) < len(values):
+        raise ValueError("an entry is listed twice; list each once")

@@ -6,9 +6,9 @@ A file is read with `load_space`; a mistake ends in one line that names file, ke
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     Field,
@@ -23,12 +23,14 @@ from raysweep.config import (
     CurvatureSettings,
     DataSettings,
     Hyperparameters,
+    WeightsSettings,
     WorkerSettings,
     absolute,
 )
 from raysweep.expansion import expand
 from raysweep.mistakes import SettingError, describe, nested_mistake, suggestion
-from raysweep.settings import TINY, Settings, read_settings
+from raysweep.search import SearchSettings, StoppingSettings
+from raysweep.settings import TINY, Settings, read_settings, refuse_repeats
 from raysweep.tasks import Task, known_tasks
 from raysweep.tasks.custom import TaskSpec, read_task
 
@@ -59,26 +61,6 @@ class Part(Settings):
 Mixture = Annotated[tuple[Part, ...], Field(min_length=1)]
 
 
-class SearchSettings(Settings):
-    """How points are chosen among the values of all axes.
-
-    Attributes:
-        method: "grid" for every combination, "random" for independent draws.
-        num_samples: points that "random" draws, the same ones for every chain and seed.
-        seed: of the draws.
-    """
-
-    method: Literal["grid", "random"] = "grid"
-    num_samples: PositiveInt | None = None
-    seed: int = Field(0, ge=0)
-
-    @model_validator(mode="after")
-    def _samples_belong_to_random(self) -> Self:
-        if (self.method == "random") != (self.num_samples is not None):
-            raise ValueError("give num_samples together with method: random")
-        return self
-
-
 class SearchSpace(Settings):
     """A sweep: chains, seeds, and hyperparameters of which any may be an axis (see `axes`).
 
@@ -107,6 +89,8 @@ class SearchSpace(Settings):
     stage: Mapping[str, Any] = {}
     stages: Mapping[PositiveInt, Mapping[str, Any]] = {}
     search: SearchSettings = SearchSettings()
+    stopping: StoppingSettings | None = None
+    weights: WeightsSettings = WeightsSettings()
     curvature: CurvatureSettings = CurvatureSettings()
     workers: WorkerSettings = WorkerSettings()
 
@@ -115,13 +99,13 @@ class SearchSpace(Settings):
     def _expanded(cls, chains: Any) -> Any:
         if not _are_written_chains(chains):
             return chains  # refused where the types are checked
-        _refuse_repeats([str(chain) for chain in chains])
+        refuse_repeats([str(chain) for chain in chains])
         return list(dict.fromkeys(one for chain in chains for one in expand(chain)))
 
     @field_validator("seeds")
     @classmethod
     def _distinct(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        _refuse_repeats(seeds)
+        refuse_repeats(seeds)
         return seeds
 
     @field_validator("model", "judge")
@@ -175,6 +159,7 @@ class SearchSpace(Settings):
                     dict(settings),
                     f"the longest chain has {longest} stages; use 1 to {longest}",
                 )
+        self._check_search(longest)
         is_grid = self.search.method == "grid"
         _check_hyperparameters("stage", self.stage, is_grid)
         for position, settings in self.stages.items():
@@ -184,6 +169,29 @@ class SearchSpace(Settings):
             # DeepSpeed's wrapper for this case takes an Adam step without gradients at its start.
             raise SettingError("workers.zero_stage", 0, "not with dtype bfloat16; use 1, 2 or 3")
         return self
+
+    def _check_search(self, longest: int) -> None:
+        search, stopping = self.search, self.stopping
+        if search.method == "optuna" and len(self.seeds) > 1:
+            problem = "Optuna looks at one seed; repeat its best points with others afterwards"
+            raise SettingError("seeds", list(self.seeds), problem)
+        if search.orders != ("listed",):
+            for chain in self.chains:
+                whole = [m[0].task for m in chain if len(m) == 1 and m[0].fraction == 1]
+                if len(set(whole)) < len(chain):
+                    shown = " -> ".join(" + ".join(map(str, mixture)) for mixture in chain)
+                    problem = "orders are for chains of whole tasks, each once"
+                    raise SettingError("chains", shown, problem)
+            if not self.curvature.enabled:
+                problem = "orders go by the spectral radius; set it to true"
+                raise SettingError("curvature.enabled", False, problem)
+        if stopping and stopping.grace_stages >= longest and not stopping.every_steps:
+            problem = f"nothing is left to stop; the longest chain has {longest} stages"
+            raise SettingError("stopping.grace_stages", stopping.grace_stages, problem)
+        steps = [values.get("num_steps") for values in (self.stage, *self.stages.values())]
+        if stopping and stopping.every_steps and any(isinstance(n, Mapping) for n in steps):
+            problem = "trials are compared at equal steps; give every stage one num_steps"
+            raise SettingError("stopping.every_steps", stopping.every_steps, problem)
 
 
 def load_space(path: Path, overrides: Mapping[str, Any] | None = None) -> SearchSpace:
@@ -268,11 +276,6 @@ def _are_written_chains(chains: Any) -> bool:
         )
         for chain in chains
     )
-
-
-def _refuse_repeats(values: Sequence[Any]) -> None:
-    if len(set(values)) < len(values):
-        raise ValueError("an entry is listed twice; list each once")
 
 
 def _check_hyperparameters(prefix: str, settings: Mapping[str, Any], is_grid: bool) -> None:

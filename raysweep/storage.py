@@ -88,6 +88,17 @@ class Storage:
             if info.type == fs.FileType.File and info.base_name.endswith(suffix)
         )
 
+    def folders(self, folder: str) -> list[str]:
+        """Names of the folders directly in a folder, sorted."""
+        selector = fs.FileSelector(self._path(folder), allow_not_found=True)
+        infos = self.filesystem.get_file_info(selector)
+        return sorted(info.base_name for info in infos if info.type == fs.FileType.Directory)
+
+    def delete_folder(self, name: str) -> None:
+        """Deletes a folder and all that is in it, if it is there."""
+        if self.filesystem.get_file_info(self._path(name)).type == fs.FileType.Directory:
+            self.filesystem.delete_dir(self._path(name))
+
     def read(self, name: str) -> bytes:
         """The whole content of a file."""
         with self.filesystem.open_input_stream(self._path(name)) as stream:

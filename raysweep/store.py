@@ -30,8 +30,12 @@ MANIFEST = "manifest.json"
 
 
 class EntryKind(StrEnum):
-    """What an entry holds: weights come first, measurements of them apart."""
+    """What an entry holds: weights first, what is known of them apart, so that it outlives them.
 
+    WEIGHTS are a stage's model and tokenizer, STAGE its step log and provenance.
+    """
+
+    WEIGHTS = "weights"
     STAGE = "stages"
     EVALUATION = "evaluations"
     CURVATURE = "curvature"
@@ -133,6 +137,18 @@ class Store:
                         "the entry is set aside and made again"
                     )
         return folder
+
+    def keys(self, kind: EntryKind) -> list[str]:
+        """The keys under which there is or was something of a kind."""
+        return self.storage.folders(kind)
+
+    def drop(self, kind: EntryKind, key: str) -> None:
+        """Removes an entry: first its manifest, so that nobody believes in it, then its files."""
+        entry = self.find(kind, key)
+        if entry is not None:
+            self.storage.delete(f"{kind}/{key}/{MANIFEST}")
+            for attempt in {file.path.partition("/")[0] for file in entry.files}:
+                self.storage.delete_folder(f"{kind}/{key}/{attempt}")
 
     def _fetch_file(self, entry: Entry, file: StoredFile, destination: Path) -> str:
         """What is wrong with a fetched file, or nothing."""

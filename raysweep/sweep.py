@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import socket
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import ray
 import ray.tune
@@ -13,14 +15,19 @@ from ray._private import ray_constants
 from ray._private.utils import read_ray_address
 from rich.console import Console
 
+from raysweep.board import Board
+from raysweep.budget import check_budget
 from raysweep.config import WorkerSettings
 from raysweep.errors import InputError
+from raysweep.halving import ChainHalving
 from raysweep.job import Job
-from raysweep.leases import LeaseBoard
-from raysweep.monitor import Monitor, ProgressBoard
+from raysweep.monitor import Monitor
 from raysweep.plan import Plan
 from raysweep.schedule import schedule
+from raysweep.scouts import Findings
+from raysweep.stages import Trial
 from raysweep.storage import Storage
+from raysweep.study import Study
 from raysweep.trial import DRIVER_RESOURCES, run_trial
 
 
@@ -30,13 +37,23 @@ class Outcome:
 
     Attributes:
         folder: the results.
+        trials: those that were run, without the scouts.
         failures: the reason by trial, for those that failed.
+        stopped: after how many stages, by trial, for those that were stopped early.
         unfinished: trials that were neither finished nor failed, after an interruption.
+        seconds: worker-seconds by activity.
+        capacity_seconds: worker-seconds that the sweep could have used.
+        study: of an Optuna search.
     """
 
     folder: Storage
-    failures: dict[str, str]
+    trials: tuple[Trial, ...]
+    failures: Mapping[str, str]
+    stopped: Mapping[str, int]
     unfinished: tuple[str, ...]
+    seconds: Mapping[str, float]
+    capacity_seconds: float
+    study: Study | None = None
 
 
 def connect(workers: WorkerSettings, wait_minutes: float, console: Console) -> None:
@@ -76,53 +93,157 @@ def connect(workers: WorkerSettings, wait_minutes: float, console: Console) -> N
 
 
 def run_sweep(plan: Plan, storage: Storage, console: Console) -> Outcome:
-    """Runs every trial of the plan and waits for them; finished work in the store is not redone."""
-    jobs = {
-        trial.id: Job(
-            plan.sweep,
-            trial,
-            plan.space,
-            storage.uri,
-            {task: (s.train_digest, s.test_digest) for task, s in plan.splits.items()},
+    """Runs every trial of the plan and waits for them; finished work in the store is not redone.
+
+    Scouts run first, and the trials that follow from what they find next.
+    """
+    return _Sweep(plan, storage, console).run()
+
+
+class _Sweep:
+    """One run of a plan, from its first trial to its last."""
+
+    def __init__(self, plan: Plan, storage: Storage, console: Console) -> None:
+        self._plan, self._storage, self._console = plan, storage, console
+        self._folder = storage.sub("sweeps", plan.sweep)
+        self._trials: dict[str, Trial] = {}
+        self._num_running = min(_num_fitting(plan), max(1, len(plan.trials)))
+        check_budget(plan, self._num_running)
+        is_known = plan.space.search.method != "optuna"
+        needed = {t.id: [s.key for s in t.stages] for t in plan.all_trials} if is_known else {}
+        self._board = ray.remote(num_cpus=0)(Board).remote(
+            storage.uri, plan.space.weights.budget_gb, needed
         )
-        for trial in plan.trials
-    }
-    board = ray.remote(num_cpus=0)(_Board).remote()
-    with Monitor(plan, board, console) as monitor:
-        tuner = ray.tune.Tuner(
-            ray.tune.with_resources(run_trial, DRIVER_RESOURCES),
-            param_space={
-                "trial": ray.tune.grid_search([trial.id for trial in schedule(plan.trials)]),
-                "jobs": ray.put(jobs),
-                "board": board,
-            },
-            tune_config=ray.tune.TuneConfig(max_concurrent_trials=_concurrency(plan)),
-            run_config=ray.tune.RunConfig(
-                name=plan.sweep,
-                storage_path=f"{storage.uri}/ray",
-                verbose=0,
-                callbacks=[monitor],
-            ),
+        self._halving: ChainHalving | None = None
+        self._study: Study | None = None
+        self._finished: set[str] = set()
+        self._failures: dict[str, str] = {}
+
+    def run(self) -> Outcome:
+        """Runs scouts and trials."""
+        started, plan = time.monotonic(), self._plan
+        if plan.scouts:
+            self._run_listed(plan.scouts)
+            plan = self._decide()
+        if plan.space.search.method == "optuna":
+            self._run_study()
+        elif plan.trials:
+            self._run_listed(plan.trials)
+        stopped = self._halving.stopped if self._halving else {}
+        done = {*self._finished, *self._failures, *stopped}
+        scouts = {trial.id for trial in self._plan.scouts}
+        elapsed = time.monotonic() - started
+        return Outcome(
+            folder=self._folder,
+            trials=tuple(trial for trial in self._trials.values() if trial.id not in scouts),
+            failures=self._failures,
+            stopped={name: int(result["stage"]) for name, result in stopped.items()},
+            unfinished=tuple(name for name in self._trials if name not in done),
+            seconds=ray.get(self._board.seconds.remote()),
+            capacity_seconds=elapsed * self._num_running * plan.space.workers.num_workers,
+            study=self._study,
         )
-        results = tuner.fit()
-    failures, finished = {}, set()
-    for index in range(len(results)):
-        result = results[index]
-        name = result.config["trial"]
-        if result.error:
-            failures[name] = _reason(result.error)
-        elif result.metrics and result.metrics.get("stage") == len(jobs[name].trial.stages):
-            finished.add(name)
-    unfinished = tuple(name for name in jobs if name not in finished and name not in failures)
-    return Outcome(storage.sub("sweeps", plan.sweep), failures, unfinished)
+
+    def _decide(self) -> Plan:
+        """The plan that follows from what the scouts have found."""
+        found = [s for s in self._plan.scouts if s.id in self._finished]
+        findings = Findings(tuple(self._job(scout).records().finding() for scout in found))
+        plan = self._plan.decided(findings)
+        if len(found) < len(self._plan.scouts) - len(self._failures):
+            return replace(plan, trials=())  # interrupted
+        for finding in findings.all:
+            self._console.print(f"found  {finding}", highlight=False)
+        return plan
+
+    def _run_listed(self, trials: Sequence[Trial]) -> None:
+        """Runs trials that are known beforehand."""
+        # With a budget of weights one branch of the stage tree after the other, else all at once.
+        has_budget = self._plan.space.weights.budget_gb is not None
+        ordered = trials if has_budget else schedule(trials)
+        self._trials.update({trial.id: trial for trial in trials})
+        names = [trial.id for trial in ordered]
+        jobs = ray.put({trial.id: self._job(trial) for trial in trials})
+        self._tune(
+            {"trial": ray.tune.grid_search(names), "jobs": jobs, "board": self._board},
+            sum(len(trial.stages) + 1 for trial in trials),
+            ray.tune.TuneConfig(max_concurrent_trials=self._concurrency),
+        )
+
+    def _run_study(self) -> None:
+        """Runs the trials that Optuna proposes."""
+        from raysweep.searcher import StudySearcher
+
+        self._study = study = Study(self._plan, self._folder)
+
+        def configure(trial: Trial) -> dict[str, Any]:
+            self._trials[trial.id] = trial
+            jobs = ray.put({trial.id: self._job(trial)})
+            return {"trial": trial.id, "jobs": jobs, "board": self._board}
+
+        def has_ended(name: str, metrics: Mapping[str, Any]) -> bool:
+            is_stopped = self._halving is not None and name in self._halving.stopped
+            return is_stopped or metrics.get("stage") == len(self._trials[name].stages)
+
+        if study.num_left:
+            longest = max(len(chain) for chain in self._plan.space.chains)
+            config = ray.tune.TuneConfig(
+                search_alg=StudySearcher(study, configure, has_ended),
+                num_samples=study.num_left,
+                max_concurrent_trials=self._concurrency,
+            )
+            self._tune({}, study.num_left * (longest + 1), config)
+
+    def _tune(self, space: dict[str, Any], num_units: int, config: ray.tune.TuneConfig) -> None:
+        """Runs trials through Tune, and notes how they ended."""
+        stopping = self._plan.space.stopping
+        if stopping:
+            self._halving = self._halving or ChainHalving(stopping, self._trials, self._board)
+            config = replace(config, scheduler=self._halving)
+        tasks = self._plan.space.find_tasks()
+        with Monitor(self._trials, num_units, tasks, self._board, self._console) as monitor:
+            results = ray.tune.Tuner(
+                ray.tune.with_resources(run_trial, DRIVER_RESOURCES),
+                param_space=space,
+                tune_config=config,
+                run_config=ray.tune.RunConfig(
+                    name=self._plan.sweep,
+                    storage_path=f"{self._storage.uri}/ray",
+                    verbose=0,
+                    callbacks=[monitor],
+                    failure_config=ray.tune.FailureConfig(
+                        max_failures=self._plan.space.workers.max_failures
+                    ),
+                ),
+            ).fit()
+        for index in range(len(results)):
+            result = results[index]
+            name, metrics = result.config["trial"], result.metrics or {}
+            if result.error:
+                self._failures[name] = _reason(result.error)
+            elif "failure" in metrics:
+                self._failures[name] = str(metrics["failure"])
+            elif metrics.get("stage") == len(self._trials[name].stages):
+                self._finished.add(name)
+
+    def _job(self, trial: Trial) -> Job:
+        digests = {task: splits.digests for task, splits in self._plan.splits.items()}
+        return Job(self._plan.sweep, trial, self._plan.space, self._storage.uri, digests)
+
+    @property
+    def _concurrency(self) -> int:
+        """Trials that have workers, and one more that is ready to take them over."""
+        most = self._plan.space.workers.max_concurrent_trials
+        return most if most is not None else self._num_running + 1
 
 
-class _Board(ProgressBoard, LeaseBoard):
-    """One actor for both, because every actor is a process."""
-
-    def __init__(self) -> None:
-        ProgressBoard.__init__(self)
-        LeaseBoard.__init__(self)
+def _num_fitting(plan: Plan) -> int:
+    """Trials that can have workers at the same time."""
+    workers = plan.space.workers
+    resources = ray.cluster_resources()
+    fitting = int(resources.get("CPU", 0)) // (workers.num_workers * workers.cpus_per_worker)
+    if workers.use_gpu:
+        fitting = min(fitting, int(resources.get("GPU", 0)) // workers.num_workers)
+    return max(1, min(fitting, workers.max_concurrent_trials or fitting))
 
 
 def _running_cluster() -> str | None:
@@ -166,18 +287,6 @@ def _num_local_gpus(workers: WorkerSettings) -> int:
     import torch  # takes seconds to import
 
     return torch.cuda.device_count()
-
-
-def _concurrency(plan: Plan) -> int:
-    """Trials that have workers, and one more that is ready to take them over."""
-    workers = plan.space.workers
-    if workers.max_concurrent_trials is not None:
-        return workers.max_concurrent_trials
-    resources = ray.cluster_resources()
-    fitting = int(resources.get("CPU", 0)) // (workers.num_workers * workers.cpus_per_worker)
-    if workers.use_gpu:
-        fitting = min(fitting, int(resources.get("GPU", 0)) // workers.num_workers)
-    return max(1, fitting) + 1
 
 
 def _check_size(needed: dict[str, int], resources: dict[str, float]) -> None:

@@ -10,10 +10,10 @@ group that comes to a stage that another trial is making ends, and gives its wor
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 import time
-import uuid
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -24,49 +24,54 @@ import ray.tune
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from ray.tune.integration.ray_train import TuneReportCallback
 
+from raysweep.budget import NoRoomError
 from raysweep.errors import InputError
 from raysweep.group import GroupConfig
 from raysweep.job import Job, publish_results
-from raysweep.leases import RENEWAL_SECONDS
-from raysweep.records import missing, stage_missing
+from raysweep.leases import RENEWAL_SECONDS, new_holder, trial_of
+from raysweep.records import remaining
 from raysweep.store import DamagedEntryError
 
 DRIVER_RESOURCES = {"CPU": 0, "memory": 100 * 2**20}  # {"CPU": 0} alone is refused
-
-
 MAX_GROUPS = 50  # worker groups that a trial may start, one after the other
 POLL_SECONDS, CALL_SECONDS = 1.0, 30.0
-
-
-class TrialFailedError(RuntimeError):
-    """A trial ended without its results."""
 
 
 def run_trial(config: Mapping[str, Any]) -> None:
     """The Tune function trainable.
 
     While another trial makes the stage that comes next, this one waits, and holds no worker.
+    Where another attempt would end the same way, the failure is reported as a result with its
+    reason; what is raised lets Tune start the trial again, as after the death of this process.
 
     Args:
         config: "trial" (the id), "jobs" (an object reference to all jobs by trial id) and "board"
-            (the actor for progress and leases).
-
-    Raises:
-        TrialFailedError: the worker group failed, with the reason.
+            (the actor by which the sweep's processes tell each other what they do).
     """
-    job: Job = ray.get(config["jobs"])[config["trial"]]
-    holder = f"{job.trial.id}@{uuid.uuid4().hex[:8]}"
+    try:
+        failure = _finish(ray.get(config["jobs"])[config["trial"]], config)
+    except OSError as error:
+        failure = _lasting(error)
+        if not failure:
+            raise
+    if failure:
+        ray.tune.report({"failure": failure})
+
+
+def _finish(job: Job, config: Mapping[str, Any]) -> str | None:
+    """Does what is missing of a trial; why it cannot be done, if so."""
+    holder = new_holder(job.trial.id)
     with Leases(config["board"], holder) as leases:
         for _ in range(MAX_GROUPS):
             _wait_for_others(job, leases, config["board"])
-            if not missing(job.store, job.trial):
+            if not remaining(job.store, job.trial):
                 if _report_from_store(job):
-                    return
+                    return None
             else:
-                _run_group(job, {**config, "job": job, "holder": holder})
-                if not missing(job.store, job.trial):
-                    return
-    raise TrialFailedError(f"is unfinished after {MAX_GROUPS} worker groups")
+                failure = _run_group(job, {**config, "job": job, "holder": holder})
+                if failure or not remaining(job.store, job.trial):
+                    return failure
+    return f"is unfinished after {MAX_GROUPS} worker groups"
 
 
 def _report_from_store(job: Job) -> bool:
@@ -83,24 +88,30 @@ def _report_from_store(job: Job) -> bool:
 def _wait_for_others(job: Job, leases: Leases, board: Any) -> None:
     """Returns when nobody else is making the first stage that is still missing."""
     for stage in job.trial.stages:
-        if stage_missing(job.store, job.trial, stage):
-            while other := leases.other_holder(stage.key):
+        if stage.number in remaining(job.store, job.trial):
+            while other := leases.wait_for(stage.key):
                 board.update.remote(
-                    job.trial.id, stage.number, f"waiting for {other.partition('@')[0]}", 0.0
+                    job.trial.id, stage.number, f"waiting for {trial_of(other)}", 0.0
                 )
                 time.sleep(POLL_SECONDS)
-            if stage_missing(job.store, job.trial, stage):
+            if stage.number in remaining(job.store, job.trial):
                 return
 
 
-def _run_group(job: Job, config: dict[str, Any]) -> None:
-    note = _failure_note(job)
-    job.sweep_folder.delete(note)
+def _run_group(job: Job, config: dict[str, Any]) -> str | None:
+    """Runs one worker group; why it has failed, if it has."""
+    board = config["board"]
+    ray.get(board.begin.remote(job.trial.id, [stage.key for stage in job.trial.stages]))
     result = _trainer(job, config).fit()
-    if job.sweep_folder.exists(note):
-        raise TrialFailedError(job.sweep_folder.read(note).decode())
-    if result.error:
-        raise TrialFailedError(str(result.error))
+    failure = ray.get(board.failure.remote(job.trial.id))
+    return failure or (result.error and _died(result.error, job))
+
+
+def _died(error: BaseException, job: Job) -> str:
+    """What to say when the workers have died as often as they may."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    attempts = job.space.workers.max_failures + 1
+    return f"workers failed {attempts} times; last: {lines[-1] if lines else repr(error)}"
 
 
 class Leases:
@@ -130,10 +141,9 @@ class Leases:
         """The stage is made."""
         self._call("release", key, self._holder)
 
-    def other_holder(self, key: str) -> str | None:
-        """The other trial that is making a stage, if one is."""
-        holder = self._call("holder_of", key)
-        return None if holder == self._holder else holder
+    def wait_for(self, key: str) -> str | None:
+        """The holder of another trial that is making a stage, if one is."""
+        return self._call("wait_for", key, self._holder)
 
     def _renew(self) -> None:
         while not self._stopped.wait(RENEWAL_SECONDS):
@@ -144,6 +154,30 @@ class Leases:
             return ray.get(getattr(self._board, name).remote(*arguments), timeout=CALL_SECONDS)
         except ray.exceptions.RayError:
             return otherwise
+
+
+class _Surroundings:
+    """A worker's dealings with Ray: see `worker.Surroundings`."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._job, self._board = config["job"], config["board"]
+        self._leases = Leases(self._board, config["holder"])
+        self.claim, self.release = self._leases.claim, self._leases.release
+
+    def report(self, metrics: dict[str, Any]) -> None:
+        ray.train.report(metrics)
+
+    def progress(self, stage: int, activity: str, fraction: float) -> None:
+        self._board.update.remote(self._job.trial.id, stage, activity, fraction)
+
+    def make_room(self, key: str, num_bytes: int) -> None:
+        try:
+            ray.get(self._board.make_room.remote(key, num_bytes))
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from None
+
+    def spent(self, activity: str, seconds: float) -> None:
+        self._board.spend.remote(activity, seconds * self._job.space.workers.num_workers)
 
 
 def _trainer(job: Job, config: dict[str, Any]) -> DataParallelTrainer:
@@ -169,27 +203,36 @@ def _trainer(job: Job, config: dict[str, Any]) -> DataParallelTrainer:
 
 def _train_loop(config: Mapping[str, Any]) -> None:
     """What each worker process runs."""
+    import torch
+
     from raysweep.worker import Worker  # imports transformers: seconds that the driver is spared
 
     _quieten()
     job, board = config["job"], config["board"]
-    is_first = ray.train.get_context().get_world_rank() == 0
-
-    def progress(stage: int, activity: str, fraction: float) -> None:
-        if is_first:
-            board.update.remote(job.trial.id, stage, activity, fraction)
-
-    leases = Leases(board, config["holder"])
+    if ray.get(board.failure.remote(job.trial.id)):
+        return
     try:
-        Worker(job, ray.train.report, progress, leases.claim, leases.release).run()
+        Worker(job, _Surroundings(config)).run()
     except (InputError, FloatingPointError) as error:
-        # Starting the worker group again would end the same way: leave a note and end in peace.
-        if is_first:
-            job.sweep_folder.write(_failure_note(job), str(error).encode())
+        # All workers meet these together. Another group would too: say why, and end in peace.
+        ray.get(board.fail.remote(job.trial.id, str(error)))
+    except (torch.OutOfMemoryError, NoRoomError, OSError) as error:
+        # One worker alone may meet these, and the others wait for it: end the group.
+        if reason := _lasting(error):
+            ray.get(board.fail.remote(job.trial.id, reason))
+        raise
 
 
-def _failure_note(job: Job) -> str:
-    return f"failures/{job.trial.id}.txt"
+def _lasting(error: BaseException) -> str:
+    """The reason and the remedy of what another attempt would meet again; empty for the rest."""
+    reason, remedy = " ".join(str(error).split()), ""
+    if isinstance(error, NoRoomError):
+        return reason
+    if not isinstance(error, OSError):
+        remedy = "lower workers.micro_batch_size, take more workers, or ZeRO 3"
+    elif error.errno in (errno.ENOSPC, errno.EDQUOT):
+        remedy = "make room, or set weights.budget_gb; then run the same command again"
+    return remedy and f"{reason} ({remedy})"
 
 
 def _quieten() -> None:

@@ -15,7 +15,7 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch.distributed as dist
@@ -26,36 +26,52 @@ from raysweep.evaluate import Judge, evaluate
 from raysweep.job import Job, publish_results
 from raysweep.loss_curvature import measure_curvature
 from raysweep.model import load_model, load_tokenizer, save_model
-from raysweep.plan import Measurement, Stage
-from raysweep.records import CURVATURE, PREDICTIONS, STEPS, stage_missing, write_records
+from raysweep.records import (
+    CURVATURE,
+    PREDICTIONS,
+    STEPS,
+    remaining,
+    within_stage,
+    write_records,
+)
 from raysweep.settings import TINY
-from raysweep.store import Entry, EntryKind, Store
+from raysweep.stages import Measurement, Stage
+from raysweep.store import Entry, EntryKind
 from raysweep.tasks import Example
 from raysweep.tasks.sampling import stratified_order
 from raysweep.tasks.splits import Splits, load_splits
 
-Report = Callable[[dict[str, Any]], None]
-Claim = Callable[[str], bool]  # of a stage's key: whether it is this trial's to make
-Release = Callable[[str], None]
-Progress = Callable[[int, str, float], None]  # stage number, activity, fraction done
+
+class Surroundings(Protocol):
+    """What a worker has dealings with beside the store. All but `report` are for rank 0 alone."""
+
+    def report(self, metrics: dict[str, Any]) -> None:
+        """After each stage, and within one if trials are compared there; called by all.
+
+        The metrics are those of rank 0, the others report nothing; the results hold them already.
+        """
+
+    def progress(self, stage: int, activity: str, fraction: float) -> None:
+        """Now and then: the number of the stage, what is done, and how far it is."""
+
+    def claim(self, key: str) -> bool:
+        """Before anything of a stage is made: whether it is this trial's to make."""
+
+    def release(self, key: str) -> None:
+        """When all of a stage is made."""
+
+    def make_room(self, key: str, num_bytes: int) -> None:
+        """Before the weights of a stage are published."""
+
+    def spent(self, activity: str, seconds: float) -> None:
+        """After training, evaluating and measuring curvature: how long it took."""
 
 
 class Worker:
-    """One process of a trial's worker group; torch.distributed is initialised.
+    """One process of a trial's worker group; torch.distributed is initialised."""
 
-    Args:
-        report: called by all after each stage, with the metrics on rank 0 and nothing elsewhere;
-            the results hold them already.
-        progress: called on rank 0 now and then.
-        claim: called on rank 0 before anything of a stage is made.
-        release: called on rank 0 when all of a stage is made.
-    """
-
-    def __init__(
-        self, job: Job, report: Report, progress: Progress, claim: Claim, release: Release
-    ) -> None:
-        self._job, self._report, self._progress = job, report, progress
-        self._claim, self._release = claim, release
+    def __init__(self, job: Job, surroundings: Surroundings) -> None:
+        self._job, self._around = job, surroundings
         self._space, self._workers = job.space, job.space.workers
         self._is_first = dist.get_rank() == 0
         self._device = torch.device("cuda" if self._workers.use_gpu else "cpu")
@@ -65,6 +81,7 @@ class Worker:
         self._tokenizer = load_tokenizer(self._base)
         self._splits = {task: self._load_splits(task) for task in job.trial.tasks}
         self._records = job.records()
+        self._losses: list[float] = []
 
     def run(self) -> None:
         """Does what the store lacks, stage by stage, and reports after each.
@@ -72,7 +89,7 @@ class Worker:
         Ends early, before a stage that another trial is making.
         """
         with _HostFolder() as folder:
-            weights = _Weights(self._job.store, self._base, folder)
+            weights = _Weights(self._job, self._base, folder)
             for number in range(len(self._job.trial.stages) + 1):
                 stage = self._job.trial.stages[number - 1] if number else None
                 if stage and not self._is_ours(stage):
@@ -81,24 +98,27 @@ class Worker:
                     self._train(stage, weights)
                 self._measure(number, weights)
                 if stage and self._is_first:
-                    self._release(stage.key)
+                    self._around.release(stage.key)
                 metrics = {}
                 if self._is_first:
                     metrics = publish_results(self._job, self._records, number)
-                self._report(metrics)
+                self._around.report(metrics)
 
     def _is_ours(self, stage: Stage) -> bool:
-        """Whether the stage is complete, or this trial's to make; rank 0 knows."""
-        answer = [False]
-        if self._is_first:
-            done = not stage_missing(self._job.store, self._job.trial, stage)
-            answer = [done or self._claim(stage.key)]
-        dist.broadcast_object_list(answer)
-        return answer[0]
+        """Whether the stage is complete, or this trial's to make."""
+        return self._told(
+            lambda: (
+                stage.number not in remaining(self._job.store, self._job.trial)
+                or self._around.claim(stage.key)
+            )
+        )
 
     def _train(self, stage: Stage, weights: _Weights) -> None:
-        """Trains a stage unless the store has it, and publishes its weights and step log."""
-        if not self._is_missing(EntryKind.STAGE, stage.key):
+        """Trains a stage where need be, and publishes its weights and step log."""
+        if not self._told(
+            lambda: stage.number in remaining(self._job.store, self._job.trial).train
+        ):
+            self._repeat_reports(stage)
             return
         started, settings = time.time(), stage.hyperparameters
         self._progress(stage.number, f"training {stage.label}", 0.0)
@@ -110,13 +130,17 @@ class Worker:
         if self._is_first:
             with tempfile.TemporaryDirectory() as attempt:
                 save_model(model, trained, self._tokenizer, Path(attempt))
+                num_bytes = sum(file.stat().st_size for file in Path(attempt).iterdir())
+                self._around.make_room(stage.key, num_bytes)
+                self._publish(EntryKind.WEIGHTS, stage.key, attempt, time.time() - started)
+            with tempfile.TemporaryDirectory() as attempt:
                 write_records(Path(attempt) / STEPS, steps)
                 self._publish(EntryKind.STAGE, stage.key, attempt, time.time() - started)
+            self._around.spent("training", time.time() - started)
 
     def _call_train(self, model: Any, examples: list[Example], stage: Stage) -> Any:
         from raysweep.train import train_stage  # imports DeepSpeed, which takes seconds
 
-        num_steps = stage.hyperparameters.num_steps
         return train_stage(
             model,
             encode_rows(examples, self._tokenizer, stage.hyperparameters.sequence_limit),
@@ -124,15 +148,35 @@ class Worker:
             stage.seed,
             self._workers,
             pad_token_id=self._tokenizer.pad_token_id,
-            on_step=lambda step: self._progress(
-                stage.number, f"training {stage.label}", step.step / num_steps
-            ),
+            on_step=lambda step: self._on_step(stage, step.step, step.loss),
         )
 
+    def _on_step(self, stage: Stage, step: int, loss: float) -> None:
+        num_steps = stage.hyperparameters.num_steps
+        self._progress(stage.number, f"training {stage.label}", step / num_steps)
+        self._losses = [loss] if step == 1 else [*self._losses, loss]
+        every = self._space.stopping and self._space.stopping.every_steps
+        if every and step % every == 0 and step < num_steps:
+            metrics = within_stage(self._job.trial, stage, step, self._losses[-every:])
+            self._around.report(metrics if self._is_first else {})
+
+    def _repeat_reports(self, stage: Stage) -> None:
+        """Reports what was reported while a finished stage was trained."""
+        if not (self._space.stopping and self._space.stopping.every_steps):
+            return
+        log = [self._records.losses(stage) if self._is_first else []]
+        dist.broadcast_object_list(log)
+        for step, loss in enumerate(log[0], start=1):
+            self._on_step(stage, step, loss)
+
+    def _progress(self, stage: int, activity: str, fraction: float) -> None:
+        if self._is_first:
+            self._around.progress(stage, activity, fraction)
+
     def _measure(self, number: int, weights: _Weights) -> None:
-        """Evaluates every task of the chain on one stage's model, then measures its curvature."""
+        """Evaluates what is wanted of one stage's model, then measures its curvature."""
         trial = self._job.trial
-        wanted = [one for one in trial.evaluations if one.stage_number == number]
+        wanted = [one for one in trial.all_evaluations if one.stage_number == number]
         stage = trial.stages[max(number - 1, 0)]
         todo = [one for one in wanted if self._is_missing(EntryKind.EVALUATION, one.key)]
         if todo:
@@ -150,12 +194,13 @@ class Worker:
 
     def _evaluate(self, one: Measurement, model: Any, stage: Stage) -> None:
         started, splits = time.time(), self._splits[one.task]
+        rows = splits.validation if one == self._job.trial.validation else splits.test
         self._progress(one.stage_number, f"evaluating {one.task}", 0.0)
         predictions = evaluate(
             model,
             self._tokenizer,
             splits.task,
-            splits.test,
+            rows,
             sequence_limit=stage.hyperparameters.sequence_limit,
             batch_size=self._workers.evaluation_batch_size,
             judge=self._judge(one.task) if splits.task.is_generative else None,
@@ -164,6 +209,7 @@ class Worker:
             with tempfile.TemporaryDirectory() as attempt:
                 write_records(Path(attempt) / PREDICTIONS, predictions)
                 self._publish(EntryKind.EVALUATION, one.key, attempt, time.time() - started)
+            self._around.spent("evaluating", time.time() - started)
 
     def _measure_curvature(self, one: Measurement, stage: Stage, weights: _Weights) -> None:
         """Of the task's training loss over a seeded sample, in float32."""
@@ -185,6 +231,7 @@ class Worker:
                 text = json.dumps({**content, "provenance_seconds": seconds})
                 (Path(attempt) / CURVATURE).write_text(text)
                 self._publish(EntryKind.CURVATURE, one.key, attempt, seconds)
+            self._around.spent("measuring curvature", seconds)
 
     def _publish(self, kind: EntryKind, key: str, folder: str, seconds: float) -> Entry:
         provenance = {
@@ -198,7 +245,11 @@ class Worker:
 
     def _is_missing(self, kind: EntryKind, key: str) -> bool:
         """What rank 0 sees in the store; a barrier for the others."""
-        answer = [self._is_first and self._job.store.find(kind, key) is None]
+        return self._told(lambda: self._job.store.find(kind, key) is None)
+
+    def _told(self, ask: Callable[[], bool]) -> bool:
+        """The answer that rank 0 finds, in all processes."""
+        answer = [self._is_first and ask()]
         dist.broadcast_object_list(answer)
         return answer[0]
 
@@ -215,7 +266,7 @@ class Worker:
 
     def _load_splits(self, task: str) -> Splits:
         splits = load_splits(self._space.find_tasks()[task], self._space.data)
-        if (splits.train_digest, splits.test_digest) != self._job.split_digests[task]:
+        if splits.digests != self._job.split_digests[task]:
             raise RuntimeError(
                 f"the rows of {task!r} in {self._space.data.source!r} on {socket.gethostname()} "
                 "differ from those of the plan; give every host the same files"
@@ -241,18 +292,24 @@ class _HostFolder:
 class _Weights:
     """Models as published: the base model's folder, or a stage's, fetched once per host."""
 
-    def __init__(self, store: Store, base: Path, cache: Path) -> None:
-        self._store, self._base, self._cache = store, base, cache
+    def __init__(self, job: Job, base: Path, cache: Path) -> None:
+        self._store, self._base, self._cache = job.store, base, cache
+        self._base_key = job.trial.stages[0].parent
 
     def folder(self, key: str) -> Path:
-        """A local folder with the model of that stage, or the base model; a collective call."""
-        entry = self._store.find(EntryKind.STAGE, key)
-        if entry is None:
+        """A local folder with the model of that stage, or the base model; a collective call.
+
+        Raises:
+            LookupError: the weights are not in the store (any more).
+        """
+        if key == self._base_key:
             return self._base
         folder = self._cache / key
         if is_first_on_host() and not folder.is_dir():
-            names = tuple(file.name for file in entry.files if file.name != STEPS)
-            self._store.fetch(entry, folder, names)
+            entry = self._store.find(EntryKind.WEIGHTS, key)
+            if entry is None:
+                raise LookupError(f"the weights of stage {key} are not in the store any more")
+            self._store.fetch(entry, folder)
         dist.barrier()
         return folder
 

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-RAY = {"group", "monitor", "sweep", "trial"}
+RAY = {"group", "halving", "monitor", "searcher", "sweep", "trial"}
 DEEPSPEED = {"engine"}
 PURE = {
-    "axes", "checkpoint", "cli", "command", "config", "cost", "digest", "errors", "expansion",
-    "forgetting", "job", "leases", "lengths", "mistakes", "outline", "plan", "query", "records",
-    "results", "schedule", "scoring", "settings", "space", "storage", "store", "summary", "tasks",
+    "axes", "board", "budget", "checkpoint", "cli", "command", "config", "cost", "digest", "errors",
+    "expansion", "forgetting", "job", "leases", "lengths", "metrics", "mistakes", "outline", "plan",
+    "planner", "points", "query", "records", "results", "schedule", "scoring", "scouts", "search",
+    "settings", "space", "stages", "storage", "store", "study", "summary", "tasks",
 }  # fmt: skip
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 
-from raysweep.plan import Plan, Trial
+from raysweep.plan import Plan
 from raysweep.schedule import schedule
+from raysweep.stages import Trial
 from tests.test_plan import plan
 
 

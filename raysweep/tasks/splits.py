@@ -55,6 +55,16 @@ class Splits:
         """Identifies the test set."""
         return _digest(self.test)
 
+    @cached_property
+    def validation_digest(self) -> str:
+        """Identifies the validation set."""
+        return _digest(self.validation)
+
+    @property
+    def digests(self) -> tuple[str, str, str]:
+        """Of training, validation and test set."""
+        return self.train_digest, self.validation_digest, self.test_digest
+
     def train_part(self, fraction: float) -> tuple[Example, ...]:
         """The first ``fraction`` of the training set, rounded up: nested for growing fractions.
 

@@ -1,0 +1,83 @@
+"""What the processes of a sweep tell each other beside the store; runs as one actor. Pure.
+
+Nothing here outlives the sweep, and nothing depends on it but speed, progress and messages.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from raysweep.budget import GB, WeightsBudget
+from raysweep.leases import LeaseBoard
+from raysweep.storage import Storage
+from raysweep.store import Store
+
+Activity = tuple[int, str, float]
+"""Number of the stage, what is done, and how far it is."""
+
+
+class Board(LeaseBoard):
+    """Leases, progress, failures, times and the budget of weights.
+
+    Args:
+        storage: URI of the storage location, for the budget.
+        budget_gb: of weights; None for no budget.
+        needed: the keys of the stages of each trial that is planned, in the order of their start.
+    """
+
+    def __init__(
+        self, storage: str, budget_gb: float | None, needed: Mapping[str, Sequence[str]]
+    ) -> None:
+        super().__init__()
+        self._activities: dict[str, Activity] = {}
+        self._failures: dict[str, str] = {}
+        self._spent: defaultdict[str, float] = defaultdict(float)
+        self._budget = None
+        if budget_gb is not None:
+            store = Store(Storage.open(storage).sub("store"))
+            self._budget = WeightsBudget(store, budget_gb * GB, needed)
+
+    def update(self, trial: str, stage: int, activity: str, fraction: float) -> None:
+        """What a trial does now."""
+        self._activities[trial] = (stage, activity, fraction)
+
+    def activities(self) -> dict[str, Activity]:
+        """The last word of each trial."""
+        return dict(self._activities)
+
+    def fail(self, trial: str, reason: str) -> None:
+        """A trial has met what another attempt would meet again; the first reason counts."""
+        self._failures.setdefault(trial, reason)
+
+    def failure(self, trial: str) -> str | None:
+        """Why a trial has failed, if it has."""
+        return self._failures.get(trial)
+
+    def spend(self, activity: str, seconds: float) -> None:
+        """Adds worker-seconds to an activity."""
+        self._spent[activity] += seconds
+
+    def seconds(self) -> dict[str, float]:
+        """Worker-seconds by activity."""
+        return dict(self._spent)
+
+    def begin(self, trial: str, keys: Sequence[str]) -> None:
+        """A trial's workers are to start."""
+        if self._budget:
+            self._budget.begin(trial, keys)
+
+    def end(self, trial: str) -> None:
+        """A trial has ended, one way or the other."""
+        self.release_trial(trial)
+        if self._budget:
+            self._budget.end(trial)
+
+    def make_room(self, key: str, num_bytes: int) -> None:
+        """Drops weights, where there is a budget, until there is room for some more.
+
+        Raises:
+            NoRoomError: there is none.
+        """
+        if self._budget:
+            self._budget.make_room(key, num_bytes)

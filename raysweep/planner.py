@@ -1,0 +1,220 @@
+"""Makes trials of chains, points and seeds; equal stages and measurements are made once. Pure."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from raysweep.config import Hyperparameters
+from raysweep.digest import digest_json
+from raysweep.errors import InputError
+from raysweep.points import Point, as_point, axes_of, points
+from raysweep.scouts import Findings
+from raysweep.search import Order
+from raysweep.space import Part, SearchSpace
+from raysweep.stages import Measurement, Mixture, Stage, Trial
+from raysweep.tasks.splits import Splits
+
+FORMAT_VERSION = 1  # raise it when training, scoring or curvature change their results
+
+
+class Planner:
+    """Makes trials of a search space.
+
+    Args:
+        base: digest of the base model.
+        judges: digests of who judges the responses to generative tasks.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        base: str,
+        splits: Mapping[str, Splits],
+        judges: Mapping[str, str],
+    ) -> None:
+        self._space, self._base = space, base
+        self._splits, self._judges = splits, judges
+        self._stages: dict[tuple[Any, ...], Stage] = {}
+        self._evaluation_keys: dict[tuple[Any, ...], str] = {}
+        self._points: dict[int, list[Point]] = {}
+        self._made: dict[tuple[Any, ...], Any] = {}
+
+    def trials(self, findings: Findings | None = None) -> Iterator[Trial]:
+        """All trials of the space, no two alike.
+
+        Args:
+            findings: what the scouts have found. Without them the trials of a space that has
+                scouts are stand-ins, about as many as there will be: from every first stage's
+                first point, in the listed order, or for sharpest_first in its reverse. What
+                Optuna will propose is not known: its trials are drawn at random.
+        """
+        if self._space.search.method == "optuna":
+            yield from self._drawn()
+            return
+        seen = set()
+        for chain, seed in itertools.product(self._space.chains, self._space.seeds):
+            for point, order in itertools.product(
+                self._points_of(len(chain)), self._space.search.orders
+            ):
+                ordered = self._ordered(chain, point, seed, order, findings)
+                if ordered:
+                    stages = self._chain(ordered, point, seed)
+                    if stages[-1].key not in seen:
+                        seen.add(stages[-1].key)
+                        yield self._trial(stages)
+
+    def _drawn(self) -> Iterator[Trial]:
+        """Stand-ins for what Optuna will propose: as many trials, drawn at random."""
+        search = self._space.search
+        source = random.Random(search.seed)
+        drawn: dict[str, Trial] = {}
+        for _ in range(search.num_samples or 0):
+            chain = source.choice(self._space.chains)
+            axes = axes_of(self._space, len(chain))
+            values = {name: axis.draw(source) for name, axis in axes.items()}
+            trial = self.trial(chain, values, self._space.seeds[0])
+            drawn.setdefault(trial.id, trial)
+        yield from drawn.values()
+
+    def _ordered(
+        self,
+        chain: Sequence[Mixture],
+        point: Point,
+        seed: int,
+        order: Order,
+        findings: Findings | None,
+    ) -> Sequence[Mixture] | None:
+        """The chain in the wanted order; None if the first stage is not one to chain from."""
+        is_choosy = self._space.search.first_stage == "best"
+        if findings is None:
+            if is_choosy and point[0] != self._points_of(len(chain))[0][0]:
+                return None
+            return chain[::-1] if order == "sharpest_first" else chain
+        ordered = findings.ordered(chain, point[0], seed, order)
+        if ordered and is_choosy and findings.best(ordered[0], seed) != point[0]:
+            return None
+        return ordered
+
+    def scouts(self) -> Iterator[Trial]:
+        """Single stages by which it is decided which trials follow; none if nothing is."""
+        search, seen = self._space.search, set()
+        if not search.has_scouts:
+            return
+        for chain, seed in itertools.product(self._space.chains, self._space.seeds):
+            firsts = chain if search.orders != ("listed",) else chain[:1]
+            for mixture, point in itertools.product(firsts, self._points_of(len(chain))):
+                (stage,) = self._chain([mixture], point[:1], seed)
+                if stage.key not in seen:
+                    seen.add(stage.key)
+                    yield self._scout(stage)
+
+    def trial(self, chain: Sequence[Mixture], values: Mapping[str, Any], seed: int) -> Trial:
+        """The trial of one chain at the point at which the axes have these values."""
+        return self._trial(self._chain(chain, as_point(values, len(chain), self._made), seed))
+
+    def _points_of(self, length: int) -> list[Point]:
+        if length not in self._points:
+            self._points[length] = list(points(self._space, length))
+        return self._points[length]
+
+    def _chain(self, chain: Sequence[Mixture], point: Point, seed: int) -> tuple[Stage, ...]:
+        """The stages of a trial; those of 0 steps are left out."""
+        stages: list[Stage] = []
+        for mixture, hyperparameters in zip(chain, point, strict=True):
+            if hyperparameters.num_steps:
+                parent = stages[-1].key if stages else self._base
+                known = (len(stages) + 1, parent, mixture, hyperparameters, seed)
+                if known not in self._stages:
+                    key = self._key(parent, mixture, hyperparameters, seed)
+                    self._stages[known] = Stage(
+                        len(stages) + 1, mixture, hyperparameters, seed, parent, key
+                    )
+                stages.append(self._stages[known])
+        if not stages:
+            raise InputError("num_steps", "every stage of a chain has 0 steps", "give it some")
+        return tuple(stages)
+
+    def _key(
+        self, parent: str, mixture: Mixture, hyperparameters: Hyperparameters, seed: int
+    ) -> str:
+        """Of a stage."""
+        return digest_json(
+            {
+                "format": FORMAT_VERSION,
+                "parent": parent,
+                "mixture": [self._part(part) for part in mixture],
+                "hyperparameters": hyperparameters.model_dump(),
+                "seed": seed,
+            }
+        )
+
+    def _part(self, part: Part) -> list[Any]:
+        return [part.task, part.fraction, self._splits[part.task].train_digest]
+
+    def _trial(self, stages: tuple[Stage, ...]) -> Trial:
+        tasks = tuple(dict.fromkeys(part.task for stage in stages for part in stage.mixture))
+        models = [(0, self._base, stages[0]), *((s.number, s.key, s) for s in stages)]
+        evaluations = tuple(
+            Measurement(number, key, task, self._evaluation_key(key, task, stage))
+            for number, key, stage in models
+            for task in tasks
+        )
+        curvature = self._curvature(stages[0]) if self._space.curvature.enabled else None
+        return Trial(_name(stages), stages[0].seed, stages, evaluations, curvature)
+
+    def _scout(self, stage: Stage) -> Trial:
+        search, task = self._space.search, stage.mixture[0].task
+        curvature = self._curvature(stage) if search.orders != ("listed",) else None
+        validation = None
+        if search.first_stage == "best":
+            digest = self._splits[task].validation_digest
+            key = self._new_evaluation_key(stage.key, task, stage, {"validation": digest})
+            validation = Measurement(stage.number, stage.key, task, key)
+        return Trial(f"scout-{_name((stage,))}", stage.seed, (stage,), (), curvature, validation)
+
+    def _evaluation_key(self, model: str, task: str, stage: Stage) -> str:
+        settings = stage.hyperparameters
+        known = (model, task, settings.sequence_limit, settings.dtype)
+        if known not in self._evaluation_keys:
+            rows = {"test": self._splits[task].test_digest}
+            self._evaluation_keys[known] = self._new_evaluation_key(model, task, stage, rows)
+        return self._evaluation_keys[known]
+
+    def _new_evaluation_key(
+        self, model: str, task: str, stage: Stage, rows: Mapping[str, str]
+    ) -> str:
+        return digest_json(
+            {
+                "format": FORMAT_VERSION,
+                "model": model,
+                "task": task,
+                **rows,
+                "sequence_limit": stage.hyperparameters.sequence_limit,
+                "dtype": stage.hyperparameters.dtype,
+                "judge": self._judges.get(task),
+            }
+        )
+
+    def _curvature(self, stage: Stage) -> Measurement:
+        """That of a first stage's task."""
+        task = stage.mixture[0].task
+        key = digest_json(
+            {
+                "format": FORMAT_VERSION,
+                "model": stage.key,
+                "task": task,
+                "train": self._splits[task].train_digest,
+                "sequence_limit": stage.hyperparameters.sequence_limit,
+                "settings": self._space.curvature.model_dump(exclude={"enabled", "max_parameters"}),
+                "seed": stage.seed,
+            }
+        )
+        return Measurement(stage.number, stage.key, task, key)
+
+
+def _name(stages: Sequence[Stage]) -> str:
+    tasks = "-".join(stage.mixture[0].task for stage in stages)
+    return f"{tasks}-{stages[-1].key[:8]}"
