@@ -116,6 +116,7 @@ def encode_prompt(
 
 
 def _ids(text: str, tokenizer: PreTrainedTokenizerFast) -> tuple[int, ...]:
+    """The tokens of a text; a mark that is spelled out in it, such as ``<s>``, is plain text."""
     return tuple(tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True))
 
 
