@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from raysweep.leases import LeaseBoard
+from raysweep.leases import LeaseBoard, new_holder, trial_of
 
 
 class Clock:
@@ -63,3 +63,29 @@ def test_everything_is_given_up_at_once() -> None:
         leases.claim(key, holder)
     leases.release_all("a")
     assert [leases.holder_of(key) for key in "klm"] == [None, None, "b"]
+
+
+def test_a_waiter_is_known_while_it_asks() -> None:
+    leases, clock = board()
+    first, second = new_holder("one"), new_holder("two")
+    assert leases.wait_for("k", second) is None, "nobody makes it"
+    leases.claim("k", first)
+    assert not leases.is_awaited("one")
+    assert leases.wait_for("k", first) is None, "nobody waits for itself"
+    assert leases.wait_for("k", second) == first
+    assert trial_of(first) == "one"
+    assert leases.is_awaited("one")
+    assert not leases.is_awaited("two")
+    clock.now += 9
+    leases.renew(first)
+    clock.now += 2
+    assert not leases.is_awaited("one"), "the waiter has gone"
+
+
+def test_what_a_dead_trial_had_is_free_at_once() -> None:
+    leases, _ = board()
+    leases.claim("k", new_holder("one"))
+    leases.claim("l", new_holder("one"))
+    leases.claim("m", new_holder("two"))
+    leases.release_trial("one")
+    assert [leases.holder_of(key) is None for key in "klm"] == [True, True, False]

@@ -69,7 +69,13 @@ def test_the_table_shows_finished_trials_with_their_worst_group(tmp_path: Path) 
                 forgotten(*row) for row in (("overall", 0.2), ("women", 0.35), ("asian", 0.1))
             ],
             "curvature": [
-                {**COMMON, "stage": 1, "trial": done.id, "spectral_radius": 41.5, "converged": False}
+                {
+                    **COMMON,
+                    "stage": 1,
+                    "trial": done.id,
+                    "spectral_radius": 41.5,
+                    "converged": False,
+                }
             ],
         },
     )
