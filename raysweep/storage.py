@@ -2,10 +2,15 @@
 
 A file appears whole or not at all: on a local file system it is written beside its place, flushed
 to disk and renamed; an object store shows an object only after its upload has completed.
+
+What fails for a reason that may pass (a network, a busy server) is tried again, after pauses that
+grow to a minute in all. What another try would not change is raised at once: a full disk, a file
+that is not there, rights that are lacking.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import uuid
@@ -15,8 +20,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyarrow import fs
+from tenacity import retry, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from raysweep.errors import InputError
+
+LASTING_ERRORS = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT),
+    *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOTEMPTY, errno.ENAMETOOLONG),
+}
+LASTING_MESSAGES = ("ACCESS_DENIED", "NO_SUCH_BUCKET", "INVALID_ACCESS_KEY", "SIGNATURE", "403")
+NUM_TRIES = 7
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether an operation that failed so may succeed later; object stores give no error number."""
+    if not isinstance(error, OSError) or error.errno in LASTING_ERRORS:
+        return False
+    return not any(message in str(error).upper() for message in LASTING_MESSAGES)
+
+
+_patiently = retry(
+    retry=retry_if_exception(_may_pass),
+    wait=wait_exponential_jitter(initial=0.5, max=30),
+    stop=stop_after_attempt(NUM_TRIES),
+    reraise=True,
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +90,7 @@ class Storage:
         probe = f".probe-{uuid.uuid4().hex}"
         is_new = self.filesystem.get_file_info(self.root).type == fs.FileType.NotFound
         try:
-            self.write(probe, b"")
+            self._write(probe, b"")
             self.delete(probe)
             if is_new and isinstance(self.filesystem, fs.LocalFileSystem):
                 Path(self.root).rmdir()
@@ -74,10 +102,12 @@ class Storage:
                 "give a folder or a URI where you may write",
             ) from None
 
+    @_patiently
     def exists(self, name: str) -> bool:
         """Whether a file of that name is here."""
         return self.filesystem.get_file_info(self._path(name)).type == fs.FileType.File
 
+    @_patiently
     def names(self, folder: str, suffix: str) -> list[str]:
         """Names of the files directly in a folder that end with ``suffix``, sorted."""
         selector = fs.FileSelector(self._path(folder), allow_not_found=True)
@@ -88,24 +118,31 @@ class Storage:
             if info.type == fs.FileType.File and info.base_name.endswith(suffix)
         )
 
+    @_patiently
     def folders(self, folder: str) -> list[str]:
         """Names of the folders directly in a folder, sorted."""
         selector = fs.FileSelector(self._path(folder), allow_not_found=True)
         infos = self.filesystem.get_file_info(selector)
         return sorted(info.base_name for info in infos if info.type == fs.FileType.Directory)
 
+    @_patiently
     def delete_folder(self, name: str) -> None:
         """Deletes a folder and all that is in it, if it is there."""
         if self.filesystem.get_file_info(self._path(name)).type == fs.FileType.Directory:
             self.filesystem.delete_dir(self._path(name))
 
+    @_patiently
     def read(self, name: str) -> bytes:
         """The whole content of a file."""
         with self.filesystem.open_input_stream(self._path(name)) as stream:
             return stream.read()
 
+    @_patiently
     def write(self, name: str, content: bytes) -> None:
         """Writes a file, replacing it at once if it is there."""
+        self._write(name, content)
+
+    def _write(self, name: str, content: bytes) -> None:
         if isinstance(self.filesystem, fs.LocalFileSystem):
             with _replacing(Path(self._path(name))) as temporary, temporary.open("wb") as stream:
                 stream.write(content)
@@ -115,6 +152,7 @@ class Storage:
             with self.filesystem.open_output_stream(self._path(name)) as stream:
                 stream.write(content)
 
+    @_patiently
     def create(self, name: str, content: bytes) -> bool:
         """Writes a file unless it is there already; whether it was written.
 
@@ -145,11 +183,13 @@ class Storage:
             temporary.unlink(missing_ok=True)
         return True
 
+    @_patiently
     def delete(self, name: str) -> None:
         """Deletes a file if it is there."""
         if self.exists(name):
             self.filesystem.delete_file(self._path(name))
 
+    @_patiently
     def upload(self, source: Path, name: str) -> None:
         """Copies a local file here."""
         if isinstance(self.filesystem, fs.LocalFileSystem):
@@ -165,6 +205,7 @@ class Storage:
                 destination_filesystem=self.filesystem,
             )
 
+    @_patiently
     def download(self, name: str, destination: Path) -> None:
         """Copies a file from here to a local path."""
         fs.copy_files(

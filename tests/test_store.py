@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from multiprocessing import get_context
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
@@ -206,3 +209,67 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(
 def test_an_unknown_scheme_is_an_input_error() -> None:
     with pytest.raises(InputError, match="storage nope://x"):
         Storage.open("nope://x")
+
+
+class Unreliable:
+    """A file system whose reads fail a few times first."""
+
+    def __init__(self, storage: Storage, error: OSError, failures: int) -> None:
+        self._inner, self._error, self.failures = storage.filesystem, error, failures
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._inner, name)
+
+    def open_input_stream(self, path: str) -> object:
+        if self.failures:
+            self.failures -= 1
+            raise self._error
+        return self._inner.open_input_stream(path)
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda seconds: None)
+
+
+def test_what_may_pass_is_tried_again(storage: Storage, no_pauses: None) -> None:
+    storage.write("a", b"content")
+    flaky = Unreliable(storage, OSError("AWS Error NETWORK_CONNECTION during GetObject"), 3)
+    assert replace(storage, filesystem=flaky).read("a") == b"content"
+    assert flaky.failures == 0
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "no space"),
+        FileNotFoundError(errno.ENOENT, "gone"),
+        OSError("AWS Error ACCESS_DENIED during GetObject"),
+    ],
+)
+def test_what_stays_is_raised_at_once(storage: Storage, error: OSError) -> None:
+    storage.write("a", b"content")
+    broken = Unreliable(storage, error, 2)
+    with pytest.raises(OSError, match=re.escape(str(error))):
+        replace(storage, filesystem=broken).read("a")
+    assert broken.failures == 1
+
+
+def test_patience_ends(storage: Storage, no_pauses: None) -> None:
+    storage.write("a", b"content")
+    broken = Unreliable(storage, OSError("AWS Error NETWORK_CONNECTION"), 100)
+    with pytest.raises(OSError, match="NETWORK_CONNECTION"):
+        replace(storage, filesystem=broken).read("a")
+    assert 90 < broken.failures < 99
+
+
+def test_folders_come_and_go(storage: Storage) -> None:
+    assert storage.folders("kind") == []
+    storage.write("kind/b/x", b"1")
+    storage.write("kind/a/y/z", b"2")
+    storage.write("kind/file", b"3")
+    assert storage.folders("kind") == ["a", "b"]
+    storage.delete_folder("kind/a")
+    storage.delete_folder("kind/none")
+    assert storage.folders("kind") == ["b"]
+    assert not storage.exists("kind/a/y/z")
