@@ -50,7 +50,7 @@ class Monitor(Callback):
         self._trials, self._tasks = trials, tasks
         self._board, self._console = board, console
         self._stages_done: Counter[str] = Counter()
-        self._failed: set[str] = set()
+        self._ended: dict[str, str] = {}
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -94,22 +94,30 @@ class Monitor(Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         """Called by Tune when a trial has failed for good."""
-        self._end(trial.config["trial"], has_failed=True)
+        self._end(trial.config["trial"], "[red]failed[/] ")
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         """Called by Tune when a trial has ended or was stopped."""
-        self._end(trial.config["trial"], has_failed="failure" in (trial.last_result or {}))
+        name, result = trial.config["trial"], trial.last_result or {}
+        if "failure" in result:
+            self._end(name, "[red]failed[/] ")
+        elif self._stages_done[name] <= len(self._trials[name].stages):
+            self._end(name, "[yellow]stopped[/]")
+        else:
+            self._end(name, "")
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         """Called by Tune when a trial whose driver has died is about to start again."""
         self._board.end.remote(trial.config["trial"])
         self._console.print(f"[yellow]again[/]  {trial.config['trial']}", highlight=False)
 
-    def _end(self, name: str, *, has_failed: bool) -> None:
+    def _end(self, name: str, how: str) -> None:
+        """Notes that a trial needs no more work, and says how it ended if that is news."""
         self._board.end.remote(name)
-        if has_failed and name not in self._failed:
-            self._failed.add(name)
-            self._console.print(f"[red]failed[/] {name}", highlight=False)
+        if how and name not in self._ended:
+            self._console.print(f"{how} {name}", highlight=False)
+        self._ended[name] = how
+        self._stages_done[name] = len(self._trials[name].stages) + 1
 
     def _watch(self) -> None:
         shown = time.monotonic()
@@ -125,7 +133,7 @@ class Monitor(Callback):
         done = float(sum(self._stages_done.values()))
         running = []
         for name, (stage, activity, fraction) in self._activities().items():
-            if stage >= self._stages_done[name] and name not in self._failed:
+            if stage >= self._stages_done[name] and name not in self._ended:
                 done += fraction / 2 if activity.startswith(("training", "waiting")) else 0.5
                 running.append(f"{self._trials[name].chain} stage {stage}: {activity}")
         return done, "; ".join(running) or "waiting for workers"

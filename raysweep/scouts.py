@@ -31,6 +31,15 @@ class Finding:
     accuracy: float | None
     spectral_radius: float | None
 
+    def __str__(self) -> str:
+        settings = self.stage.hyperparameters
+        shown = f"{self.stage.label}, seed {self.stage.seed}, rate {settings.learning_rate:g}:"
+        if self.accuracy is not None:
+            shown += f" validation accuracy {100 * self.accuracy:.1f} %"
+        if self.spectral_radius is not None:
+            shown += f" spectral radius {self.spectral_radius:.4g}"
+        return shown
+
     @property
     def place(self) -> Place:
         """Seed and mixture, among which the settings are chosen."""

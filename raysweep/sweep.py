@@ -152,7 +152,8 @@ class _Sweep:
         if len(found) < len(self._plan.scouts) - len(self._failures):
             return replace(plan, trials=())  # interrupted
         for finding in findings.all:
-            self._console.print(f"found  {finding}", highlight=False)
+            self._console.print(f"Scouted {finding}", highlight=False)
+        self._console.print(f"{len(plan.trials)} trials follow.")
         return plan
 
     def _run_listed(self, trials: Sequence[Trial]) -> None:
