@@ -13,9 +13,11 @@ ROOT = Path(__file__).parents[1]
 RAY = {"group", "monitor", "sweep", "trial"}
 DEEPSPEED = {"engine"}
 PURE = {
-    "axes", "checkpoint", "cli", "command", "config", "cost", "digest", "errors", "expansion",
-    "forgetting", "job", "leases", "lengths", "mistakes", "outline", "plan", "query", "records",
-    "results", "schedule", "scoring", "settings", "space", "storage", "store", "summary", "tasks",
+    "activations", "architecture", "axes", "checkpoint", "cli", "command", "config", "cost",
+    "digest", "errors", "expansion", "finished", "forgetting", "job", "leases", "lengths",
+    "memory", "mistakes", "outline", "plan", "plan_report", "query", "records", "results",
+    "schedule", "scoring", "settings", "space", "storage", "store", "summary", "tasks",
+    "token_counts",
 }  # fmt: skip
 
 
