@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from raysweep.config import Hyperparameters
+from raysweep.activations import weight_bytes
 from raysweep.errors import InputError
 from raysweep.plan import Plan
 from raysweep.store import EntryKind, Store
@@ -110,8 +110,8 @@ def check_budget(plan: Plan, num_running: int) -> None:
     if budget is None:
         return
     longest = max(len(trial.stages) for trial in plan.all_trials)
-    settings = (s.hyperparameters for trial in plan.all_trials for s in trial.stages)
-    weights = max(map(num_weight_bytes, settings)) * plan.checkpoint.num_parameters
+    dtypes = {s.hyperparameters.dtype for trial in plan.all_trials for s in trial.stages}
+    weights = max(map(weight_bytes, dtypes)) * plan.checkpoint.num_parameters
     needed = num_running * longest * (weights * OVERHEAD + TOKENIZER_BYTES) / GB
     if needed > budget:
         raise InputError(
@@ -119,8 +119,3 @@ def check_budget(plan: Plan, num_running: int) -> None:
             f"too small for {num_running} trials at once of up to {longest} stages",
             f"set it to at least {needed:.2g}, or lower workers.max_concurrent_trials",
         )
-
-
-def num_weight_bytes(hyperparameters: Hyperparameters) -> int:
-    """Bytes of one parameter in published weights."""
-    return 2 if hyperparameters.dtype == "bfloat16" else 4

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from raysweep.architecture import Architecture, read_architecture
 from raysweep.digest import digest_file, digest_json
 from raysweep.errors import InputError
 from raysweep.settings import TINY
@@ -44,6 +45,7 @@ class Checkpoint:
     digest: str
     num_parameters: int
     max_positions: int
+    architecture: Architecture
 
 
 def find_checkpoint(model: str) -> Checkpoint:
@@ -82,6 +84,7 @@ def find_checkpoint(model: str) -> Checkpoint:
         digest=digest_json({path.name: digest_file(path) for path in files}),
         num_parameters=sum(_count_parameters(path) for path in weights),
         max_positions=int(config.get("max_position_embeddings", 2048)),
+        architecture=read_architecture(config, folder / "config.json"),
     )
 
 

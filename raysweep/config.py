@@ -93,7 +93,7 @@ class CurvatureSettings(Settings):
         relative_tolerance: residual over value at which Lanczos has converged.
         min_products, max_products: bounds on the number of Hessian-vector products.
         max_parameters: largest model that is measured. Each worker holds a float32 replica and the
-            graph of its gradient, about 20 bytes a parameter plus activations.
+            graph of its gradient, about 28 bytes a parameter plus activations.
     """
 
     enabled: bool = True

@@ -2,24 +2,27 @@
 
 With N parameters, training takes 6 N floating-point operations a token (Kaplan et al., 2020), an
 evaluation 2 N, and a Hessian-vector product by double backward 12 N. An accelerator does a stated
-share of its peak. Model states take, a parameter: weights and gradients 2 bytes each in bfloat16 (4
-in float32), and optimizer states 12 (8); ZeRO divides them among the workers stage by stage.
-Activations are not counted.
+share of its peak. Without one nothing is known of a worker's speed until it is measured: a measured
+number of training tokens a second stands for 6 N times as many operations. `memory` tells what a
+worker holds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from raysweep.config import Hyperparameters, WorkerSettings
+from raysweep.activations import weight_bytes
 from raysweep.errors import InputError
+from raysweep.memory import PeakMemory, peak_memory
 from raysweep.plan import Plan
-from raysweep.tasks import Example
+from raysweep.stages import Trial
+from raysweep.store import EntryKind
+from raysweep.token_counts import TokenCounts, count_tokens, estimate, token_counter
 
-CHARACTERS_PER_TOKEN = 4.0
 PRODUCTS = 20  # Hessian-vector products of a typical measurement
-GIB, GB = 2**30, 1e9
+GB = 1e9
+Entries = Collection[tuple[EntryKind, str]]
 
 
 @dataclass(frozen=True)
@@ -46,126 +49,164 @@ class Assumptions:
     """What a forecast rests on.
 
     Attributes:
+        accelerator: of each worker; None for workers without one.
         utilisation: share of the peak that is reached.
         tokens_per_second: of training, per worker, if it was measured; replaces the peak.
         startup_seconds: of a trial's worker group.
-        price: of an accelerator and hour.
+        price: of a worker and hour; None if money is no matter.
     """
 
-    accelerator: str = "A100-80GB"
+    accelerator: str | None = "A100-80GB"
     utilisation: float = 0.35
     tokens_per_second: float | None = None
     startup_seconds: float = 60.0
-    price: float = 2.0
+    price: float | None = 2.0
 
     def __post_init__(self) -> None:
-        if self.accelerator not in ACCELERATORS:
+        if self.accelerator is not None and self.accelerator not in ACCELERATORS:
             known = ", ".join(ACCELERATORS)
             raise InputError(f"--gpu {self.accelerator}", "unknown", f"use one of {known}")
 
 
 @dataclass(frozen=True)
 class Cost:
-    """A forecast.
+    """A forecast. Hours are None where no speed is known, and money where no price is.
 
     Attributes:
+        num_stages_left, num_evaluations_left: those not finished yet.
         num_examples_evaluated: test rows scored, over all distinct evaluations.
         num_tokens_trained: over all distinct stages.
-        gpu_hours_unshared: the same work with every trial on its own.
+        tokens_are_counted: by the model's tokenizer; else estimated at four characters a token.
+        worker_hours: hours of all workers together.
+        worker_hours_unshared: the same work with every trial on its own.
+        worker_hours_left: of what is not finished yet.
+        gpu_hours, gpu_hours_unshared: the same, None where workers have no accelerator.
+        money: for all distinct work.
         state_gib: model states per worker while training; without activations.
         replica_gib: the whole model on one worker, as for an evaluation.
+        peak_gib: the largest need of ``memory``, model states and activations.
         storage_gb: weights of all distinct stages.
     """
 
     num_trials: int
     num_stages_asked: int
     num_stages_distinct: int
+    num_stages_left: int
     num_evaluations: int
+    num_evaluations_left: int
     num_examples_evaluated: int
     num_tokens_trained: float
-    gpu_hours: float
-    gpu_hours_unshared: float
-    money: float
+    tokens_are_counted: bool
+    worker_hours: float | None
+    worker_hours_unshared: float | None
+    worker_hours_left: float | None
+    gpu_hours: float | None
+    gpu_hours_unshared: float | None
+    money: float | None
     state_gib: float
     replica_gib: float
+    peak_gib: float
+    memory: PeakMemory
     storage_gb: float
 
 
-def forecast(plan: Plan, assumptions: Assumptions) -> Cost:
-    """What the plan's distinct work takes, and what it would take unshared."""
-    lengths = {
-        name: (_mean_tokens(splits.train), _mean_tokens(splits.test), len(splits.test))
-        for name, splits in plan.splits.items()
-    }
-    stages, evaluations, curvatures = {}, {}, {}
-    shared = unshared = tokens_trained = 0.0
-    num_examples = 0
-    size, workers = plan.checkpoint.num_parameters, plan.space.workers
-    for trial in plan.trials:
-        for stage in trial.stages:
-            rows = stage.hyperparameters.num_steps * stage.hyperparameters.global_batch_size
-            tasks = [part.task for part in stage.mixture]
-            tokens = rows * sum(lengths[task][0] for task in tasks) / len(tasks)
-            unshared += 6 * size * tokens
-            if stage.key not in stages:
-                stages[stage.key] = stage
-                tokens_trained += tokens
-                shared += 6 * size * tokens
-        for one in trial.evaluations:
-            _, length, rows = lengths[one.task]
-            unshared += 2 * size * length * rows
-            if one.key not in evaluations:
-                evaluations[one.key] = one
-                num_examples += rows
-                shared += 2 * size * length * rows
-        if trial.curvature:
-            samples = plan.space.curvature.num_samples
-            work = 12 * size * PRODUCTS * samples * lengths[trial.curvature.task][0]
-            unshared += work
-            if trial.curvature.key not in curvatures:
-                curvatures[trial.curvature.key] = trial.curvature
-                shared += work
-    rate = _rate(size, assumptions)
-    startup = len(plan.trials) * assumptions.startup_seconds * workers.num_workers / 3600
-    hours = shared / rate / 3600 + startup
+@dataclass(frozen=True)
+class _Work:
+    """One entry of the store, and what it takes: floating-point operations, tokens or rows."""
+
+    kind: EntryKind
+    key: str
+    operations: float
+    num_tokens: float = 0.0
+    num_rows: int = 0
+
+    @property
+    def entry(self) -> tuple[EntryKind, str]:
+        return self.kind, self.key
+
+
+def forecast(plan: Plan, assumptions: Assumptions, finished: Entries = ()) -> Cost:
+    """What the plan's distinct work takes, and what it would take unshared.
+
+    Args:
+        finished: entries that are in the store already.
+    """
+    counter = token_counter(plan.checkpoint.folder)
+    counts = {name: count_tokens(one, counter or estimate) for name, one in plan.splits.items()}
+    asked = [list(_trial_work(trial, plan, counts)) for trial in plan.all_trials]
+    distinct = {work.entry: work for works in asked for work in works}
+    left = {entry: work for entry, work in distinct.items() if entry not in finished}
+    num_unfinished = sum(any(work.entry in left for work in works) for works in asked)
+    hours = _hours(distinct.values(), len(asked), plan, assumptions)
+    unshared = _hours((work for works in asked for work in works), len(asked), plan, assumptions)
+    has_gpu, price = assumptions.accelerator is not None, assumptions.price
+    memory = peak_memory(plan, counts)
     return Cost(
-        num_trials=len(plan.trials),
+        num_trials=len(plan.all_trials),
         num_stages_asked=plan.num_stages_asked,
-        num_stages_distinct=len(stages),
-        num_evaluations=len(evaluations),
-        num_examples_evaluated=num_examples,
-        num_tokens_trained=tokens_trained,
-        gpu_hours=hours,
-        gpu_hours_unshared=unshared / rate / 3600 + startup,
-        money=hours * assumptions.price,
-        state_gib=max(_state_gib(size, s.hyperparameters, workers) for s in stages.values()),
-        replica_gib=max(size * _weight_bytes(s.hyperparameters) for s in stages.values()) / GIB,
-        storage_gb=sum(size * _weight_bytes(s.hyperparameters) for s in stages.values()) / GB,
+        num_stages_distinct=plan.num_stages_distinct,
+        num_stages_left=_number(left, EntryKind.STAGE),
+        num_evaluations=_number(distinct, EntryKind.EVALUATION),
+        num_evaluations_left=_number(left, EntryKind.EVALUATION),
+        num_examples_evaluated=sum(work.num_rows for work in distinct.values()),
+        num_tokens_trained=sum(work.num_tokens for work in distinct.values()),
+        tokens_are_counted=counter is not None,
+        worker_hours=hours,
+        worker_hours_unshared=unshared,
+        worker_hours_left=_hours(left.values(), num_unfinished, plan, assumptions),
+        gpu_hours=hours if has_gpu else None,
+        gpu_hours_unshared=unshared if has_gpu else None,
+        money=None if hours is None or price is None else hours * price,
+        state_gib=memory.training.states_gib,
+        replica_gib=memory.evaluation.states_gib,
+        peak_gib=memory.peak_gib,
+        memory=memory,
+        storage_gb=_storage_gb(plan),
     )
 
 
-def _rate(num_parameters: int, assumptions: Assumptions) -> float:
-    """Floating-point operations a second of one accelerator."""
+def _trial_work(trial: Trial, plan: Plan, counts: Mapping[str, TokenCounts]) -> Iterator[_Work]:
+    """Everything that a trial asks for."""
+    size = plan.checkpoint.num_parameters
+    for stage in trial.stages:
+        num_rows = stage.hyperparameters.num_steps * stage.hyperparameters.global_batch_size
+        means = [counts[part.task].train_mean for part in stage.mixture]
+        tokens = num_rows * sum(means) / len(means)
+        yield _Work(EntryKind.STAGE, stage.key, 6 * size * tokens, num_tokens=tokens)
+    for one in trial.all_evaluations:
+        count = counts[one.task]
+        work = 2 * size * count.test_mean * count.num_test
+        yield _Work(EntryKind.EVALUATION, one.key, work, num_rows=count.num_test)
+    if trial.curvature:
+        tokens = plan.space.curvature.num_samples * counts[trial.curvature.task].train_mean
+        yield _Work(EntryKind.CURVATURE, trial.curvature.key, 12 * size * PRODUCTS * tokens)
+
+
+def _hours(
+    works: Iterable[_Work], num_trials: int, plan: Plan, assumptions: Assumptions
+) -> float | None:
+    """Hours of all workers together, the start of the trials' workers included."""
+    rate = _rate(plan.checkpoint.num_parameters, assumptions)
+    if rate is None:
+        return None
+    startup = num_trials * assumptions.startup_seconds * plan.space.workers.num_workers
+    return (sum(work.operations for work in works) / rate + startup) / 3600
+
+
+def _rate(num_parameters: int, assumptions: Assumptions) -> float | None:
+    """Floating-point operations a second of one worker; None if nothing is known of it."""
     if assumptions.tokens_per_second:
         return 6 * num_parameters * assumptions.tokens_per_second
+    if assumptions.accelerator is None:
+        return None
     return ACCELERATORS[assumptions.accelerator].peak_tflops * 1e12 * assumptions.utilisation
 
 
-def _mean_tokens(examples: Sequence[Example]) -> float:
-    characters = sum(len(example.prompt) + len(example.target) for example in examples)
-    return characters / CHARACTERS_PER_TOKEN / len(examples)
+def _number(entries: Entries, wanted: EntryKind) -> int:
+    return sum(kind == wanted for kind, _ in entries)
 
 
-def _weight_bytes(hyperparameters: Hyperparameters) -> int:
-    return 2 if hyperparameters.dtype == "bfloat16" else 4
-
-
-def _state_gib(
-    num_parameters: int, hyperparameters: Hyperparameters, workers: WorkerSettings
-) -> float:
-    """Weights, gradients and optimizer states of one worker."""
-    weights = gradients = _weight_bytes(hyperparameters)
-    optimizer = 12 if weights == 2 else 8
-    shares = [workers.num_workers if workers.zero_stage >= stage else 1 for stage in (3, 2, 1)]
-    per_parameter = weights / shares[0] + gradients / shares[1] + optimizer / shares[2]
-    return num_parameters * per_parameter / GIB
+def _storage_gb(plan: Plan) -> float:
+    dtypes = {s.key: s.hyperparameters.dtype for trial in plan.all_trials for s in trial.stages}
+    num_bytes = sum(weight_bytes(dtype) for dtype in dtypes.values())
+    return plan.checkpoint.num_parameters * num_bytes / GB

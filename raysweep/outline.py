@@ -5,17 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from raysweep.architecture import Architecture
 from raysweep.checkpoint import Checkpoint
 from raysweep.config import DataSettings
 from raysweep.tasks import Example, Task
 from raysweep.tasks.splits import DEFAULT_NUM_TRAIN, Splits
 
-KNOWN_MODELS: Mapping[str, tuple[int, int]] = {
-    "meta-llama/Llama-2-7b-hf": (6_738_415_616, 4096),
-    "meta-llama/Llama-2-13b-hf": (13_015_864_320, 4096),
-    "meta-llama/Llama-2-70b-hf": (68_976_648_192, 4096),
+MAX_POSITIONS = 4096
+KNOWN_MODELS: Mapping[str, tuple[int, Architecture]] = {
+    "meta-llama/Llama-2-7b-hf": (
+        6_738_415_616,
+        Architecture(4096, 11008, 32, 32, 32, head_size=128, vocabulary_size=32000),
+    ),
+    "meta-llama/Llama-2-13b-hf": (
+        13_015_864_320,
+        Architecture(5120, 13824, 40, 40, 40, head_size=128, vocabulary_size=32000),
+    ),
+    "meta-llama/Llama-2-70b-hf": (
+        68_976_648_192,
+        Architecture(8192, 28672, 80, 64, 8, head_size=128, vocabulary_size=32000),
+    ),
 }
-"""Parameters and positions of published models (Touvron et al., 2023)."""
+"""Parameters and sizes of published models (Touvron et al., 2023)."""
 TYPICAL_PROMPT = "word " * 110  # about 130 tokens, as BBQ's prompts have on average
 
 
@@ -23,8 +34,8 @@ def outlined_checkpoint(model: str) -> Checkpoint | None:
     """A stand-in for a published model; None if it is not known here."""
     if model not in KNOWN_MODELS:
         return None
-    num_parameters, max_positions = KNOWN_MODELS[model]
-    return Checkpoint(Path(model), model, num_parameters, max_positions)
+    num_parameters, architecture = KNOWN_MODELS[model]
+    return Checkpoint(Path(model), model, num_parameters, MAX_POSITIONS, architecture)
 
 
 def outlined_splits(task: Task, settings: DataSettings) -> Splits:

@@ -76,7 +76,7 @@ def make_plan(
             f"{space.curvature.max_parameters:,} is less than the model's "
             f"{checkpoint.num_parameters:,} parameters",
             "set curvature.enabled: false, or raise it if each worker can hold a replica "
-            "of about 20 bytes a parameter",
+            "of about 28 bytes a parameter",
         )
     check_metrics(space)
     tasks, judges, is_outline = space.find_tasks(), dict[str, str](), splits is not None

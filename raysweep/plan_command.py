@@ -5,22 +5,21 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.tree import Tree
 
 from raysweep.checkpoint import Checkpoint, find_checkpoint
 from raysweep.cli import console, reporting_input_errors
-from raysweep.cost import ACCELERATORS, Assumptions, Cost, forecast
+from raysweep.command import NumSteps, NumTest, NumWorkers
+from raysweep.cost import ACCELERATORS, Assumptions, forecast
 from raysweep.errors import InputError
+from raysweep.finished import Finished, find_finished
 from raysweep.outline import outlined_checkpoint, outlined_splits
 from raysweep.plan import Plan, make_plan
+from raysweep.plan_report import cost_lines, stage_tree
 from raysweep.space import SearchSpace, load_space, space_path
-from raysweep.stages import Stage
 
-SHOWN_BRANCHES = 12
 DEFAULTS = Assumptions()
 
 SpaceFiles = Annotated[
@@ -34,30 +33,55 @@ Without = Annotated[
     typer.Option("--outline", help="Count with the paper's sizes: neither data nor weights."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")]
-Gpu = Annotated[str, typer.Option(help=f"Accelerator: {', '.join(ACCELERATORS)}.")]
+Gpu = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Accelerator of each worker: {', '.join(ACCELERATORS)}; {DEFAULTS.accelerator} if "
+        "none is named and the search space uses GPUs."
+    ),
+]
 Utilisation = Annotated[float, typer.Option(help="Share of its peak that is reached.", min=0.01)]
 Speed = Annotated[
     float | None, typer.Option(help="Measured training tokens per second and worker.", min=1e-9)
 ]
+StorageUri = Annotated[
+    str | None,
+    typer.Option(help="Where sweeps ran: counts what is there, and takes the speed from there."),
+]
 Startup = Annotated[float, typer.Option(help="Start-up of a trial's workers, seconds.", min=0)]
-Price = Annotated[float, typer.Option(help="Price of an accelerator and hour.", min=0)]
+Price = Annotated[
+    float | None,
+    typer.Option(help=f"Price of a worker and hour; {DEFAULTS.price:g} with a GPU.", min=0),
+]
 
 
 def main(
     spaces: SpaceFiles,
     model: Model = None,
     data: Data = None,
+    num_workers: NumWorkers = None,
+    num_test: NumTest = None,
+    num_steps: NumSteps = None,
     outline: Without = False,
     as_json: Json = False,
-    gpu: Gpu = DEFAULTS.accelerator,
+    gpu: Gpu = None,
     utilisation: Utilisation = DEFAULTS.utilisation,
     tokens_per_second: Speed = None,
+    storage: StorageUri = None,
     startup_seconds: Startup = DEFAULTS.startup_seconds,
-    price: Price = DEFAULTS.price,
+    price: Price = None,
 ) -> None:
-    """Prints the stage tree of search spaces, how much of it is shared, and what it costs."""
-    assumptions = Assumptions(gpu, utilisation, tokens_per_second, startup_seconds, price)
-    overrides = {"model": model, "data": {"source": data}}
+    """Prints the stage tree of search spaces, how much of it is shared, and what it costs.
+
+    Of --json, the hours are null where no speed is known, those of GPUs and money also where no
+    worker has a GPU (and no price is given), and storage without --storage.
+    """
+    overrides = {
+        "model": model,
+        "data": {"source": data, "num_test": num_test},
+        "stage": {"num_steps": num_steps},
+        "workers": {"num_workers": num_workers},
+    }
     plans = []
     for space in spaces:
         settings = load_space(space_path(space), overrides)
@@ -65,14 +89,33 @@ def main(
             outlined_plan(settings) if outline else make_plan(settings, _checkpoint(settings))
         )
     plan = combined(plans)
-    cost = forecast(plan, assumptions)
+    finished = find_finished(plan, storage) if storage else None
+    measured = finished.tokens_per_second if finished else None
+    uses_gpu = gpu is not None or plan.space.workers.use_gpu
+    assumptions = Assumptions(
+        (gpu or DEFAULTS.accelerator) if uses_gpu else None,
+        utilisation,
+        tokens_per_second or measured,
+        startup_seconds,
+        DEFAULTS.price if price is None and uses_gpu else price,
+    )
+    cost = forecast(plan, assumptions, finished.entries if finished else ())
     if as_json:
         numbers = {**dataclasses.asdict(cost), "assumptions": dataclasses.asdict(assumptions)}
-        print(json.dumps({"sweep": plan.sweep, **numbers}, indent=2))
+        print(json.dumps({"sweep": plan.sweep, **numbers, "storage": _found(finished)}, indent=2))
         return
     output = console()
-    output.print(stage_tree(plan))
-    _print_cost(plan, cost, assumptions, output)
+    output.print(stage_tree(plan, finished.entries if finished else ()))
+    for line in cost_lines(plan, cost, assumptions, finished):
+        output.print(line, highlight=False, markup=False)
+
+
+def _found(finished: Finished | None) -> dict[str, Any] | None:
+    """What was measured in the storage location; what is left to do stands in the forecast."""
+    if finished is None:
+        return None
+    found = dataclasses.asdict(finished)
+    return {name: value for name, value in found.items() if name != "entries"}
 
 
 def outlined_plan(space: SearchSpace) -> Plan:
@@ -84,6 +127,8 @@ def outlined_plan(space: SearchSpace) -> Plan:
 
 def combined(plans: Sequence[Plan]) -> Plan:
     """Several plans of the same model as one, which shares what they have in common.
+
+    Workers and the size of a curvature measurement are the first plan's.
 
     Raises:
         InputError: the models differ.
@@ -100,60 +145,9 @@ def combined(plans: Sequence[Plan]) -> Plan:
         first,
         sweep=" + ".join(plan.sweep for plan in plans),
         trials=tuple(trial for plan in plans for trial in plan.trials),
+        scouts=tuple(scout for plan in plans for scout in plan.scouts),
         splits={name: splits for plan in plans for name, splits in plan.splits.items()},
     )
-
-
-def stage_tree(plan: Plan) -> Tree:
-    """Every distinct stage once, under the stage that it continues from."""
-    children: dict[str, dict[str, Stage]] = {}
-    for trial in plan.trials:
-        for stage in trial.stages:
-            children.setdefault(stage.parent, {})[stage.key] = stage
-    tree = Tree(f"{plan.space.model} ({plan.checkpoint.num_parameters:,} parameters)")
-    _grow(tree, plan.checkpoint.digest, children)
-    return tree
-
-
-def _grow(tree: Tree, parent: str, children: dict[str, dict[str, Stage]]) -> None:
-    stages = list(children.get(parent, {}).values())
-    for stage in stages[:SHOWN_BRANCHES]:
-        _grow(tree.add(_label(stage)), stage.key, children)
-    if len(stages) > SHOWN_BRANCHES:
-        tree.add(f"... and {len(stages) - SHOWN_BRANCHES} more")
-
-
-def _label(stage: Stage) -> str:
-    settings = stage.hyperparameters
-    return (
-        f"{stage.label}, learning rate {settings.learning_rate:g}, {settings.num_steps} steps "
-        f"of {settings.global_batch_size}, seed {stage.seed}"
-    )
-
-
-def _print_cost(plan: Plan, cost: Cost, assumptions: Assumptions, output: Console) -> None:
-    asked, distinct = cost.num_stages_asked, cost.num_stages_distinct
-    workers = plan.space.workers
-    speed = (
-        f"{assumptions.tokens_per_second:g} training tokens/s a worker"
-        if assumptions.tokens_per_second
-        else f"{assumptions.accelerator} at {100 * assumptions.utilisation:g} % of its peak"
-    )
-    for line in (
-        f"{cost.num_trials:,} trials, {asked:,} stages asked for, {distinct:,} to train: "
-        f"{asked / distinct:.2f} times fewer",
-        f"{cost.num_evaluations:,} evaluations of {cost.num_examples_evaluated:,} rows; "
-        f"{cost.num_tokens_trained:,.0f} tokens to train on",
-        f"{cost.gpu_hours:,.1f} GPU-hours ({cost.gpu_hours_unshared:,.1f} if nothing were shared), "
-        f"about {cost.money:,.0f} in money",
-        f"memory per worker: {cost.state_gib:,.1f} GiB of model states while training (ZeRO "
-        f"{workers.zero_stage}, {workers.num_workers} workers), {cost.replica_gib:,.1f} GiB of "
-        "weights while evaluating; activations come on top",
-        f"storage: {cost.storage_gb:,.1f} GB of weights, if all are kept",
-        f"assumed: {speed}, {assumptions.startup_seconds:g} s to start a trial's workers, "
-        f"{assumptions.price:g} an accelerator-hour, four characters a token",
-    ):
-        output.print(line, highlight=False)
 
 
 def _checkpoint(space: SearchSpace) -> Checkpoint:

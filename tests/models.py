@@ -7,9 +7,12 @@ import random
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from raysweep.architecture import Architecture
 from raysweep.data import Row
 
 VOCABULARY = 97
+SMALL = Architecture(32, 64, 2, 4, 2, head_size=8, vocabulary_size=VOCABULARY)
+"""Of `small_llama`."""
 
 
 def small_llama(seed: int = 0, *, tied: bool = True, attention: str = "sdpa") -> LlamaForCausalLM:

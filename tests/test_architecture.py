@@ -13,10 +13,11 @@ ROOT = Path(__file__).parents[1]
 RAY = {"group", "halving", "monitor", "searcher", "sweep", "trial"}
 DEEPSPEED = {"engine"}
 PURE = {
-    "axes", "board", "budget", "checkpoint", "cli", "command", "config", "cost", "digest", "errors",
-    "expansion", "forgetting", "job", "leases", "lengths", "metrics", "mistakes", "outline", "plan",
-    "planner", "points", "query", "records", "results", "schedule", "scoring", "scouts", "search",
-    "settings", "space", "stages", "storage", "store", "study", "summary", "tasks",
+    "activations", "architecture", "axes", "board", "budget", "checkpoint", "cli", "command",
+    "config", "cost", "digest", "errors", "expansion", "finished", "forgetting", "job", "leases",
+    "lengths", "memory", "metrics", "mistakes", "outline", "plan", "plan_report", "planner",
+    "points", "query", "records", "results", "schedule", "scoring", "scouts", "search", "settings",
+    "space", "stages", "storage", "store", "study", "summary", "tasks", "token_counts",
 }  # fmt: skip
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from raysweep.checkpoint import find_checkpoint
 from raysweep.errors import InputError
-from tests.models import small_llama
+from raysweep.outline import KNOWN_MODELS
+from tests.models import SMALL, small_llama
 
 
 @pytest.fixture
@@ -23,6 +24,7 @@ def test_a_llama_is_counted_and_identified(folder: Path) -> None:
     found = find_checkpoint(str(folder))
     assert found.num_parameters == sum(p.numel() for p in small_llama().parameters())
     assert found.max_positions == 128
+    assert found.architecture == SMALL
     assert found.digest == find_checkpoint(str(folder)).digest
     (folder / "tokenizer.json").write_text('{"x": 1}')
     assert find_checkpoint(str(folder)).digest != found.digest
@@ -54,3 +56,37 @@ def test_mistakes(folder: Path) -> None:
     assert "config.json: cannot be read" in error_of(folder)
     (folder / "config.json").unlink()
     assert "has no config.json" in error_of(folder)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "problem"),
+    [
+        ("hidden_size", None, "hidden_size = None is no positive whole number"),
+        ("num_hidden_layers", 0, "num_hidden_layers = 0 is no positive whole number"),
+        ("vocab_size", "many", "vocab_size = 'many' is no positive whole number"),
+        ("num_key_value_heads", 3, "num_key_value_heads = 3 is no divisor of the 4"),
+    ],
+)
+def test_a_size_that_is_missing_or_wrong(folder: Path, key, value, problem) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, key: value}))
+    assert f"config.json: {problem}" in error_of(folder)
+    assert "fetch the model's own config.json again" in error_of(folder)
+
+
+def test_sizes_that_may_be_absent(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    for key in ("num_key_value_heads", "head_dim"):
+        config.pop(key, None)
+    (folder / "config.json").write_text(json.dumps(config))
+    found = find_checkpoint(str(folder)).architecture
+    assert (found.num_key_value_heads, found.head_size) == (4, 8)
+
+
+@pytest.mark.parametrize("model", KNOWN_MODELS)
+def test_the_published_sizes_make_up_the_published_parameters(model: str) -> None:
+    num_parameters, shape = KNOWN_MODELS[model]
+    heads = shape.head_size * (2 * shape.num_heads + 2 * shape.num_key_value_heads)
+    layer = shape.hidden_size * (heads + 3 * shape.intermediate_size + 2)
+    ends = shape.hidden_size * (2 * shape.vocabulary_size + 1)
+    assert shape.num_layers * layer + ends == num_parameters

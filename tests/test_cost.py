@@ -10,16 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from raysweep.activations import Batch, training_bytes
 from raysweep.checkpoint import Checkpoint
 from raysweep.cost import PRODUCTS, Assumptions, forecast
 from raysweep.errors import InputError
 from raysweep.outline import outlined_splits
 from raysweep.plan import Plan, make_plan
-from raysweep.plan_command import combined, outlined_plan, stage_tree
+from raysweep.plan_command import combined, outlined_plan
+from raysweep.plan_report import cost_lines, stage_tree
 from raysweep.space import check_space, load_space, packaged_space
+from tests.models import SMALL
 from tests.test_plan import plan
 
-BASE = Checkpoint(Path("base"), "d1", 10**9, 2048)
+BASE = Checkpoint(Path("base"), "d1", 10**9, 2048, SMALL)
 PAPER = ("order", "lr", "replay", "replay_steps", "curvature")
 
 
@@ -89,6 +92,56 @@ def test_zero_divides_the_states_stage_by_stage(zero_stage, dtype, expected) -> 
     assert cost.storage_gb == pytest.approx(3 * (2 if dtype == "bfloat16" else 4))
 
 
+def test_activations_come_on_top_of_the_states() -> None:
+    made = outlined(
+        workers={"num_workers": 2, "micro_batch_size": 3, "evaluation_batch_size": 20},
+        curvature={"max_parameters": 10**10, "num_samples": 5},
+    )
+    memory = forecast(made, Assumptions()).memory
+    row = made.splits["bbq"].train[0]
+    tokens, answer = (len(row.prompt) + len(row.target)) / 4, len(row.target) / 4
+    # 8 rows over 2 workers and 2 micro-batches; 50 of 100 test rows each; 3 of 5 samples
+    training, evaluation = Batch(2, tokens, answer), Batch(20, tokens, answer)
+    assert memory.training.batch == training
+    assert memory.training.activations_gib == training_bytes(SMALL, training, "float32") / 2**30
+    assert memory.evaluation.batch == evaluation
+    assert memory.curvature is not None
+    assert memory.curvature.batch == Batch(3, tokens, answer)
+    assert memory.curvature.states_gib == pytest.approx(28e9 / 2**30)
+    assert memory.highest == "curvature"
+    assert memory.peak_gib == memory.curvature.total_gib
+
+
+def test_rows_are_cut_at_the_limit() -> None:
+    made = outlined(stage={"num_steps": 5, "sequence_limit": 50})
+    needs = forecast(made, Assumptions()).memory.needs
+    assert {need.batch.row_tokens for need in needs.values()} == {50}
+
+
+def test_more_than_the_accelerator_has_is_told() -> None:
+    made = outlined()
+    cost = forecast(made, Assumptions("L4"))
+    lines = list(cost_lines(made, cost, Assumptions("L4"), None))
+    assert any(line.startswith("warning: curvature needs more than the 24 GiB") for line in lines)
+    lines = list(cost_lines(made, cost, Assumptions("H200"), None))
+    assert not any(line.startswith("warning") for line in lines)
+
+
+def test_workers_without_an_accelerator() -> None:
+    made, unknown = outlined(), Assumptions(None, price=None)
+    cost = forecast(made, unknown)
+    assert cost.worker_hours is cost.gpu_hours is cost.money is None
+    assert "time: unknown until a stage has run" in "".join(cost_lines(made, cost, unknown, None))
+    measured = Assumptions(None, tokens_per_second=10, price=2)
+    cost = forecast(made, measured)
+    assert cost.gpu_hours is None
+    assert cost.worker_hours is not None
+    assert cost.money == 2 * cost.worker_hours
+    text = "".join(cost_lines(made, cost, measured, None))
+    assert "worker-hours (" in text
+    assert "GPU" not in text
+
+
 def test_an_unknown_accelerator() -> None:
     with pytest.raises(InputError, match="--gpu TPU: unknown; use one of A10G"):
         Assumptions("TPU")
@@ -121,11 +174,21 @@ def test_the_tree_has_every_stage_once() -> None:
     assert len(set(stages)) == 4, "each task at two learning rates"
 
 
+def test_labels_tell_what_differs() -> None:
+    made = plan(stage={"weight_decay": {"grid": [0.1, 0.2]}, "num_steps": 5}, stages={})
+    labels = [str(branch.label) for branch in stage_tree(made).children]
+    assert "toxigen, learning rate 1e-05, 5 steps of 16, weight decay 0.1, seed 0" in labels
+    assert len(set(labels)) == 4
+    assert "beta1" not in labels[0]
+
+
 def test_the_command(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "raysweep.plan"]
     run = subprocess.run([*command, "lr"], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert "8 trials, 16 stages asked for, 12 to train: 1.33 times fewer" in run.stdout
+    assert "time: unknown" in run.stdout
+    assert "GPU" not in run.stdout
     assert run.stdout.count("├── ") + run.stdout.count("└── ") == 12
     run = subprocess.run(
         [*command, "paper/order", "--outline", "--json", "--gpu", "H100"],
@@ -136,6 +199,9 @@ def test_the_command(tmp_path: Path) -> None:
     assert numbers["num_stages_asked"] == 108
     assert numbers["num_stages_distinct"] == 72
     assert numbers["assumptions"]["accelerator"] == "H100"
+    assert numbers["gpu_hours"] == numbers["worker_hours"] > 0
+    assert numbers["memory"]["curvature"] is numbers["storage"] is None
+    assert numbers["peak_gib"] > numbers["state_gib"]
     run = subprocess.run([*command, "paper/ordr"], capture_output=True, text=True)
     assert run.returncode == 2
     assert "no such file" in run.stderr

@@ -1,0 +1,165 @@
+"""The memory that one worker needs at its peak, whatever it is doing then. Pure.
+
+Model states take, a parameter: weights and gradients 2 bytes each in bfloat16 (4 in float32), and
+optimizer states 12 (8); ZeRO divides them among the workers stage by stage. An evaluation holds the
+whole model. A Hessian-vector product holds seven vectors of the parameters' size in float32: the
+weights, two vectors of Lanczos, the sum over batches, the gradient with its graph, the product, and
+the one before it or the product in one piece. Activations come on top: see `activations`.
+
+Not counted: what ZeRO-3 gathers of the layers at work, DeepSpeed's buffers, the allocator's slack,
+and the libraries themselves, which on a GPU are some GiB together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from raysweep.activations import (
+    Batch,
+    curvature_bytes,
+    evaluation_bytes,
+    training_bytes,
+    weight_bytes,
+)
+from raysweep.config import Hyperparameters, WorkerSettings
+from raysweep.plan import Plan
+from raysweep.stages import Measurement, Stage, Trial
+from raysweep.token_counts import TokenCounts
+
+GIB = 2**30
+PRODUCT_VECTORS = 7  # of the parameters' size, in a Hessian-vector product
+
+
+@dataclass(frozen=True)
+class Need:
+    """The memory of one worker during one activity.
+
+    Attributes:
+        states_gib: weights, and what is held per parameter beside them.
+        activations_gib: what is held per token of ``batch``.
+    """
+
+    states_gib: float
+    activations_gib: float
+    batch: Batch
+
+    @property
+    def total_gib(self) -> float:
+        """All that is counted."""
+        return self.states_gib + self.activations_gib
+
+
+@dataclass(frozen=True)
+class PeakMemory:
+    """The largest need of each activity over a plan; ``curvature`` is None if not measured."""
+
+    training: Need
+    evaluation: Need
+    curvature: Need | None
+
+    @property
+    def needs(self) -> dict[str, Need]:
+        """What each activity needs, by its name."""
+        needs = {"training": self.training, "evaluation": self.evaluation}
+        return needs | ({"curvature": self.curvature} if self.curvature else {})
+
+    @property
+    def highest(self) -> str:
+        """The activity that needs most."""
+        return max(self.needs, key=lambda name: self.needs[name].total_gib)
+
+    @property
+    def peak_gib(self) -> float:
+        """What a worker has to hold."""
+        return self.needs[self.highest].total_gib
+
+
+def peak_memory(plan: Plan, counts: Mapping[str, TokenCounts]) -> PeakMemory:
+    """The largest needs of a plan's stages, evaluations and curvature measurements.
+
+    Args:
+        counts: lengths of each task's rows.
+    """
+    measuring = _Measuring(plan, counts)
+    stages = {stage.key: stage for trial in plan.all_trials for stage in trial.stages}
+    evaluations = ((trial, one) for trial in plan.all_trials for one in trial.all_evaluations)
+    curvatures = [trial for trial in plan.all_trials if trial.curvature]
+    return PeakMemory(
+        _largest(measuring.training(stage) for stage in stages.values()),
+        _largest(measuring.evaluation(trial, one) for trial, one in evaluations),
+        _largest(measuring.curvature(trial) for trial in curvatures) if curvatures else None,
+    )
+
+
+def state_bytes(num_parameters: int, dtype: str, workers: WorkerSettings) -> float:
+    """Weights, gradients and optimizer states of one worker."""
+    weights = gradients = weight_bytes(dtype)
+    optimizer = 12 if weights == 2 else 8
+    shares = [workers.num_workers if workers.zero_stage >= stage else 1 for stage in (3, 2, 1)]
+    per_parameter = weights / shares[0] + gradients / shares[1] + optimizer / shares[2]
+    return num_parameters * per_parameter
+
+
+class _Measuring:
+    """The needs of a plan's work, piece by piece."""
+
+    def __init__(self, plan: Plan, counts: Mapping[str, TokenCounts]) -> None:
+        self._counts, self._workers = counts, plan.space.workers
+        self._size, self._model = plan.checkpoint.num_parameters, plan.checkpoint.architecture
+        self._num_samples = plan.space.curvature.num_samples
+
+    def training(self, stage: Stage) -> Need:
+        """A stage's; its rows are spread evenly over workers and micro-batches."""
+        settings, workers = stage.hyperparameters, self._workers
+        own = _shared(settings.global_batch_size, workers.num_workers)
+        num_rows = _shared(own, _shared(own, workers.micro_batch_size))
+        parts = [self._counts[part.task] for part in stage.mixture]
+        batch = _batch(
+            num_rows,
+            max(one.train_longest for one in parts),
+            max(one.train_answer for one in parts),
+            settings,
+        )
+        states = state_bytes(self._size, settings.dtype, workers)
+        return _need(states, training_bytes(self._model, batch, settings.dtype), batch)
+
+    def evaluation(self, trial: Trial, one: Measurement) -> Need:
+        """An evaluation's, on a replica of the model."""
+        settings = trial.stages[max(one.stage_number - 1, 0)].hyperparameters
+        counts = self._counts[one.task]
+        own = _shared(counts.num_test, self._workers.num_workers)
+        num_rows = min(own, self._workers.evaluation_batch_size)
+        batch = _batch(num_rows, counts.test_longest, counts.test_answer, settings)
+        weights = self._size * weight_bytes(settings.dtype)
+        return _need(weights, evaluation_bytes(self._model, batch, settings.dtype), batch)
+
+    def curvature(self, trial: Trial) -> Need:
+        """Of the Hessian-vector products after a trial's first stage, on a replica."""
+        counts = self._counts[trial.first_task]
+        own = _shared(self._num_samples, self._workers.num_workers)
+        num_rows = min(own, self._workers.micro_batch_size)
+        settings = trial.stages[0].hyperparameters
+        batch = _batch(num_rows, counts.train_longest, counts.train_answer, settings)
+        states = PRODUCT_VECTORS * weight_bytes("float32") * self._size
+        return _need(states, curvature_bytes(self._model, batch), batch)
+
+
+def _batch(
+    num_rows: int, row_tokens: float, answer_tokens: float, settings: Hyperparameters
+) -> Batch:
+    limit = settings.sequence_limit
+    return Batch(num_rows, min(row_tokens, limit), min(answer_tokens, limit))
+
+
+def _need(states: float, activations: float, batch: Batch) -> Need:
+    return Need(states / GIB, activations / GIB, batch)
+
+
+def _shared(number: int, shares: int) -> int:
+    """The largest of so many nearly equal shares."""
+    return -(-number // shares)
+
+
+def _largest(needs: Iterable[Need]) -> Need:
+    return max(needs, key=lambda need: need.total_gib)
