@@ -69,6 +69,7 @@ class Board(LeaseBoard):
 
     def end(self, trial: str) -> None:
         """A trial has ended, one way or the other."""
+        self._activities.pop(trial, None)
         self.release_trial(trial)
         if self._budget:
             self._budget.end(trial)
