@@ -15,7 +15,8 @@ DEEPSPEED = {"engine"}
 PURE = {
     "axes", "checkpoint", "cli", "command", "config", "cost", "digest", "errors", "expansion",
     "forgetting", "job", "leases", "lengths", "mistakes", "outline", "plan", "query", "records",
-    "results", "schedule", "scoring", "settings", "space", "storage", "store", "summary", "tasks",
+    "results", "schedule", "scoring", "scratch", "settings", "space", "storage", "store",
+    "summary", "tasks",
 }  # fmt: skip
 
 
