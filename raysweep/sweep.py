@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
 import time
 from dataclasses import dataclass
 
@@ -88,7 +89,9 @@ def run_sweep(plan: Plan, storage: Storage, console: Console) -> Outcome:
         for trial in plan.trials
     }
     board = ray.remote(num_cpus=0)(_Board).remote()
-    with Monitor(plan, board, console) as monitor:
+    # Tune keeps files of its own, from which nothing is resumed, and reads the trials' errors back
+    # from them: they must not lie on a disk that may be what has filled up.
+    with tempfile.TemporaryDirectory() as own, Monitor(plan, board, console) as monitor:
         tuner = ray.tune.Tuner(
             ray.tune.with_resources(run_trial, DRIVER_RESOURCES),
             param_space={
@@ -99,7 +102,7 @@ def run_sweep(plan: Plan, storage: Storage, console: Console) -> Outcome:
             tune_config=ray.tune.TuneConfig(max_concurrent_trials=_concurrency(plan)),
             run_config=ray.tune.RunConfig(
                 name=plan.sweep,
-                storage_path=f"{storage.uri}/ray",
+                storage_path=own,
                 verbose=0,
                 callbacks=[monitor],
             ),
