@@ -14,6 +14,7 @@ from tests.faults.moments import GROUP_KILLS
 
 pytestmark = [pytest.mark.ray, pytest.mark.faults]
 SEED = 1
+DISKS = ("disk-full", "disk-full-to-the-last-byte")
 KILLS = random.Random(SEED).sample(sorted(GROUP_KILLS), 2)
 
 
@@ -22,7 +23,7 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
     return Campaign(tmp_path_factory.mktemp("faults"), SEED)
 
 
-@pytest.mark.parametrize("name", [*KILLS, "kill-driver-stage-2", "disk-full"])
+@pytest.mark.parametrize("name", [*KILLS, "kill-driver-stage-2", *DISKS])
 def test_nothing_is_lost(campaign: Campaign, name: str) -> None:
     outcome = campaign.run(name)
     if outcome.skipped:
