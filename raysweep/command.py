@@ -167,14 +167,15 @@ def _run(plan: Plan, storage: Storage, wait_minutes: float) -> int:
     output.print(f"Figures: python -m analysis {outcome.folder.uri}")
     for trial, reason in outcome.failures.items():
         output.print(f"[red]Trial {trial} failed:[/] {reason}", highlight=False)
-    if outcome.unfinished:
+    if outcome.is_unfinished:
+        count = f"{len(outcome.unfinished)} trials are" if outcome.unfinished else "The sweep is"
         output.print(
-            f"{len(outcome.unfinished)} trials are unfinished. Run the same command again: "
-            "finished stages are kept and not trained a second time."
+            f"{count} unfinished. Run the same command again: finished stages are kept and not "
+            "trained a second time."
         )
     if outcome.failures:
         return FAILED
-    return INTERRUPTED if outcome.unfinished else 0
+    return INTERRUPTED if outcome.is_unfinished else 0
 
 
 def _announcement(plan: Plan) -> str:

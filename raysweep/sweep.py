@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -54,6 +55,12 @@ class Outcome:
     seconds: Mapping[str, float]
     capacity_seconds: float
     study: Study | None = None
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether the same command has something left to do."""
+        is_study_open = self.study is not None and self.study.num_left > len(self.failures)
+        return bool(self.unfinished) or is_study_open
 
 
 def connect(workers: WorkerSettings, wait_minutes: float, console: Console) -> None:
@@ -201,14 +208,17 @@ class _Sweep:
             self._halving = self._halving or ChainHalving(stopping, self._trials, self._board)
             config = replace(config, scheduler=self._halving)
         tasks = self._plan.space.find_tasks()
-        with Monitor(self._trials, num_units, tasks, self._board, self._console) as monitor:
+        monitor = Monitor(self._trials, num_units, tasks, self._board, self._console)
+        # Tune keeps files of its own, from which nothing is resumed, and reads the trials' errors
+        # back from them: they must not lie on a disk that may be what has filled up.
+        with tempfile.TemporaryDirectory() as own, monitor:
             results = ray.tune.Tuner(
                 ray.tune.with_resources(run_trial, DRIVER_RESOURCES),
                 param_space=space,
                 tune_config=config,
                 run_config=ray.tune.RunConfig(
                     name=self._plan.sweep,
-                    storage_path=f"{self._storage.uri}/ray",
+                    storage_path=own,
                     verbose=0,
                     callbacks=[monitor],
                     failure_config=ray.tune.FailureConfig(

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,6 +34,7 @@ from raysweep.records import (
     within_stage,
     write_records,
 )
+from raysweep.scratch import scratch_folder, scratch_path
 from raysweep.settings import TINY
 from raysweep.stages import Measurement, Stage
 from raysweep.store import Entry, EntryKind
@@ -88,7 +89,7 @@ class Worker:
 
         Ends early, before a stage that another trial is making.
         """
-        with _HostFolder() as folder:
+        with _host_folder() as folder:
             weights = _Weights(self._job, self._base, folder)
             for number in range(len(self._job.trial.stages) + 1):
                 stage = self._job.trial.stages[number - 1] if number else None
@@ -128,12 +129,12 @@ class Worker:
         model = load_model(weights.folder(stage.parent), settings.dtype)
         trained, steps = self._call_train(model, examples, stage)
         if self._is_first:
-            with tempfile.TemporaryDirectory() as attempt:
+            with tempfile.TemporaryDirectory(dir=weights.cache) as attempt:
                 save_model(model, trained, self._tokenizer, Path(attempt))
                 num_bytes = sum(file.stat().st_size for file in Path(attempt).iterdir())
                 self._around.make_room(stage.key, num_bytes)
                 self._publish(EntryKind.WEIGHTS, stage.key, attempt, time.time() - started)
-            with tempfile.TemporaryDirectory() as attempt:
+            with tempfile.TemporaryDirectory(dir=weights.cache) as attempt:
                 write_records(Path(attempt) / STEPS, steps)
                 self._publish(EntryKind.STAGE, stage.key, attempt, time.time() - started)
             self._around.spent("training", time.time() - started)
@@ -274,26 +275,21 @@ class Worker:
         return splits
 
 
-class _HostFolder:
+@contextmanager
+def _host_folder() -> Iterator[Path]:
     """A temporary folder shared by this trial's workers on one host."""
-
-    def __enter__(self) -> Path:
-        token = [uuid.uuid4().hex]
-        dist.broadcast_object_list(token)
-        self._folder = Path(tempfile.gettempdir()) / f"raysweep-{os.getuid()}-{token[0]}"
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        return self._folder
-
-    def __exit__(self, *_: object) -> None:
-        if is_first_on_host():
-            shutil.rmtree(self._folder, ignore_errors=True)
+    token = [uuid.uuid4().hex]
+    dist.broadcast_object_list(token)
+    path = scratch_path(token[0])
+    with scratch_folder(path) if is_first_on_host() else nullcontext():
+        yield path
 
 
 class _Weights:
     """Models as published: the base model's folder, or a stage's, fetched once per host."""
 
     def __init__(self, job: Job, base: Path, cache: Path) -> None:
-        self._store, self._base, self._cache = job.store, base, cache
+        self._store, self._base, self.cache = job.store, base, cache
         self._base_key = job.trial.stages[0].parent
 
     def folder(self, key: str) -> Path:
@@ -304,7 +300,7 @@ class _Weights:
         """
         if key == self._base_key:
             return self._base
-        folder = self._cache / key
+        folder = self.cache / key
         if is_first_on_host() and not folder.is_dir():
             entry = self._store.find(EntryKind.WEIGHTS, key)
             if entry is None:

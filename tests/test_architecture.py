@@ -16,8 +16,9 @@ PURE = {
     "activations", "architecture", "axes", "board", "budget", "checkpoint", "cli", "command",
     "config", "cost", "digest", "errors", "expansion", "finished", "forgetting", "job", "leases",
     "lengths", "memory", "metrics", "mistakes", "outline", "plan", "plan_report", "planner",
-    "points", "query", "records", "results", "schedule", "scoring", "scouts", "search", "settings",
-    "space", "stages", "storage", "store", "study", "summary", "tasks", "token_counts",
+    "points", "query", "records", "results", "schedule", "scoring", "scouts", "scratch", "search",
+    "settings", "space", "stages", "storage", "store", "study", "summary", "tasks",
+    "token_counts",
 }  # fmt: skip
 
 

@@ -1,0 +1,32 @@
+"""A short part of the campaign: two kills of everything, a trial driver, a full disk.
+
+`python -m tests.faults --out docs/faults.md` runs all of it.
+"""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.faults.cases import Campaign
+from tests.faults.moments import GROUP_KILLS
+
+pytestmark = [pytest.mark.ray, pytest.mark.faults]
+SEED = 1
+DISKS = ("disk-full", "disk-full-to-the-last-byte")
+KILLS = random.Random(SEED).sample(sorted(GROUP_KILLS), 2)
+
+
+@pytest.fixture(scope="module")
+def campaign(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
+    return Campaign(tmp_path_factory.mktemp("faults"), SEED)
+
+
+@pytest.mark.parametrize("name", [*KILLS, "kill-driver-stage-2", *DISKS])
+def test_nothing_is_lost(campaign: Campaign, name: str) -> None:
+    outcome = campaign.run(name)
+    if outcome.skipped:
+        pytest.skip(outcome.skipped)
+    assert outcome.problems == [], outcome
+    assert outcome.num_rows > 0

@@ -1,0 +1,37 @@
+"""The report says what was done and what was found, and outcomes are kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.faults import cases
+from tests.faults.cases import Campaign, Outcome
+from tests.faults.report import report
+
+GOOD = Outcome("kill-a", "training", "SIGKILL", [None, 0], 1, 768, seconds=61.2, day="2026-01-02")
+BAD = Outcome("kill-b", "a | b", "SIGKILL", [1], problems=["steps: 1 rows lost"], day="2026-01-05")
+SKIPPED = Outcome("disk-full", "m", "d", skipped="no mounts here", day="2026-01-03")
+
+
+def test_report() -> None:
+    text = report([GOOD, BAD, SKIPPED], num_cases=4, seed=7)
+    assert "2026-01-02 to 2026-01-05; seed 7; " in text
+    assert "CPU cores" in text
+    assert "**1 of 4 cases passed.**" in text
+    assert "| kill-a | training | SIGKILL | - 0 | 1 | 768 | 61 | passed |" in text
+    assert "a \\| b" in text
+    assert "**failed**: steps: 1 rows lost |" in text
+    assert "skipped: no mounts here |" in text
+
+
+def test_a_case_that_is_done_is_not_run_again(tmp_path: Path, monkeypatch) -> None:
+    calls = []
+
+    def case(campaign: Campaign, name: str) -> Outcome:
+        calls.append(name)
+        return Outcome(name, "m", "d", [None, 0])
+
+    monkeypatch.setitem(cases.CASES, "made-up", case)
+    first = Campaign(tmp_path, 0).run("made-up")
+    assert Campaign(tmp_path, 0).run("made-up") == first
+    assert calls == ["made-up"]
