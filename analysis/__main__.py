@@ -1,4 +1,4 @@
-"""Prints Table 1 and Figure 3 of a sweep and writes their pictures.
+"""Prints Table 1 and Figure 3 of a sweep and writes their pictures, and that of a search.
 
 python -m analysis RESULTS [--out FOLDER] [--learning-rates 1e-5,1e-5]
 """
@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from analysis import figure3, table1
+from analysis import figure3, pareto, table1
 from analysis.load import num_unfinished
 from raysweep.cli import console, reporting_input_errors
 from raysweep.errors import InputError
@@ -36,7 +36,7 @@ def main(
         typer.Option(help="Figure 3's panels, as 1e-5,1e-5 (first and second stage); repeatable."),
     ] = None,
 ) -> None:
-    """Prints Table 1 and Figure 3 of a sweep and writes table1.png and figure3.png."""
+    """Prints Table 1 and Figure 3 of a sweep and writes their pictures, and that of a search."""
     with reporting_input_errors():
         wanted = [_rates(text) for text in learning_rates or ()]
         sweep = open_results(results)
@@ -45,6 +45,7 @@ def main(
         output = console()
         _table1(sweep, folder, output)
         _figure3(selection, folder, output)
+        _search(sweep, folder, output)
         unfinished = num_unfinished(sweep)
         if unfinished:
             trials = "1 trial has" if unfinished == 1 else f"{unfinished} trials have"
@@ -74,6 +75,14 @@ def _figure3(selection: figure3.Selection, folder: Path, output: Console) -> Non
     output.print(f"wrote {folder / 'figure3.png'}", soft_wrap=True)
     if selection.left_out:
         output.print(_left_out(selection))
+
+
+def _search(sweep: Storage, folder: Path, output: Console) -> None:
+    found = pareto.search(sweep)
+    if found:
+        path = folder / ("search.png" if len(found.objectives) == 1 else "pareto.png")
+        pareto.draw(found, path)
+        output.print(f"wrote {path}, {len(found.candidates)} trials of the search", soft_wrap=True)
 
 
 def _left_out(selection: figure3.Selection) -> str:

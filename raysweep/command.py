@@ -168,7 +168,8 @@ def _run(plan: Plan, storage: Storage, wait_minutes: float) -> int:
     for trial, reason in outcome.failures.items():
         output.print(f"[red]Trial {trial} failed:[/] {reason}", highlight=False)
     if outcome.is_unfinished:
-        count = f"{len(outcome.unfinished)} trials are" if outcome.unfinished else "The sweep is"
+        number = len(outcome.unfinished)
+        count = {0: "The sweep is", 1: "1 trial is"}.get(number, f"{number} trials are")
         output.print(
             f"{count} unfinished. Run the same command again: finished stages are kept and not "
             "trained a second time."

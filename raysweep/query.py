@@ -31,7 +31,7 @@ from rich.text import Text
 
 from raysweep.cli import console, reporting_input_errors
 from raysweep.errors import InputError
-from raysweep.results import SCHEMAS, table_files
+from raysweep.results import SCHEMAS, TRIAL_TABLES, table_files
 from raysweep.storage import Storage
 
 MAX_SHOWN_ROWS = 500  # of --format table; more is for a program, not for eyes
@@ -53,6 +53,9 @@ class Format(StrEnum):
     TABLE = "table"
     CSV = "csv"
     JSON = "json"
+
+
+EVERY_TABLE = "every table but study"
 
 
 def open_results(uri: str) -> Storage:
@@ -179,12 +182,13 @@ def _print_table(rows: pa.Table) -> None:
 
 
 def _print_columns(documented: pa.Table) -> None:
-    """Columns that every table has are listed once."""
-    everywhere = set.intersection(*(set(schema.names) for schema in SCHEMAS.values()))
+    """Columns that every table of trials has are listed once."""
+    everywhere = set.intersection(*(set(SCHEMAS[name].names) for name in TRIAL_TABLES))
     counts: dict[str, int] = {}
-    sections: dict[str, dict[str, tuple[str, str]]] = {"every table": {}}
+    sections: dict[str, dict[str, tuple[str, str]]] = {EVERY_TABLE: {}}
     for row in documented.to_pylist():
-        section = "every table" if row["column"] in everywhere else row["table"]
+        is_common = row["table"] in TRIAL_TABLES and row["column"] in everywhere
+        section = EVERY_TABLE if is_common else row["table"]
         counts[row["table"]] = row["num_rows"]
         sections.setdefault(section, {})[row["column"]] = (row["type"], row["meaning"])
     output = console()

@@ -3,6 +3,7 @@
 One Arrow IPC file per trial and table, replaced as a whole when the trial has news:
 
     SWEEP/results/<table>/<trial>.arrow
+    SWEEP/results/study/study.arrow        (of an Optuna search)
 
 Every row says which sweep, trial, chain, settings and seed it belongs to. Columns that start with
 ``provenance_`` tell where and how fast a row was made; two runs are equal when all the other
@@ -143,6 +144,22 @@ SCHEMAS: dict[str, pa.Schema] = {
         ]
     ),
 }
+
+SCHEMAS["study"] = pa.schema(
+    [
+        _field("sweep", pa.string(), "name of the sweep and digest of its settings"),
+        _field("number", pa.int64(), "of the proposal, in the order in which Optuna made them"),
+        _field("trial", pa.string(), "the trial that was proposed; two proposals may be equal"),
+        _field("params", pa.string(), "what Optuna chose, as JSON"),
+        _field("state", pa.string(), "'running', 'complete', 'pruned' (stopped early) or 'fail'"),
+        _field("objective", pa.string(), "a metric after the last stage"),
+        _field("mode", pa.string(), "'min' or 'max'"),
+        _field("value", pa.float64(), "the metric; null unless complete"),
+        _field("is_best", pa.bool_(), "whether no other trial is better in all objectives"),
+    ]
+)
+TRIAL_TABLES = tuple(name for name in SCHEMAS if name != "study")
+"""The tables with one file per trial; that of an Optuna study is one file."""
 
 
 def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:

@@ -9,6 +9,7 @@ that a search of one trial at a time is the same whether or not it was interrupt
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from optuna.trial import FrozenTrial, TrialState
 from raysweep.axes import LogUniform, Uniform
 from raysweep.plan import Plan
 from raysweep.points import axes_of
+from raysweep.results import write_trial
 from raysweep.stages import Trial
 from raysweep.storage import Storage
 
@@ -64,6 +66,7 @@ class Study:
     def __init__(self, plan: Plan, folder: Storage) -> None:
         assert plan.planner, "the plan was made by make_plan"
         self._space, self._planner, self._folder = plan.space, plan.planner, folder
+        self._sweep = plan.sweep
         self._temporary = tempfile.TemporaryDirectory()
         self._file = Path(self._temporary.name) / "journal.log"
         if folder.exists(JOURNAL):
@@ -132,6 +135,28 @@ class Study:
         names = [trial.state.name for trial in self._trials()]
         return {name: names.count(name) for name in dict.fromkeys(names)}
 
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of the table ``study``, one per trial and objective."""
+        best = {one.trial for one in self.best()}
+        rows = []
+        for trial in self._trials():
+            name = trial.user_attrs.get(TRIAL)
+            for position, (objective, mode) in enumerate(self.objectives.items()):
+                rows.append(
+                    {
+                        "sweep": self._sweep,
+                        "number": trial.number,
+                        "trial": name,
+                        "params": json.dumps(trial.params),
+                        "state": trial.state.name.lower(),
+                        "objective": objective,
+                        "mode": mode,
+                        "value": trial.values[position] if trial.values else None,
+                        "is_best": name in best,
+                    }
+                )
+        return rows
+
     def _trials(self) -> list[FrozenTrial]:
         return self._study.get_trials(deepcopy=False)
 
@@ -174,3 +199,4 @@ class Study:
 
     def _save(self) -> None:
         self._folder.write(JOURNAL, self._file.read_bytes())
+        write_trial(self._folder, "study", {"study": self.rows()})

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from raysweep.plan import Plan
+from raysweep.results import read_table
 from raysweep.storage import Storage
 from raysweep.study import JOURNAL, Study
 from tests.test_plan import plan
@@ -100,6 +101,25 @@ def test_the_pareto_front(tmp_path: Path) -> None:
     best = study.best()
     assert [one.values for one in best] == [(0.5, 0.1), (0.9, 0.3)]
     assert [one.trial for one in best] == names[:2]
+
+
+def test_the_results_tell_of_the_study(tmp_path: Path) -> None:
+    folder = Storage.open(tmp_path)
+    study = Study(made(3), folder)
+    first, second, _ = (study.propose() for _ in range(3))
+    study.tell(first.number, {"capability_accuracy": 0.9, "safety_forgetting": 0.1})
+    study.fail(second.number)
+    rows = read_table(folder, "study").to_pylist()
+    assert [(r["number"], r["state"], r["objective"], r["value"], r["is_best"]) for r in rows] == [
+        (0, "complete", "capability_accuracy", 0.9, True),
+        (0, "complete", "safety_forgetting", 0.1, True),
+        (1, "fail", "capability_accuracy", None, False),
+        (1, "fail", "safety_forgetting", None, False),
+        (2, "running", "capability_accuracy", None, False),
+        (2, "running", "safety_forgetting", None, False),
+    ]
+    assert rows[0]["trial"] == first.trial.id
+    assert "stages.2.learning_rate" in rows[0]["params"]
 
 
 def test_a_study_without_results_has_no_best_trial(tmp_path: Path) -> None:
