@@ -130,6 +130,11 @@ class Study:
         best = [Best(name, tuple(t.values), t.params) for name, t in found.items()]
         return sorted(best, key=lambda one: one.values)
 
+    def finished_trials(self) -> tuple[Trial, ...]:
+        """Those that have ended with results, each once, also in earlier runs of the search."""
+        done = [self._as_trial(trial.params) for trial in self._trials() if trial.state in DONE]
+        return tuple({trial.id: trial for trial in done}.values())
+
     def states(self) -> dict[str, int]:
         """How many of the study's trials are in which state."""
         names = [trial.state.name for trial in self._trials()]

@@ -38,7 +38,7 @@ class Outcome:
 
     Attributes:
         folder: the results.
-        trials: those that were run, without the scouts.
+        trials: those that there are results of, or may be; without the scouts.
         failures: the reason by trial, for those that failed.
         stopped: after how many stages, by trial, for those that were stopped early.
         unfinished: trials that were neither finished nor failed, after an interruption.
@@ -138,11 +138,15 @@ class _Sweep:
             self._run_listed(plan.trials)
         stopped = self._halving.stopped if self._halving else {}
         done = {*self._finished, *self._failures, *stopped}
-        scouts = {trial.id for trial in self._plan.scouts}
+        if self._study:
+            trials = self._study.finished_trials()
+        else:
+            scouts = {trial.id for trial in self._plan.scouts}
+            trials = tuple(t for t in self._trials.values() if t.id not in scouts)
         elapsed = time.monotonic() - started
         return Outcome(
             folder=self._folder,
-            trials=tuple(trial for trial in self._trials.values() if trial.id not in scouts),
+            trials=trials,
             failures=self._failures,
             stopped={name: int(result["stage"]) for name, result in stopped.items()},
             unfinished=tuple(name for name in self._trials if name not in done),

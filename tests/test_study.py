@@ -69,6 +69,7 @@ def test_an_interrupted_search_proposes_what_an_undisturbed_one_would(
     assert names == undisturbed
     assert len(set(names)) > 4, "not the same point over and over"
     assert again.num_left == 0
+    assert {trial.id for trial in again.finished_trials()} == set(names)
     assert again.states() == {"COMPLETE": 8}
 
 
