@@ -11,18 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from raysweep.activations import weight_bytes
 from raysweep.errors import InputError
 from raysweep.memory import PeakMemory, peak_memory
 from raysweep.plan import Plan
-from raysweep.stages import Trial
+from raysweep.stages import Measurement, Stage, Trial
 from raysweep.store import EntryKind
 from raysweep.token_counts import TokenCounts, count_tokens, estimate, token_counter
 
 PRODUCTS = 20  # Hessian-vector products of a typical measurement
 GB = 1e9
-Entries = Collection[tuple[EntryKind, str]]
+EntryName = tuple[EntryKind, str]
+Entries = Collection[EntryName]
 
 
 @dataclass(frozen=True)
@@ -110,19 +112,57 @@ class Cost:
     storage_gb: float
 
 
-@dataclass(frozen=True)
-class _Work:
+class _Work(NamedTuple):
     """One entry of the store, and what it takes: floating-point operations, tokens or rows."""
 
-    kind: EntryKind
-    key: str
+    entry: EntryName
     operations: float
     num_tokens: float = 0.0
     num_rows: int = 0
 
-    @property
-    def entry(self) -> tuple[EntryKind, str]:
-        return self.kind, self.key
+
+class _Working:
+    """The work of a plan's trials; what several of them ask for is one and the same.
+
+    Attributes:
+        made: all distinct work so far.
+    """
+
+    def __init__(self, plan: Plan, counts: Mapping[str, TokenCounts]) -> None:
+        self.made: dict[EntryName, _Work] = {}
+        self._counts, self._size = counts, plan.checkpoint.num_parameters
+        self._num_samples = plan.space.curvature.num_samples
+
+    def of(self, trial: Trial) -> Iterator[_Work]:
+        """Everything that a trial asks for."""
+        for stage in trial.stages:
+            entry = EntryKind.STAGE, stage.key
+            yield self.made.get(entry) or self._training(entry, stage)
+        for one in trial.all_evaluations:
+            entry = EntryKind.EVALUATION, one.key
+            yield self.made.get(entry) or self._evaluation(entry, one)
+        if trial.curvature:
+            entry = EntryKind.CURVATURE, trial.curvature.key
+            yield self.made.get(entry) or self._curvature(entry, trial.curvature)
+
+    def _training(self, entry: EntryName, stage: Stage) -> _Work:
+        num_rows = stage.hyperparameters.num_steps * stage.hyperparameters.global_batch_size
+        means = [self._counts[part.task].train_mean for part in stage.mixture]
+        tokens = num_rows * sum(means) / len(means)
+        return self._keep(_Work(entry, 6 * self._size * tokens, num_tokens=tokens))
+
+    def _evaluation(self, entry: EntryName, one: Measurement) -> _Work:
+        count = self._counts[one.task]
+        operations = 2 * self._size * count.test_mean * count.num_test
+        return self._keep(_Work(entry, operations, num_rows=count.num_test))
+
+    def _curvature(self, entry: EntryName, one: Measurement) -> _Work:
+        tokens = self._num_samples * self._counts[one.task].train_mean
+        return self._keep(_Work(entry, 12 * self._size * PRODUCTS * tokens))
+
+    def _keep(self, work: _Work) -> _Work:
+        self.made[work.entry] = work
+        return work
 
 
 def forecast(plan: Plan, assumptions: Assumptions, finished: Entries = ()) -> Cost:
@@ -133,8 +173,9 @@ def forecast(plan: Plan, assumptions: Assumptions, finished: Entries = ()) -> Co
     """
     counter = token_counter(plan.checkpoint.folder)
     counts = {name: count_tokens(one, counter or estimate) for name, one in plan.splits.items()}
-    asked = [list(_trial_work(trial, plan, counts)) for trial in plan.all_trials]
-    distinct = {work.entry: work for works in asked for work in works}
+    working = _Working(plan, counts)
+    asked = [list(working.of(trial)) for trial in plan.all_trials]
+    distinct = working.made
     left = {entry: work for entry, work in distinct.items() if entry not in finished}
     num_unfinished = sum(any(work.entry in left for work in works) for works in asked)
     hours = _hours(distinct.values(), len(asked), plan, assumptions)
@@ -163,23 +204,6 @@ def forecast(plan: Plan, assumptions: Assumptions, finished: Entries = ()) -> Co
         memory=memory,
         storage_gb=_storage_gb(plan),
     )
-
-
-def _trial_work(trial: Trial, plan: Plan, counts: Mapping[str, TokenCounts]) -> Iterator[_Work]:
-    """Everything that a trial asks for."""
-    size = plan.checkpoint.num_parameters
-    for stage in trial.stages:
-        num_rows = stage.hyperparameters.num_steps * stage.hyperparameters.global_batch_size
-        means = [counts[part.task].train_mean for part in stage.mixture]
-        tokens = num_rows * sum(means) / len(means)
-        yield _Work(EntryKind.STAGE, stage.key, 6 * size * tokens, num_tokens=tokens)
-    for one in trial.all_evaluations:
-        count = counts[one.task]
-        work = 2 * size * count.test_mean * count.num_test
-        yield _Work(EntryKind.EVALUATION, one.key, work, num_rows=count.num_test)
-    if trial.curvature:
-        tokens = plan.space.curvature.num_samples * counts[trial.curvature.task].train_mean
-        yield _Work(EntryKind.CURVATURE, trial.curvature.key, 12 * size * PRODUCTS * tokens)
 
 
 def _hours(

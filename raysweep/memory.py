@@ -24,7 +24,7 @@ from raysweep.activations import (
 )
 from raysweep.config import Hyperparameters, WorkerSettings
 from raysweep.plan import Plan
-from raysweep.stages import Measurement, Stage, Trial
+from raysweep.stages import Mixture
 from raysweep.token_counts import TokenCounts
 
 GIB = 2**30
@@ -82,13 +82,19 @@ def peak_memory(plan: Plan, counts: Mapping[str, TokenCounts]) -> PeakMemory:
         counts: lengths of each task's rows.
     """
     measuring = _Measuring(plan, counts)
-    stages = {stage.key: stage for trial in plan.all_trials for stage in trial.stages}
-    evaluations = ((trial, one) for trial in plan.all_trials for one in trial.all_evaluations)
-    curvatures = [trial for trial in plan.all_trials if trial.curvature]
+    trials = plan.all_trials
+    stages = {stage.key: stage for trial in trials for stage in trial.stages}.values()
+    trained = {(stage.mixture, stage.hyperparameters) for stage in stages}
+    evaluated = {
+        (one.task, trial.stages[max(one.stage_number - 1, 0)].hyperparameters)
+        for trial in trials
+        for one in trial.all_evaluations
+    }
+    curved = {(t.first_task, t.stages[0].hyperparameters) for t in trials if t.curvature}
     return PeakMemory(
-        _largest(measuring.training(stage) for stage in stages.values()),
-        _largest(measuring.evaluation(trial, one) for trial, one in evaluations),
-        _largest(measuring.curvature(trial) for trial in curvatures) if curvatures else None,
+        _largest(measuring.training(*one) for one in trained),
+        _largest(measuring.evaluation(*one) for one in evaluated),
+        _largest(measuring.curvature(*one) for one in curved) if curved else None,
     )
 
 
@@ -109,12 +115,12 @@ class _Measuring:
         self._size, self._model = plan.checkpoint.num_parameters, plan.checkpoint.architecture
         self._num_samples = plan.space.curvature.num_samples
 
-    def training(self, stage: Stage) -> Need:
+    def training(self, mixture: Mixture, settings: Hyperparameters) -> Need:
         """A stage's; its rows are spread evenly over workers and micro-batches."""
-        settings, workers = stage.hyperparameters, self._workers
+        workers = self._workers
         own = _shared(settings.global_batch_size, workers.num_workers)
         num_rows = _shared(own, _shared(own, workers.micro_batch_size))
-        parts = [self._counts[part.task] for part in stage.mixture]
+        parts = [self._counts[part.task] for part in mixture]
         batch = _batch(
             num_rows,
             max(one.train_longest for one in parts),
@@ -124,22 +130,20 @@ class _Measuring:
         states = state_bytes(self._size, settings.dtype, workers)
         return _need(states, training_bytes(self._model, batch, settings.dtype), batch)
 
-    def evaluation(self, trial: Trial, one: Measurement) -> Need:
+    def evaluation(self, task: str, settings: Hyperparameters) -> Need:
         """An evaluation's, on a replica of the model."""
-        settings = trial.stages[max(one.stage_number - 1, 0)].hyperparameters
-        counts = self._counts[one.task]
+        counts = self._counts[task]
         own = _shared(counts.num_test, self._workers.num_workers)
         num_rows = min(own, self._workers.evaluation_batch_size)
         batch = _batch(num_rows, counts.test_longest, counts.test_answer, settings)
         weights = self._size * weight_bytes(settings.dtype)
         return _need(weights, evaluation_bytes(self._model, batch, settings.dtype), batch)
 
-    def curvature(self, trial: Trial) -> Need:
-        """Of the Hessian-vector products after a trial's first stage, on a replica."""
-        counts = self._counts[trial.first_task]
+    def curvature(self, task: str, settings: Hyperparameters) -> Need:
+        """Of the Hessian-vector products after a first stage, on a replica."""
+        counts = self._counts[task]
         own = _shared(self._num_samples, self._workers.num_workers)
         num_rows = min(own, self._workers.micro_batch_size)
-        settings = trial.stages[0].hyperparameters
         batch = _batch(num_rows, counts.train_longest, counts.train_answer, settings)
         states = PRODUCT_VECTORS * weight_bytes("float32") * self._size
         return _need(states, curvature_bytes(self._model, batch), batch)

@@ -38,6 +38,7 @@ class Planner:
         self._space, self._base = space, base
         self._splits, self._judges = splits, judges
         self._stages: dict[tuple[Any, ...], Stage] = {}
+        self._evaluated: dict[tuple[Any, ...], tuple[Measurement, ...]] = {}
         self._evaluation_keys: dict[tuple[Any, ...], str] = {}
         self._points: dict[int, list[Point]] = {}
         self._made: dict[tuple[Any, ...], Any] = {}
@@ -158,9 +159,9 @@ class Planner:
         tasks = tuple(dict.fromkeys(part.task for stage in stages for part in stage.mixture))
         models = [(0, self._base, stages[0]), *((s.number, s.key, s) for s in stages)]
         evaluations = tuple(
-            Measurement(number, key, task, self._evaluation_key(key, task, stage))
+            one
             for number, key, stage in models
-            for task in tasks
+            for one in self._evaluations(number, key, stage, tasks)
         )
         curvature = self._curvature(stages[0]) if self._space.curvature.enabled else None
         return Trial(_name(stages), stages[0].seed, stages, evaluations, curvature)
@@ -174,6 +175,19 @@ class Planner:
             key = self._new_evaluation_key(stage.key, task, stage, {"validation": digest})
             validation = Measurement(stage.number, stage.key, task, key)
         return Trial(f"scout-{_name((stage,))}", stage.seed, (stage,), (), curvature, validation)
+
+    def _evaluations(
+        self, number: int, model: str, stage: Stage, tasks: tuple[str, ...]
+    ) -> tuple[Measurement, ...]:
+        """Those of one model; the trials that share the model share them, too."""
+        settings = stage.hyperparameters
+        known = (number, model, settings.sequence_limit, settings.dtype, tasks)
+        if known not in self._evaluated:
+            self._evaluated[known] = tuple(
+                Measurement(number, model, task, self._evaluation_key(model, task, stage))
+                for task in tasks
+            )
+        return self._evaluated[known]
 
     def _evaluation_key(self, model: str, task: str, stage: Stage) -> str:
         settings = stage.hyperparameters

@@ -118,7 +118,7 @@ def test_damaged_weights_are_never_used(user: User) -> None:
         return table.drop_columns([n for n in table.column_names if "provenance" in n]).to_pylist()
 
     run("[toxigen]", "flipped")
-    (weights,) = (user.folder / "flipped" / "store" / "stages").glob("*/*/model.safetensors")
+    (weights,) = (user.folder / "flipped" / "store" / "weights").glob("*/*/model.safetensors")
     content = bytearray(weights.read_bytes())
     content[len(content) // 2] ^= 1
     weights.write_bytes(bytes(content))
