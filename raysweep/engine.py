@@ -8,6 +8,7 @@ from __future__ import annotations
 import deepspeed
 import torch
 import torch.distributed as dist
+import torch.nn.functional as F
 from deepspeed.utils import safe_get_local_fp32_param, safe_set_local_fp32_param
 from transformers import LlamaForCausalLM
 
@@ -54,6 +55,7 @@ class Engine:
             "steps_per_print": 10**9,
         }
         _without_compilation()
+        self._linear = F.linear
         self._engine, *_ = deepspeed.initialize(
             model=model, optimizer=self._adamw, config=config, dist_init_required=False
         )
@@ -116,8 +118,13 @@ class Engine:
         return weights
 
     def close(self) -> None:
-        """Frees the shards and hooks, so that another engine may follow in this process."""
+        """Frees the shards and hooks, so that another engine may follow in this process.
+
+        ZeRO-3 also puts a linear layer of its own in the place of PyTorch's, for good. It rounds
+        differently: what follows would depend on whether this process had trained before.
+        """
         self._engine.destroy()
+        F.linear = self._linear
 
 
 def _zero_settings(stage: int) -> dict[str, int]:

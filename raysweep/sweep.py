@@ -176,7 +176,7 @@ class _Sweep:
         names = [trial.id for trial in ordered]
         jobs = ray.put({trial.id: self._job(trial) for trial in trials})
         self._tune(
-            {"trial": ray.tune.grid_search(names), "jobs": jobs, "board": self._board},
+            {"trial": ray.tune.grid_search(names), "jobs": jobs, **self._shared},
             sum(len(trial.stages) + 1 for trial in trials),
             ray.tune.TuneConfig(max_concurrent_trials=self._concurrency),
         )
@@ -190,7 +190,7 @@ class _Sweep:
         def configure(trial: Trial) -> dict[str, Any]:
             self._trials[trial.id] = trial
             jobs = ray.put({trial.id: self._job(trial)})
-            return {"trial": trial.id, "jobs": jobs, "board": self._board}
+            return {"trial": trial.id, "jobs": jobs, **self._shared}
 
         def has_ended(name: str, metrics: Mapping[str, Any]) -> bool:
             is_stopped = self._halving is not None and name in self._halving.stopped
@@ -243,6 +243,12 @@ class _Sweep:
     def _job(self, trial: Trial) -> Job:
         digests = {task: splits.digests for task, splits in self._plan.splits.items()}
         return Job(self._plan.sweep, trial, self._plan.space, self._storage.uri, digests)
+
+    @property
+    def _shared(self) -> dict[str, Any]:
+        """What all drivers are told beside their trial."""
+        most = self._plan.space.workers.max_concurrent_trials
+        return {"board": self._board, "num_slots": most or self._num_running}
 
     @property
     def _concurrency(self) -> int:

@@ -15,7 +15,8 @@ import logging
 import threading
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import ray
@@ -34,7 +35,7 @@ from raysweep.store import DamagedEntryError
 
 DRIVER_RESOURCES = {"CPU": 0, "memory": 100 * 2**20}  # {"CPU": 0} alone is refused
 MAX_GROUPS = 50  # worker groups that a trial may start, one after the other
-POLL_SECONDS, CALL_SECONDS = 1.0, 30.0
+POLL_SECONDS, SLOT_POLL_SECONDS, CALL_SECONDS = 1.0, 0.25, 30.0
 
 
 def run_trial(config: Mapping[str, Any]) -> None:
@@ -45,8 +46,9 @@ def run_trial(config: Mapping[str, Any]) -> None:
     reason; what is raised lets Tune start the trial again, as after the death of this process.
 
     Args:
-        config: "trial" (the id), "jobs" (an object reference to all jobs by trial id) and "board"
-            (the actor by which the sweep's processes tell each other what they do).
+        config: "trial" (the id), "jobs" (an object reference to all jobs by trial id), "board"
+            (the actor by which the sweep's processes tell each other what they do) and "num_slots"
+            (trials that may have workers at the same time).
     """
     try:
         failure = _finish(ray.get(config["jobs"])[config["trial"]], config)
@@ -68,7 +70,8 @@ def _finish(job: Job, config: Mapping[str, Any]) -> str | None:
                 if _report_from_store(job):
                     return None
             else:
-                failure = _run_group(job, {**config, "job": job, "holder": holder})
+                with leases.slot(config["num_slots"]):
+                    failure = _run_group(job, {**config, "job": job, "holder": holder})
                 if failure or not remaining(job.store, job.trial):
                     return failure
     return f"is unfinished after {MAX_GROUPS} worker groups"
@@ -126,6 +129,7 @@ class Leases:
         self._thread = threading.Thread(target=self._renew, daemon=True)
 
     def __enter__(self) -> Leases:
+        self._call("release_trial", trial_of(self._holder))  # what an attempt that died had
         self._thread.start()
         return self
 
@@ -144,6 +148,21 @@ class Leases:
     def wait_for(self, key: str) -> str | None:
         """The holder of another trial that is making a stage, if one is."""
         return self._call("wait_for", key, self._holder)
+
+    @contextmanager
+    def slot(self, number: int) -> Iterator[None]:
+        """One of so many turns to have workers, for which it waits.
+
+        Workers are asked for when there is room for them. For Ray keeps a request that waits when
+        the driver that made it dies, and would grant it to nobody, for ever.
+        """
+        keys = [f"slot {index}" for index in range(number)]
+        while (key := next(filter(self.claim, keys), None)) is None:
+            time.sleep(SLOT_POLL_SECONDS)
+        try:
+            yield
+        finally:
+            self.release(key)
 
     def _renew(self) -> None:
         while not self._stopped.wait(RENEWAL_SECONDS):
