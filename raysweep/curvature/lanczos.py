@@ -9,97 +9,71 @@ of the Ritz pair is |β_k s_k| (Golub & Van Loan, Matrix Computations, section 1
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 
 import numpy as np
 import torch
 
-from raysweep.curvature.operator import HessianOperator
+from raysweep.curvature.operator import SymmetricOperator
+from raysweep.curvature.spectrum import Estimate, SpectralRadius
 
 NUM_CONFIRMING = 3  # a small residual proves an eigenvalue, not the dominant one: look further
+NEGLIGIBLE = 1e-12  # of the value: a β this small means that the space is spanned
 
-
-@dataclass(frozen=True)
-class SpectralRadius:
-    """max |λ| of a symmetric matrix, with its evidence.
-
-    Attributes:
-        value: |eigenvalue|.
-        eigenvalue: the dominant Ritz value, with its sign.
-        largest_ritz_value, smallest_ritz_value: both ends of the estimated spectrum.
-        residual: ‖H v - λ v‖ for the unit Ritz vector v.
-        converged: whether residual <= relative_tolerance * value, in `NUM_CONFIRMING` further
-            products too unless the whole space was spanned before.
-    """
-
-    value: float
-    eigenvalue: float
-    largest_ritz_value: float
-    smallest_ritz_value: float
-    residual: float
-    num_products: int
-    converged: bool
-    seed: int
-
-    @property
-    def relative_residual(self) -> float:
-        """Residual over value; 0 for the zero matrix."""
-        return self.residual / self.value if self.value else 0.0
+OnProduct = Callable[[Estimate], None]
 
 
 def spectral_radius(
-    operator: HessianOperator,
+    operator: SymmetricOperator,
     *,
     seed: int,
     relative_tolerance: float = 1e-3,
     min_products: int = 12,
     max_products: int = 60,
+    on_product: OnProduct | None = None,
 ) -> SpectralRadius:
-    """Runs Lanczos until the residual is, and for three more products stays, small enough."""
+    """Runs Lanczos until the residual is, and for three more products stays, small enough.
+
+    Args:
+        seed: of the start vector.
+        relative_tolerance: residual over value.
+        on_product: called after each Hessian-vector product.
+    """
     vector = operator.random_vector(seed)
-    vector = vector / operator.dot(vector, vector) ** 0.5
+    vector /= operator.dot(vector, vector) ** 0.5
     previous = torch.zeros_like(vector)
     diagonal: list[float] = []
     off_diagonal: list[float] = []
+    history: list[Estimate] = []
     num_small = 0
-    for _ in range(min(max_products, operator.num_parameters)):
+    while True:
         product = operator.product(vector)
         diagonal.append(operator.dot(vector, product))
-        product -= diagonal[-1] * vector
+        product.sub_(vector, alpha=diagonal[-1])
         if off_diagonal:
-            product -= off_diagonal[-1] * previous
+            product.sub_(previous, alpha=off_diagonal[-1])
         off_diagonal.append(operator.dot(product, product) ** 0.5)
-        estimate = _dominant(diagonal, off_diagonal, seed)
-        num_small = num_small + 1 if estimate.relative_residual <= relative_tolerance else 0
-        is_invariant = off_diagonal[-1] <= 1e-12 * estimate.value
-        is_confirmed = num_small > NUM_CONFIRMING and len(diagonal) >= min_products
-        if is_invariant or is_confirmed:
-            break
-        previous, vector = vector, product / off_diagonal[-1]
-    is_complete = is_invariant or len(diagonal) == operator.num_parameters
-    return replace(estimate, converged=is_confirmed or (is_complete and num_small > 0))
+        ritz, estimate = _ritz(diagonal, off_diagonal)
+        history.append(estimate)
+        if on_product:
+            on_product(estimate)
+        size = abs(estimate.eigenvalue)
+        num_small = num_small + 1 if estimate.residual <= relative_tolerance * size else 0
+        is_spanned = off_diagonal[-1] <= NEGLIGIBLE * size
+        is_spanned = is_spanned or len(history) == operator.num_parameters
+        is_confirmed = num_small > NUM_CONFIRMING and len(history) >= min_products
+        if is_spanned or is_confirmed or len(history) == max_products:
+            converged = is_confirmed or (is_spanned and num_small > 0)
+            return SpectralRadius(ritz[-1], ritz[0], tuple(history), converged, seed)
+        previous, vector = vector, product.div_(off_diagonal[-1])
 
 
-def _dominant(
-    diagonal: list[float],
-    off_diagonal: list[float],
-    seed: int,
-) -> SpectralRadius:
-    """The Ritz pair of largest magnitude of the tridiagonal matrix built so far."""
+def _ritz(diagonal: list[float], off_diagonal: list[float]) -> tuple[list[float], Estimate]:
+    """All Ritz values, ascending, and the pair of largest magnitude."""
     matrix = np.diag(diagonal)
     inner = off_diagonal[:-1]
     matrix += np.diag(inner, 1) + np.diag(inner, -1)
     ritz, vectors = np.linalg.eigh(matrix)
     index = int(np.argmax(np.abs(ritz)))
-    value = float(abs(ritz[index]))
     residual = float(off_diagonal[-1] * abs(vectors[-1, index]))
-    return SpectralRadius(
-        value=value,
-        eigenvalue=float(ritz[index]),
-        largest_ritz_value=float(ritz[-1]),
-        smallest_ritz_value=float(ritz[0]),
-        residual=residual,
-        num_products=len(diagonal),
-        converged=False,
-        seed=seed,
-    )
+    return ritz.tolist(), Estimate(float(ritz[index]), residual)

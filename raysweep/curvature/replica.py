@@ -1,5 +1,7 @@
 """Hessian-vector products by double backward, every worker holding a whole replica.
 
+    H v = d/dθ <dL/dθ, v>
+
 The loss is L = 1/N sum_i l_i over the batches of all workers; each computes the part of its own
 batches, and the products are summed. Needs the graph of the gradient: about three gradients' time
 and twice a gradient's memory.
@@ -13,7 +15,11 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from raysweep.curvature.backends import twice_differentiable
+from raysweep.curvature.operator import draw_normal, float64_dot
+
 Loss = Callable[[], torch.Tensor]
+Gradients = tuple[torch.Tensor, ...]
 
 
 class ReplicaHessian:
@@ -21,53 +27,117 @@ class ReplicaHessian:
 
     Args:
         module: its trainable parameters, in ``parameters()`` order (tied ones once), make the
-            vector.
-        losses: this worker's summands, each a closure that returns a scalar.
+            vector: whole on every worker, as without sharding or under ZeRO 1 and 2.
+        losses: this worker's summands, each a closure that returns a scalar; none is allowed.
         normaliser: divides the sum over all workers; the number of answer tokens for "token".
+        keep_graph: keeps the gradients' graphs of all losses between products, which then take two
+            thirds of the time. The memory is that of all batches together.
 
     Raises:
         ValueError: the loss is not the same when evaluated twice (dropout, for example), which
-            would make every eigenvalue meaningless.
+            would make every eigenvalue meaningless; parameters are in half precision, in which
+            products are noise; or they are sharded by ZeRO-3.
     """
 
-    def __init__(self, module: nn.Module, losses: Sequence[Loss], normaliser: float) -> None:
-        self._parameters = [p for p in module.parameters() if p.requires_grad]
-        self._losses = losses
-        self._normaliser = normaliser
+    def __init__(
+        self,
+        module: nn.Module,
+        losses: Sequence[Loss],
+        normaliser: float,
+        *,
+        keep_graph: bool = False,
+    ) -> None:
+        named = {name: p for name, p in module.named_parameters() if p.requires_grad}
+        self._names, self._parameters = list(named), list(named.values())
+        self._losses, self._normaliser, self._keep_graph = losses, normaliser, keep_graph
+        self._kept: list[Gradients] = []
         self._is_distributed = dist.is_initialized() and dist.get_world_size() > 1
         self.num_parameters = sum(p.numel() for p in self._parameters)
+        self._check_parameters(named)
         self._probe()
 
     def product(self, vector: torch.Tensor) -> torch.Tensor:
         """H v for a vector of shape [num_parameters]."""
         pieces = self._unflatten(vector)
         total = torch.zeros_like(vector)
+        with twice_differentiable():
+            for index in range(len(self._losses)):
+                gradients = self._gradients(index)
+                slope = torch.stack(
+                    [(g * piece).sum() for g, piece in zip(gradients, pieces, strict=True)]
+                ).sum()
+                total += self._flatten(
+                    torch.autograd.grad(
+                        slope,
+                        self._parameters,
+                        materialize_grads=True,
+                        retain_graph=self._keep_graph,
+                    )
+                )
+        return self._summed(total)
+
+    def loss_and_gradient(self) -> tuple[float, torch.Tensor]:
+        """L, and its gradient of shape [num_parameters]."""
+        first = self._parameters[0]
+        gradient = torch.zeros(self.num_parameters, dtype=first.dtype, device=first.device)
+        total = torch.zeros(1, dtype=torch.float64, device=first.device)
         for loss in self._losses:
-            gradients = torch.autograd.grad(loss(), self._parameters, create_graph=True)
-            slope = torch.stack(
-                [(g * piece).sum() for g, piece in zip(gradients, pieces, strict=True)]
-            ).sum()
-            second = torch.autograd.grad(slope, self._parameters, materialize_grads=True)
-            total += torch.cat([s.reshape(-1) for s in second])
-        if self._is_distributed:
-            dist.all_reduce(total)
-        return total / self._normaliser
+            value = loss()
+            total += value.detach()
+            gradient += self._flatten(
+                torch.autograd.grad(value, self._parameters, materialize_grads=True)
+            )
+        return float(self._summed(total)), self._summed(gradient)
 
     def dot(self, left: torch.Tensor, right: torch.Tensor) -> float:
         """The inner product, in float64."""
-        return float(torch.dot(left.double(), right.double()))
+        return float(float64_dot(left, right))
 
     def random_vector(self, seed: int) -> torch.Tensor:
         """A standard normal vector from that seed, drawn on the CPU."""
-        first = self._parameters[0]
         generator = torch.Generator().manual_seed(seed)
-        vector = torch.randn(self.num_parameters, generator=generator, dtype=first.dtype)
-        return vector.to(first.device)
+        return self._flatten([draw_normal(p.shape, generator).to(p) for p in self._parameters])
+
+    def vector(self, read: Callable[[str], torch.Tensor]) -> torch.Tensor:
+        """A vector of numbers that are given by parameter."""
+        pairs = zip(self._names, self._parameters, strict=True)
+        return self._flatten([read(name).to(parameter) for name, parameter in pairs])
+
+    def _gradients(self, index: int) -> Gradients:
+        """Of one loss, with their graph."""
+        if index < len(self._kept):
+            return self._kept[index]
+        gradients = torch.autograd.grad(self._losses[index](), self._parameters, create_graph=True)
+        if self._keep_graph:
+            self._kept.append(gradients)
+        return gradients
+
+    def _summed(self, total: torch.Tensor) -> torch.Tensor:
+        if self._is_distributed:
+            dist.all_reduce(total)
+        return total.div_(self._normaliser)
+
+    def _flatten(self, pieces: Sequence[torch.Tensor]) -> torch.Tensor:
+        return torch.cat([piece.reshape(-1) for piece in pieces])
 
     def _unflatten(self, vector: torch.Tensor) -> list[torch.Tensor]:
-        sizes = [p.numel() for p in self._parameters]
-        pieces = vector.split(sizes)
+        pieces = vector.split([p.numel() for p in self._parameters])
         return [piece.view_as(p) for piece, p in zip(pieces, self._parameters, strict=True)]
+
+    @staticmethod
+    def _check_parameters(named: dict[str, nn.Parameter]) -> None:
+        for name, parameter in named.items():
+            if hasattr(parameter, "ds_id"):
+                raise ValueError(
+                    f"{name} is sharded by ZeRO-3, which frees what a second derivative needs; "
+                    "use LayerwiseHessian"
+                )
+            if parameter.dtype not in (torch.float32, torch.float64):
+                raise ValueError(
+                    f"{name} is {parameter.dtype}: products in half precision are off by a percent "
+                    "or more; load the model in float32, or use LayerwiseHessian, which computes "
+                    "in float32 from half-precision weights"
+                )
 
     @torch.no_grad()
     def _probe(self) -> None:

@@ -1,0 +1,113 @@
+"""A LLaMA in true float64, and its whole Hessian by plain double backward, column by column.
+
+transformers' RMSNorm and its eager softmax compute in float32 whatever the weights are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+from transformers import LlamaConfig, LlamaForCausalLM
+from transformers.models.llama import modeling_llama
+
+from raysweep.curvature import LayerwiseHessian, ReplicaHessian, Shards
+from raysweep.data import Row, collate
+from raysweep.llama_blocks import llama_blocks
+from raysweep.loss import Reduction, answer_loss_sum, normaliser
+from tests.models import random_rows
+
+VOCABULARY = 17
+
+
+def compute_in_double(patch: pytest.MonkeyPatch) -> None:
+    """Replaces what rounds to float32."""
+
+    def norm(self: nn.Module, states: torch.Tensor) -> torch.Tensor:
+        variance = states.pow(2).mean(-1, keepdim=True)
+        return self.weight * (states * torch.rsqrt(variance + self.variance_epsilon))
+
+    def attention(module, query, key, value, attention_mask, scaling, dropout=0.0, **_):
+        groups = module.num_key_value_groups
+        key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
+        weights = torch.matmul(query, key.transpose(2, 3)) * scaling
+        if attention_mask is not None:
+            weights = weights + attention_mask
+        weights = torch.softmax(weights, dim=-1)
+        return torch.matmul(weights, value).transpose(1, 2).contiguous(), weights
+
+    patch.setattr(modeling_llama.LlamaRMSNorm, "forward", norm)
+    patch.setattr(modeling_llama, "eager_attention_forward", attention)
+
+
+def rows(number: int = 6) -> list[Row]:
+    """Rows of unequal lengths over a small vocabulary."""
+    return [
+        Row(tuple(t % VOCABULARY for t in row.prompt), tuple(t % VOCABULARY for t in row.answer))
+        for row in random_rows(number, seed=4)
+    ]
+
+
+def tiny_llama(*, tied: bool = True, steps: int = 0) -> LlamaForCausalLM:
+    """Some 1,000 parameters, grouped-query attention; trained for some steps of Adam."""
+    torch.manual_seed(1)
+    config = LlamaConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=8,
+        intermediate_size=8,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        max_position_embeddings=64,
+        tie_word_embeddings=tied,
+    )
+    model = LlamaForCausalLM(config).double().eval()
+    adam, batch = torch.optim.Adam(model.parameters(), lr=1e-2), collate(rows(), 0)
+    for _ in range(steps):
+        adam.zero_grad()
+        (answer_loss_sum(model, batch) / normaliser(rows())).backward()
+        adam.step()
+    model.zero_grad(set_to_none=True)
+    return model
+
+
+def batches_of(rows_: list[Row], size: int = 3) -> list:
+    return [collate(rows_[i : i + size], 0) for i in range(0, len(rows_), size)]
+
+
+def replica(
+    model: LlamaForCausalLM, reduction: Reduction = "token", sign: int = 1, *, keep: bool = False
+) -> ReplicaHessian:
+    batches = batches_of(rows())
+    losses: list[Callable[[], torch.Tensor]] = [
+        lambda batch=batch: answer_loss_sum(model, batch, reduction) for batch in batches
+    ]
+    return ReplicaHessian(model, losses, sign * normaliser(rows(), reduction), keep_graph=keep)
+
+
+def layerwise(
+    model: LlamaForCausalLM, reduction: Reduction = "token", sign: int = 1
+) -> LayerwiseHessian:
+    batches = batches_of(rows())
+    return LayerwiseHessian(
+        Shards.from_module(model, torch.float64),
+        llama_blocks(model.config, batches, reduction, torch.float64),
+        len(batches),
+        sign * normaliser(rows(), reduction),
+    )
+
+
+def dense_hessian(model: LlamaForCausalLM, reduction: Reduction = "token") -> torch.Tensor:
+    """All second derivatives, from one padded batch; no code of `raysweep.curvature`."""
+    parameters = list(model.parameters())
+    model.config._attn_implementation = "eager"
+    loss = answer_loss_sum(model, collate(rows(), 0), reduction) / normaliser(rows(), reduction)
+    gradients = torch.autograd.grad(loss, parameters, create_graph=True)
+    flat = torch.cat([g.reshape(-1) for g in gradients])
+    columns = [
+        torch.cat([c.reshape(-1) for c in torch.autograd.grad(g, parameters, retain_graph=True)])
+        for g in flat
+    ]
+    return torch.stack(columns)
