@@ -148,7 +148,7 @@ def _chain(path: tuple[int, ...]) -> Trial:
         Stage(number, (Part(task="bbq"),), settings, 0, parent, key)
         for number, (parent, key) in enumerate(zip(["", *keys], keys, strict=False), start=1)
     )
-    return Trial(keys[-1], 0, stages, (), None)
+    return Trial(keys[-1], 0, stages, ())
 
 
 CASES: dict[str, Callable[[], list[Trial]]] = {

@@ -26,7 +26,8 @@ or, after the layers, logits and their log-softmax in float64, b + 16 for each t
 vocabulary.
 
 A Hessian-vector product by double backward holds, as measured, three times what autograd keeps of
-the forward pass with eager attention, and the softmax, s x s a head, five times.
+the forward pass with eager attention, and the softmax, s x s a head, five times. Layer by layer it
+holds so much of one layer, and the states and their tangents at the layers' borders, 8 h a token.
 """
 
 from __future__ import annotations
@@ -106,6 +107,19 @@ def curvature_bytes(model: Architecture, batch: Batch) -> float:
     kept = kept_bytes(model, batch, "float32", "eager")
     softmax = 4 * model.num_heads * batch.row_tokens * batch.num_tokens * model.num_layers
     return GRAPH_FACTOR * (kept - softmax) + SOFTMAX_FACTOR * softmax
+
+
+def layer_product_bytes(model: Architecture, batch: Batch, num_own_rows: int) -> float:
+    """A Hessian-vector product's, layer by layer.
+
+    Args:
+        num_own_rows: of a worker, whose border states are all held.
+    """
+    kept = _layer_bytes(model, batch.row_tokens, 4, "eager")
+    softmax = 4 * model.num_heads * batch.row_tokens
+    graph = GRAPH_FACTOR * (kept - softmax) + SOFTMAX_FACTOR * softmax
+    borders = 8 * model.hidden_size * (model.num_layers + 1)
+    return batch.num_tokens * graph + num_own_rows * batch.row_tokens * borders
 
 
 def _layer_bytes(model: Architecture, row_tokens: float, size: int, attention: str) -> float:

@@ -30,6 +30,15 @@ class Architecture:
     head_size: int
     vocabulary_size: int
 
+    @property
+    def largest_block(self) -> int:
+        """Parameters of the larger of a decoder layer and the embedding."""
+        attention = (
+            2 * self.hidden_size * self.head_size * (self.num_heads + self.num_key_value_heads)
+        )
+        layer = attention + 3 * self.hidden_size * self.intermediate_size + 2 * self.hidden_size
+        return max(layer, self.hidden_size * self.vocabulary_size)
+
 
 def read_architecture(config: Mapping[str, Any], path: Path) -> Architecture:
     """The sizes in a model's configuration.

@@ -85,29 +85,56 @@ class DataSettings(Settings):
 
 
 class CurvatureSettings(Settings):
-    """The spectral radius of the first task's training loss after the first stage.
+    """The spectral radius of a task's training loss after a stage.
 
     Attributes:
         enabled: whether it is measured.
+        stages: after the "first" stage (section 4.3), or after "all".
+        tasks: of the stage's "own" (first) task, or of "all" tasks of the chain.
+        changes: whether the terms of equations 3 and 4 are measured after the stage that follows.
         num_samples: training examples (the paper's 50), a stratified draw with the trial's seed.
-        relative_tolerance: residual over value at which Lanczos has converged.
+        reduction: "token", the mean over all answer tokens, as in training; or "sample", the mean
+            over rows of each row's mean.
+        solver: "lanczos", or "power" iteration, which takes two to six times as many products.
+        relative_tolerance: residual over value at which the solver has converged.
         min_products, max_products: bounds on the number of Hessian-vector products.
-        max_parameters: largest model that is measured. Each worker holds a float32 replica and the
-            graph of its gradient, about 28 bytes a parameter plus activations.
+        operator: "replica": each worker holds the whole model in float32 and the graph of its
+            gradient, about 28 bytes a parameter plus activations. "layerwise": weights and vectors
+            stay sharded, one layer at a time is whole. "auto" takes layerwise with ZeRO 3.
+        max_parameters: largest model of which each worker is to hold a replica.
     """
 
     enabled: bool = True
+    stages: Literal["first", "all"] = "first"
+    tasks: Literal["own", "all"] = "own"
+    changes: bool = True
     num_samples: PositiveInt = 50
+    reduction: Literal["token", "sample"] = "token"
+    solver: Literal["lanczos", "power"] = "lanczos"
     relative_tolerance: PositiveFloat = 1e-3
     min_products: PositiveInt = 12
     max_products: PositiveInt = 60
+    operator: Literal["auto", "replica", "layerwise"] = "auto"
     max_parameters: PositiveInt = 1_000_000_000
+
+    def is_layerwise(self, zero_stage: int) -> bool:
+        """Whether the weights stay sharded, for workers with that ZeRO stage."""
+        return self.operator == "layerwise" or (self.operator == "auto" and zero_stage == 3)
 
     @model_validator(mode="after")
     def _bounds_in_order(self) -> Self:
         if self.min_products > self.max_products:
             raise ValueError("min_products is larger than max_products")
         return self
+
+
+def layerwise_rows(micro_batch_size: int, num_layers: int) -> int:
+    """Rows that a layer-wise Hessian-vector product takes at once.
+
+    It holds the graph of one layer, which is some four times a layer's share of the graph that a
+    training step keeps of all layers: so it takes as much memory as a micro-batch in training.
+    """
+    return micro_batch_size * max(1, num_layers // 4)
 
 
 class WeightsSettings(Settings):

@@ -1,10 +1,10 @@
 """What a plan will cost: work, time, memory, storage and money, from stated assumptions. Pure.
 
 With N parameters, training takes 6 N floating-point operations a token (Kaplan et al., 2020), an
-evaluation 2 N, and a Hessian-vector product by double backward 12 N. An accelerator does a stated
-share of its peak. Without one nothing is known of a worker's speed until it is measured: a measured
-number of training tokens a second stands for 6 N times as many operations. `memory` tells what a
-worker holds.
+evaluation 2 N, and a Hessian-vector product 18 N by double backward and 22 N layer by layer. An
+accelerator does a stated share of its peak. Without one nothing is known of a worker's speed until
+it is measured: a measured number of training tokens a second stands for 6 N times as many
+operations. `memory` tells what a worker holds.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from raysweep.store import EntryKind
 from raysweep.token_counts import TokenCounts, count_tokens, estimate, token_counter
 
 PRODUCTS = 20  # Hessian-vector products of a typical measurement
+PRODUCTS_OF_CHANGE = 2  # one, and two gradients
 GB = 1e9
 EntryName = tuple[EntryKind, str]
 Entries = Collection[EntryName]
@@ -131,7 +132,9 @@ class _Working:
     def __init__(self, plan: Plan, counts: Mapping[str, TokenCounts]) -> None:
         self.made: dict[EntryName, _Work] = {}
         self._counts, self._size = counts, plan.checkpoint.num_parameters
-        self._num_samples = plan.space.curvature.num_samples
+        curvature, workers = plan.space.curvature, plan.space.workers
+        self._num_samples = curvature.num_samples
+        self._per_product = 22 if curvature.is_layerwise(workers.zero_stage) else 18
 
     def of(self, trial: Trial) -> Iterator[_Work]:
         """Everything that a trial asks for."""
@@ -141,9 +144,12 @@ class _Working:
         for one in trial.all_evaluations:
             entry = EntryKind.EVALUATION, one.key
             yield self.made.get(entry) or self._evaluation(entry, one)
-        if trial.curvature:
-            entry = EntryKind.CURVATURE, trial.curvature.key
-            yield self.made.get(entry) or self._curvature(entry, trial.curvature)
+        for one in trial.curvatures:
+            entry = EntryKind.CURVATURE, one.key
+            yield self.made.get(entry) or self._products(entry, one, PRODUCTS)
+        for one in trial.changes:
+            entry = EntryKind.CHANGE, one.key
+            yield self.made.get(entry) or self._products(entry, one, PRODUCTS_OF_CHANGE)
 
     def _training(self, entry: EntryName, stage: Stage) -> _Work:
         num_rows = stage.hyperparameters.num_steps * stage.hyperparameters.global_batch_size
@@ -156,9 +162,9 @@ class _Working:
         operations = 2 * self._size * count.test_mean * count.num_test
         return self._keep(_Work(entry, operations, num_rows=count.num_test))
 
-    def _curvature(self, entry: EntryName, one: Measurement) -> _Work:
+    def _products(self, entry: EntryName, one: Measurement, number: float) -> _Work:
         tokens = self._num_samples * self._counts[one.task].train_mean
-        return self._keep(_Work(entry, 12 * self._size * PRODUCTS * tokens))
+        return self._keep(_Work(entry, self._per_product * self._size * number * tokens))
 
     def _keep(self, work: _Work) -> _Work:
         self.made[work.entry] = work

@@ -74,8 +74,8 @@ def _wanted(plan: Plan) -> Iterator[tuple[EntryKind, str]]:
     for trial in plan.all_trials:
         yield from ((EntryKind.STAGE, stage.key) for stage in trial.stages)
         yield from ((EntryKind.EVALUATION, one.key) for one in trial.all_evaluations)
-        if trial.curvature:
-            yield EntryKind.CURVATURE, trial.curvature.key
+        yield from ((EntryKind.CURVATURE, one.key) for one in trial.curvatures)
+        yield from ((EntryKind.CHANGE, one.key) for one in trial.changes)
 
 
 def _worker_speeds(store: Store, entry: Entry) -> list[float]:

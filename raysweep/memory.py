@@ -4,7 +4,9 @@ Model states take, a parameter: weights and gradients 2 bytes each in bfloat16 (
 optimizer states 12 (8); ZeRO divides them among the workers stage by stage. An evaluation holds the
 whole model. A Hessian-vector product holds seven vectors of the parameters' size in float32: the
 weights, two vectors of Lanczos, the sum over batches, the gradient with its graph, the product, and
-the one before it or the product in one piece. Activations come on top: see `activations`.
+the one before it or the product in one piece. Layer by layer, weights and three vectors are cut
+into shards, and four whole blocks are held beside them: weights, tangents, gradients and their sum.
+Activations come on top: see `activations`.
 
 Not counted: what ZeRO-3 gathers of the layers at work, DeepSpeed's buffers, the allocator's slack,
 and the libraries themselves, which on a GPU are some GiB together.
@@ -19,16 +21,18 @@ from raysweep.activations import (
     Batch,
     curvature_bytes,
     evaluation_bytes,
+    layer_product_bytes,
     training_bytes,
     weight_bytes,
 )
-from raysweep.config import Hyperparameters, WorkerSettings
+from raysweep.config import Hyperparameters, WorkerSettings, layerwise_rows
 from raysweep.plan import Plan
 from raysweep.stages import Mixture
 from raysweep.token_counts import TokenCounts
 
 GIB = 2**30
-PRODUCT_VECTORS = 7  # of the parameters' size, in a Hessian-vector product
+PRODUCT_VECTORS = 7  # of the parameters' size, in a Hessian-vector product by double backward
+SHARDED_VECTORS, WHOLE_BLOCKS = 3, 4  # beside the weights, in one layer by layer
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,11 @@ def peak_memory(plan: Plan, counts: Mapping[str, TokenCounts]) -> PeakMemory:
         for trial in trials
         for one in trial.all_evaluations
     }
-    curved = {(t.first_task, t.stages[0].hyperparameters) for t in trials if t.curvature}
+    curved = {
+        (one.task, trial.stages[one.stage_number - 1].hyperparameters)
+        for trial in trials
+        for one in trial.curvatures
+    }
     return PeakMemory(
         _largest(measuring.training(*one) for one in trained),
         _largest(measuring.evaluation(*one) for one in evaluated),
@@ -114,6 +122,7 @@ class _Measuring:
         self._counts, self._workers = counts, plan.space.workers
         self._size, self._model = plan.checkpoint.num_parameters, plan.checkpoint.architecture
         self._num_samples = plan.space.curvature.num_samples
+        self._is_layerwise = plan.space.curvature.is_layerwise(self._workers.zero_stage)
 
     def training(self, mixture: Mixture, settings: Hyperparameters) -> Need:
         """A stage's; its rows are spread evenly over workers and micro-batches."""
@@ -140,10 +149,17 @@ class _Measuring:
         return _need(weights, evaluation_bytes(self._model, batch, settings.dtype), batch)
 
     def curvature(self, task: str, settings: Hyperparameters) -> Need:
-        """Of the Hessian-vector products after a first stage, on a replica."""
-        counts = self._counts[task]
-        own = _shared(self._num_samples, self._workers.num_workers)
-        num_rows = min(own, self._workers.micro_batch_size)
+        """Of the Hessian-vector products after a stage."""
+        counts, workers = self._counts[task], self._workers
+        own = _shared(self._num_samples, workers.num_workers)
+        if self._is_layerwise:
+            rows = min(own, layerwise_rows(workers.micro_batch_size, self._model.num_layers))
+            batch = _batch(rows, counts.train_longest, counts.train_answer, settings)
+            size, blocks = weight_bytes("float32"), WHOLE_BLOCKS * self._model.largest_block
+            shards = (weight_bytes(settings.dtype) + SHARDED_VECTORS * size) * self._size
+            states = shards / workers.num_workers + blocks * size
+            return _need(states, layer_product_bytes(self._model, batch, own), batch)
+        num_rows = min(own, workers.micro_batch_size)
         batch = _batch(num_rows, counts.train_longest, counts.train_answer, settings)
         states = PRODUCT_VECTORS * weight_bytes("float32") * self._size
         return _need(states, curvature_bytes(self._model, batch), batch)

@@ -70,13 +70,16 @@ def make_plan(
     Raises:
         InputError: the data is missing, or the model cannot be measured as asked.
     """
-    if space.curvature.enabled and checkpoint.num_parameters > space.curvature.max_parameters:
+    curvature = space.curvature
+    needs_replica = curvature.enabled and not curvature.is_layerwise(space.workers.zero_stage)
+    if needs_replica and checkpoint.num_parameters > curvature.max_parameters:
         raise InputError(
             "curvature.max_parameters",
-            f"{space.curvature.max_parameters:,} is less than the model's "
+            f"{curvature.max_parameters:,} is less than the model's "
             f"{checkpoint.num_parameters:,} parameters",
-            "set curvature.enabled: false, or raise it if each worker can hold a replica "
-            "of about 28 bytes a parameter",
+            "set curvature.enabled: false, or curvature.operator: layerwise, which keeps the "
+            "weights sharded; or raise it if each worker can hold a replica of about 28 bytes a "
+            "parameter",
         )
     check_metrics(space)
     tasks, judges, is_outline = space.find_tasks(), dict[str, str](), splits is not None

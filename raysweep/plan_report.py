@@ -160,7 +160,7 @@ def _memory_lines(plan: Plan, cost: Cost, assumptions: Assumptions) -> Iterator[
     states = {
         "training": f"model states (ZeRO {workers.zero_stage}, {workers.num_workers} workers)",
         "evaluation": "weights",
-        "curvature": "weights, gradients and vectors in float32",
+        "curvature": "weights, gradients and vectors",
     }
     yield f"peak memory per worker: {_size(memory.peak_gib)}, during {memory.highest}"
     for name, need in memory.needs.items():

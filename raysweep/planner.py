@@ -17,7 +17,7 @@ from raysweep.space import Part, SearchSpace
 from raysweep.stages import Measurement, Mixture, Stage, Trial
 from raysweep.tasks.splits import Splits
 
-FORMAT_VERSION = 1  # raise it when training, scoring or curvature change their results
+FORMAT_VERSION = 2  # raise it when training, scoring or curvature change their results
 
 
 class Planner:
@@ -40,6 +40,7 @@ class Planner:
         self._stages: dict[tuple[Any, ...], Stage] = {}
         self._evaluated: dict[tuple[Any, ...], tuple[Measurement, ...]] = {}
         self._evaluation_keys: dict[tuple[Any, ...], str] = {}
+        self._loss_keys: dict[tuple[str, ...], str] = {}
         self._points: dict[int, list[Point]] = {}
         self._made: dict[tuple[Any, ...], Any] = {}
 
@@ -163,18 +164,19 @@ class Planner:
             for number, key, stage in models
             for one in self._evaluations(number, key, stage, tasks)
         )
-        curvature = self._curvature(stages[0]) if self._space.curvature.enabled else None
-        return Trial(_name(stages), stages[0].seed, stages, evaluations, curvature)
+        curvatures, changes = self._curvatures(stages, tasks)
+        return Trial(_name(stages), stages[0].seed, stages, evaluations, curvatures, changes)
 
     def _scout(self, stage: Stage) -> Trial:
         search, task = self._space.search, stage.mixture[0].task
-        curvature = self._curvature(stage) if search.orders != ("listed",) else None
+        curvatures = (self._curvature(stage, task),) if search.orders != ("listed",) else ()
         validation = None
         if search.first_stage == "best":
             digest = self._splits[task].validation_digest
             key = self._new_evaluation_key(stage.key, task, stage, {"validation": digest})
             validation = Measurement(stage.number, stage.key, task, key)
-        return Trial(f"scout-{_name((stage,))}", stage.seed, (stage,), (), curvature, validation)
+        name = f"scout-{_name((stage,))}"
+        return Trial(name, stage.seed, (stage,), (), curvatures, validation=validation)
 
     def _evaluations(
         self, number: int, model: str, stage: Stage, tasks: tuple[str, ...]
@@ -212,21 +214,50 @@ class Planner:
             }
         )
 
-    def _curvature(self, stage: Stage) -> Measurement:
-        """That of a first stage's task."""
-        task = stage.mixture[0].task
-        key = digest_json(
-            {
-                "format": FORMAT_VERSION,
-                "model": stage.key,
-                "task": task,
-                "train": self._splits[task].train_digest,
-                "sequence_limit": stage.hyperparameters.sequence_limit,
-                "settings": self._space.curvature.model_dump(exclude={"enabled", "max_parameters"}),
-                "seed": stage.seed,
-            }
-        )
+    def _curvatures(
+        self, stages: tuple[Stage, ...], tasks: tuple[str, ...]
+    ) -> tuple[tuple[Measurement, ...], tuple[Measurement, ...]]:
+        """The curvatures of a trial, and what the stages after them do to the same losses."""
+        settings = self._space.curvature
+        if not settings.enabled:
+            return (), ()
+        curvatures, changes = [], []
+        for stage in stages if settings.stages == "all" else stages[:1]:
+            for task in tasks if settings.tasks == "all" else [stage.mixture[0].task]:
+                curvatures.append(self._curvature(stage, task))
+                if settings.changes and stage.number < len(stages):
+                    changes.append(self._change(stage, stages[stage.number], task))
+        return tuple(curvatures), tuple(changes)
+
+    def _curvature(self, stage: Stage, task: str) -> Measurement:
+        names = {"solver", "relative_tolerance", "min_products", "max_products"}
+        solver = self._space.curvature.model_dump(include=names)
+        key = self._loss_key(stage, task, {"solver": solver})
         return Measurement(stage.number, stage.key, task, key)
+
+    def _change(self, stage: Stage, following: Stage, task: str) -> Measurement:
+        """From one stage to the next."""
+        key = self._loss_key(stage, task, {"changed": following.key})
+        return Measurement(following.number, following.key, task, key)
+
+    def _loss_key(self, stage: Stage, task: str, what: Mapping[str, Any]) -> str:
+        """Of a measurement of the training loss at a stage's model."""
+        known = (stage.key, task, *map(str, what.values()))
+        if known not in self._loss_keys:
+            names = {"num_samples", "reduction"}
+            self._loss_keys[known] = digest_json(
+                {
+                    "format": FORMAT_VERSION,
+                    "model": stage.key,
+                    "task": task,
+                    "train": self._splits[task].train_digest,
+                    "sequence_limit": stage.hyperparameters.sequence_limit,
+                    "sample": self._space.curvature.model_dump(include=names),
+                    "seed": stage.seed,
+                    **what,
+                }
+            )
+        return self._loss_keys[known]
 
 
 def _name(stages: Sequence[Stage]) -> str:

@@ -23,7 +23,8 @@ from raysweep.stages import Measurement, Stage, Trial
 from raysweep.store import EntryKind, Store
 from raysweep.tasks import OVERALL, Kind, Task
 
-STEPS, PREDICTIONS, CURVATURE = "steps.arrow", "predictions.arrow", "curvature.json"
+STEPS, PREDICTIONS = "steps.arrow", "predictions.arrow"
+CURVATURE, CHANGE = "curvature.json", "change.json"
 Rows = dict[str, list[dict[str, Any]]]
 
 
@@ -54,16 +55,16 @@ class Remaining:
 
 def remaining(store: Store, trial: Trial) -> Remaining:
     """What the store lacks of a trial; weights that nobody needs any more are not missed."""
-    measure = {
-        one.stage_number
-        for one in trial.all_evaluations
-        if not store.find(EntryKind.EVALUATION, one.key)
-    }
-    curvature = trial.curvature
-    if curvature and not store.find(EntryKind.CURVATURE, curvature.key):
-        measure.add(curvature.stage_number)
+
+    def missing(kind: EntryKind, wanted: Iterable[Measurement]) -> set[int]:
+        return {one.stage_number for one in wanted if not store.find(kind, one.key)}
+
+    changes = missing(EntryKind.CHANGE, trial.changes)
+    measure = missing(EntryKind.EVALUATION, trial.all_evaluations)
+    measure |= missing(EntryKind.CURVATURE, trial.curvatures) | changes
     train, needs_weights = set(), False
     for stage in reversed(trial.stages):
+        needs_weights = needs_weights or bool({stage.number, stage.number + 1} & changes)
         needs_weights = needs_weights or stage.number in measure
         if not store.find(EntryKind.STAGE, stage.key) or (
             needs_weights and not store.find(EntryKind.WEIGHTS, stage.key)
@@ -111,6 +112,7 @@ class TrialRecords:
             "predictions": [row for one in measured for row in self._prediction_rows(one)],
             "forgetting": [row for one in measured for row in self._forgetting_rows(one)],
             "curvature": list(self._curvature_rows(last_stage)),
+            "changes": list(self._change_rows(last_stage)),
             "validation": list(self._validation_rows(last_stage)),
             "steps": [
                 row for stage in self.trial.stages[:last_stage] for row in self._step_rows(stage)
@@ -240,10 +242,25 @@ class TrialRecords:
             }
 
     def _curvature_rows(self, last_stage: int) -> Iterator[dict[str, Any]]:
-        one = self.trial.curvature
-        if one is not None and one.stage_number <= last_stage:
-            content = json.loads(self._read(EntryKind.CURVATURE, one.key, CURVATURE))
-            yield {**self._measured(one), **content}
+        for one in self.trial.curvatures:
+            if one.stage_number <= last_stage:
+                yield {**self._measured(one), **self._curvature(one)}
+
+    def _curvature(self, one: Measurement) -> dict[str, Any]:
+        return json.loads(self._read(EntryKind.CURVATURE, one.key, CURVATURE))
+
+    def _change_rows(self, last_stage: int) -> Iterator[dict[str, Any]]:
+        for one in self.trial.changes:
+            if one.stage_number <= last_stage:
+                content = json.loads(self._read(EntryKind.CHANGE, one.key, CHANGE))
+                radius = self._curvature(self.trial.curvature_before(one))["spectral_radius"]
+                bound = 0.5 * radius * content["change_norm"] ** 2
+                yield {
+                    **self._measured(one),
+                    **content,
+                    "spectral_radius": radius,
+                    "bound": bound,
+                }
 
     def _validation_rows(self, last_stage: int) -> Iterator[dict[str, Any]]:
         one = self.trial.validation

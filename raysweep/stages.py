@@ -44,7 +44,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Measurement:
-    """An evaluation or curvature of one stage's model on one task, and its key in the store."""
+    """What is measured of one stage's model on one task, and its key in the store."""
 
     stage_number: int
     stage_key: str
@@ -59,7 +59,8 @@ class Trial:
     Attributes:
         evaluations: on test rows: every task of the chain after every stage, the base model's as
             stage 0.
-        curvature: that of the first task after the first stage, if it is measured.
+        curvatures: that of the first task after the first stage first; none if it is not measured.
+        changes: what a stage did to the loss whose curvature was measured before it.
         validation: of the first task after the first stage on validation rows, where the first
             stage's settings are chosen by it.
     """
@@ -68,7 +69,8 @@ class Trial:
     seed: int
     stages: tuple[Stage, ...]
     evaluations: tuple[Measurement, ...]
-    curvature: Measurement | None
+    curvatures: tuple[Measurement, ...] = ()
+    changes: tuple[Measurement, ...] = ()
     validation: Measurement | None = None
 
     @property
@@ -95,7 +97,20 @@ class Trial:
     @property
     def measurements(self) -> tuple[Measurement, ...]:
         """All that is measured, of whatever kind."""
-        return (*self.all_evaluations, *((self.curvature,) if self.curvature else ()))
+        return (*self.all_evaluations, *self.curvatures, *self.changes)
+
+    @property
+    def curvature(self) -> Measurement | None:
+        """That of the first task after the first stage, if it is measured."""
+        return self.curvatures[0] if self.curvatures else None
+
+    def curvature_before(self, change: Measurement) -> Measurement:
+        """The curvature at the parameters that a change starts from."""
+        return next(
+            one
+            for one in self.curvatures
+            if (one.stage_number, one.task) == (change.stage_number - 1, change.task)
+        )
 
     def learned_at(self, task: str) -> int | None:
         """The number of the task's first full stage."""

@@ -39,6 +39,7 @@ class EntryKind(StrEnum):
     STAGE = "stages"
     EVALUATION = "evaluations"
     CURVATURE = "curvature"
+    CHANGE = "changes"
 
 
 class DamagedEntryError(RuntimeError):

@@ -24,9 +24,10 @@ from raysweep.checkpoint import locate
 from raysweep.data import encode_rows
 from raysweep.evaluate import Judge, evaluate
 from raysweep.job import Job, publish_results
-from raysweep.loss_curvature import measure_curvature
+from raysweep.loss_curvature import Sample, load_hessian, measure_change, measure_curvature
 from raysweep.model import load_model, load_tokenizer, save_model
 from raysweep.records import (
+    CHANGE,
     CURVATURE,
     PREDICTIONS,
     STEPS,
@@ -175,7 +176,7 @@ class Worker:
             self._around.progress(stage, activity, fraction)
 
     def _measure(self, number: int, weights: _Weights) -> None:
-        """Evaluates what is wanted of one stage's model, then measures its curvature."""
+        """Evaluates what is wanted of one stage's model, then looks at the losses' curvature."""
         trial = self._job.trial
         wanted = [one for one in trial.all_evaluations if one.stage_number == number]
         stage = trial.stages[max(number - 1, 0)]
@@ -185,13 +186,12 @@ class Worker:
             model = load_model(folder, stage.hyperparameters.dtype).to(self._device)
             for one in todo:
                 self._evaluate(one, model, stage)
-        curvature = trial.curvature
-        if (
-            curvature
-            and curvature.stage_number == number
-            and self._is_missing(EntryKind.CURVATURE, curvature.key)
-        ):
-            self._measure_curvature(curvature, stage, weights)
+        for one in trial.curvatures:
+            if one.stage_number == number and self._is_missing(EntryKind.CURVATURE, one.key):
+                self._measure_curvature(one, weights)
+        for one in trial.changes:
+            if one.stage_number == number and self._is_missing(EntryKind.CHANGE, one.key):
+                self._measure_change(one, weights)
 
     def _evaluate(self, one: Measurement, model: Any, stage: Stage) -> None:
         started, splits = time.time(), self._splits[one.task]
@@ -212,27 +212,62 @@ class Worker:
                 self._publish(EntryKind.EVALUATION, one.key, attempt, time.time() - started)
             self._around.spent("evaluating", time.time() - started)
 
-    def _measure_curvature(self, one: Measurement, stage: Stage, weights: _Weights) -> None:
-        """Of the task's training loss over a seeded sample, in float32."""
-        started, settings = time.time(), self._space.curvature
-        self._progress(one.stage_number, f"measuring curvature of {one.task}", 0.0)
-        drawn = stratified_order(self._splits[one.task].train, stage.seed)[: settings.num_samples]
-        folder = weights.folder(one.stage_key)
-        content = measure_curvature(
-            load_model(folder, "float32", attention="eager").to(self._device),
-            encode_rows(drawn, self._tokenizer, stage.hyperparameters.sequence_limit),
-            settings,
-            seed=stage.seed,
-            batch_size=self._workers.micro_batch_size,
-            pad_token_id=self._tokenizer.pad_token_id,
-        )
+    def _measure_curvature(self, one: Measurement, weights: _Weights) -> None:
+        """The spectral radius of a task's training loss."""
+        settings = self._space.curvature
+        doing = f"measuring curvature of {one.task}"
+
+        def on_product(number: int) -> None:
+            self._progress(one.stage_number, doing, number / settings.max_products)
+
+        def measure() -> dict[str, Any]:
+            stage = self._job.trial.stages[one.stage_number - 1]
+            sample = self._sample(one.task, stage)
+            hessian = load_hessian(weights.folder(stage.key), sample, *self._operator())
+            found = measure_curvature(hessian, settings, stage.seed, on_product)
+            return {**found, "weight_dtype": stage.hyperparameters.dtype}
+
+        on_product(0)
+        self._publish_measured(EntryKind.CURVATURE, one, CURVATURE, measure)
+
+    def _measure_change(self, one: Measurement, weights: _Weights) -> None:
+        """What the stage did to a loss whose curvature was measured before it."""
+        self._progress(one.stage_number, f"measuring the change of {one.task}", 0.0)
+
+        def measure() -> dict[str, Any]:
+            before, after = self._job.trial.stages[one.stage_number - 2 : one.stage_number]
+            folders = weights.folder(before.key), weights.folder(after.key)
+            return measure_change(*folders, self._sample(one.task, before), *self._operator())
+
+        self._publish_measured(EntryKind.CHANGE, one, CHANGE, measure)
+
+    def _publish_measured(
+        self, kind: EntryKind, one: Measurement, name: str, measure: Callable[[], dict[str, Any]]
+    ) -> None:
+        started = time.time()
+        content = measure()
         seconds = time.time() - started
         if self._is_first:
             with tempfile.TemporaryDirectory() as attempt:
                 text = json.dumps({**content, "provenance_seconds": seconds})
-                (Path(attempt) / CURVATURE).write_text(text)
-                self._publish(EntryKind.CURVATURE, one.key, attempt, seconds)
+                (Path(attempt) / name).write_text(text)
+                self._publish(kind, one.key, attempt, seconds)
             self._around.spent("measuring curvature", seconds)
+
+    def _sample(self, task: str, stage: Stage) -> Sample:
+        """Training rows of a task, drawn with the trial's seed."""
+        settings = self._space.curvature
+        drawn = stratified_order(self._splits[task].train, stage.seed)[: settings.num_samples]
+        return Sample(
+            encode_rows(drawn, self._tokenizer, stage.hyperparameters.sequence_limit),
+            settings.reduction,
+            self._workers.micro_batch_size,
+            self._tokenizer.pad_token_id,
+        )
+
+    def _operator(self) -> tuple[bool, torch.device]:
+        """Whether the weights stay sharded, and the device."""
+        return self._space.curvature.is_layerwise(self._workers.zero_stage), self._device
 
     def _publish(self, kind: EntryKind, key: str, folder: str, seconds: float) -> Entry:
         provenance = {

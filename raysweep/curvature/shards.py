@@ -8,8 +8,8 @@ each parameter, one after the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from torch import nn
 from raysweep.curvature.operator import draw_normal, float64_dot
 
 Tensors = dict[str, torch.Tensor]
+_Read = Callable[[str], torch.Tensor]
 FULL_PRECISION = (torch.float32, torch.float64)
 
 
@@ -123,9 +124,11 @@ class Shards:
         """
         shapes: dict[str, torch.Size] = {}
         pieces: Tensors = {}
-        for name, whole in _open_tensors(folder, list(names)):
-            shapes[name] = torch.Size(whole.get_shape())
-            pieces[name] = _read_piece(whole, shapes[name]).to(device)
+        with _open_slices(folder) as slice_of:
+            for name in names:
+                whole = slice_of(name)
+                shapes[name] = torch.Size(whole.get_shape())
+                pieces[name] = _read_piece(whole, shapes[name]).to(device)
         return cls(shapes, pieces, dtype)
 
     @property
@@ -225,18 +228,33 @@ def _cut(flat: torch.Tensor) -> torch.Tensor:
     return F.pad(flat[start:stop], (0, length - (stop - start)))
 
 
-def _open_tensors(folder: Path, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    """The names with their tensors in the folder's files, which are not read yet."""
+@contextmanager
+def open_tensors(folder: Path) -> Iterator[_Read]:
+    """Reads tensors of a folder with one or several ``*.safetensors`` files, by their names.
+
+    Raises:
+        ValueError: a tensor is in none of the files.
+    """
+    with _open_slices(folder) as slice_of:
+        yield lambda name: slice_of(name)[:]
+
+
+@contextmanager
+def _open_slices(folder: Path) -> Iterator[Callable[[str], Any]]:
+    """The tensors of the folder's files, which are not read yet."""
     with ExitStack() as stack:
         files = [
             stack.enter_context(safe_open(path, framework="pt"))
             for path in sorted(folder.glob("*.safetensors"))
         ]
         where = {name: file for file in files for name in file.keys()}  # noqa: SIM118
-        if missing := [name for name in names if name not in where]:
-            raise ValueError(f"{folder}: no safetensors file holds {missing[0]}")
-        for name in names:
-            yield name, where[name].get_slice(name)
+
+        def slice_of(name: str) -> Any:
+            if name not in where:
+                raise ValueError(f"{folder}: no safetensors file holds {name}")
+            return where[name].get_slice(name)
+
+        yield slice_of
 
 
 def _read_piece(whole: Any, shape: torch.Size) -> torch.Tensor:
