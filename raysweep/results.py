@@ -114,11 +114,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             _field("num_samples", pa.int64(), "training examples in the loss"),
             _field("num_tokens", pa.int64(), "answer tokens in the loss, its normaliser"),
             _field("num_parameters", pa.int64(), "size of the Hessian"),
-            _field(
-                "reduction",
-                pa.string(),
-                "'token' or 'sample': what the loss is a mean over",
-            ),
+            _field("reduction", pa.string(), "what the loss is a mean over: 'token' or 'sample'"),
             _field("dtype", pa.string(), "of the arithmetic"),
             _field("weight_dtype", pa.string(), "of the weights as published"),
             _field("solver", pa.string(), "'lanczos' or 'power'"),

@@ -52,7 +52,7 @@ def summary_table(sweep: str, trials: Sequence[Trial], folder: Storage) -> Table
             f"{len(seeds)}" if is_over_seeds else f"{seeds[0]}",
             "  ".join(_accuracies([_overall(final[trial.id]) for trial in cell])),
             *_forgetting([forgotten[trial.id] for trial in cell], cell[0].first_task),
-            _radius([row for trial in cell for row in curvatures[trial.id]]),
+            _radius([row for t in cell for row in curvatures[t.id] if row["task"] == t.first_task]),
         )
     return table
 

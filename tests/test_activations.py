@@ -13,15 +13,17 @@ from raysweep.activations import (
     curvature_bytes,
     evaluation_bytes,
     kept_bytes,
+    layer_product_bytes,
     training_bytes,
     weight_bytes,
 )
 from raysweep.architecture import Architecture
-from raysweep.curvature import ReplicaHessian
+from raysweep.curvature import LayerwiseHessian, ReplicaHessian, Shards
 from raysweep.data import Row, collate
 from raysweep.evaluate import answer_log_probabilities
+from raysweep.llama_blocks import llama_blocks
 from raysweep.loss import answer_loss_sum
-from raysweep.memory import PRODUCT_VECTORS
+from raysweep.memory import PRODUCT_VECTORS, WHOLE_BLOCKS
 from raysweep.model import load_model
 from tests.memory_probe import PeakBytes, saved_bytes
 
@@ -113,3 +115,21 @@ def test_the_peak_of_a_hessian_vector_product(shape, batch, tmp_path) -> None:
         hessian.product(vector)
     vectors = (PRODUCT_VECTORS - 3) * 4 * hessian.num_parameters
     assert curvature_bytes(shape, batch) + vectors == pytest.approx(probe.peak, rel=0.25)
+
+
+@pytest.mark.parametrize("batch", BATCHES, ids=str)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_the_peak_of_a_layerwise_product(shape, batch, tmp_path) -> None:
+    """Within 20 %, for the same reasons; weights and two vectors are there before."""
+    model = llama(shape, tmp_path, "float32", "eager")
+    batches = [collate(rows(batch), 0)] * 2
+    hessian = LayerwiseHessian(
+        Shards.from_module(model), llama_blocks(model.config, batches), len(batches), 10
+    )
+    vector = hessian.random_vector(0)
+    with PeakBytes(model) as probe:
+        hessian.product(vector)
+    product = 4 * hessian.num_parameters
+    blocks = WHOLE_BLOCKS * 4 * shape.largest_block
+    expected = layer_product_bytes(shape, batch, 2 * batch.num_rows) + product + blocks
+    assert expected == pytest.approx(probe.peak, rel=0.2)

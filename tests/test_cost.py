@@ -32,7 +32,7 @@ def outlined(base: Checkpoint = BASE, **changes: object) -> Plan:
             "name": "x",
             "chains": [["bbq", "{arc_easy,csqa}"]],
             "stage": {"num_steps": 10, "global_batch_size": 8},
-            "curvature": {"max_parameters": 10**10},
+            "curvature": {"operator": "replica", "max_parameters": 10**10},
             "data": {"num_test": 100},
             **changes,
         },
@@ -52,9 +52,9 @@ def test_work_is_counted_once_and_per_token() -> None:
     # the base model on three tasks; after bbq on three; after each second stage on two
     assert cost.num_evaluations == 3 + 3 + 2 * 2
     assert cost.num_examples_evaluated == 100 * cost.num_evaluations
-    work = 1e9 * tokens * (6 * 3 * 80 + 2 * 1000 + 12 * PRODUCTS * 50)
+    work = 1e9 * tokens * (6 * 3 * 80 + 2 * 1000 + 18 * (PRODUCTS + 2 * 2) * 50)
     assert cost.gpu_hours == pytest.approx(work / (989e12 * 0.5) / 3600)
-    unshared = 1e9 * tokens * (6 * 4 * 80 + 2 * 2 * 600 + 2 * 12 * PRODUCTS * 50)
+    unshared = 1e9 * tokens * (6 * 4 * 80 + 2 * 2 * 600 + 2 * 18 * (PRODUCTS + 2) * 50)
     assert cost.gpu_hours_unshared == pytest.approx(unshared / (989e12 * 0.5) / 3600)
     assert cost.money == pytest.approx(3 * cost.gpu_hours)
 
@@ -95,7 +95,7 @@ def test_zero_divides_the_states_stage_by_stage(zero_stage, dtype, expected) -> 
 def test_activations_come_on_top_of_the_states() -> None:
     made = outlined(
         workers={"num_workers": 2, "micro_batch_size": 3, "evaluation_batch_size": 20},
-        curvature={"max_parameters": 10**10, "num_samples": 5},
+        curvature={"operator": "replica", "max_parameters": 10**10, "num_samples": 5},
     )
     memory = forecast(made, Assumptions()).memory
     row = made.splits["bbq"].train[0]
@@ -110,6 +110,17 @@ def test_activations_come_on_top_of_the_states() -> None:
     assert memory.curvature.states_gib == pytest.approx(28e9 / 2**30)
     assert memory.highest == "curvature"
     assert memory.peak_gib == memory.curvature.total_gib
+
+
+def test_layer_by_layer_the_curvature_needs_no_more_than_training() -> None:
+    """Weights and three vectors over 4 workers, and four times the largest block."""
+    made = outlined(curvature={"num_samples": 9}, workers={"num_workers": 4, "zero_stage": 3})
+    memory = forecast(made, Assumptions()).memory
+    assert memory.curvature is not None
+    states = 16e9 / 4 + 4 * 4 * SMALL.largest_block
+    assert memory.curvature.states_gib == pytest.approx(states / 2**30)
+    assert memory.curvature.batch.num_rows == 3, "9 samples over 4 workers"
+    assert memory.curvature.states_gib < 1.01 * memory.training.states_gib
 
 
 def test_rows_are_cut_at_the_limit() -> None:

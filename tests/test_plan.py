@@ -154,8 +154,44 @@ def test_a_task_is_learned_at_its_first_full_stage() -> None:
 def test_a_model_too_large_for_the_replica_is_refused_before_anything_starts() -> None:
     big = Checkpoint(Path("base"), "d1", 7_000_000_000, 2048, SMALL)
     with pytest.raises(InputError, match=r"curvature\.max_parameters.*set curvature\.enabled"):
-        plan(big)
+        plan(big, curvature={"operator": "replica"})
     assert plan(big, curvature={"enabled": False}).trials[0].curvature is None
+    assert plan(big, workers={"zero_stage": 3}).trials[0].curvature, "layer by layer"
+
+
+def test_curvature_after_the_stages_and_of_the_tasks_that_are_wanted() -> None:
+    def measured(**settings: str) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
+        made = plan(chains=[["toxigen", "csqa2", "toxigen@50%"]], stages={}, curvature=settings)
+        (trial,) = made.trials
+        assert trial.curvature == trial.curvatures[0]
+        for change in trial.changes:
+            assert trial.curvature_before(change).task == change.task
+        curvatures = [(one.stage_number, one.task) for one in trial.curvatures]
+        return curvatures, [(one.stage_number, one.task) for one in trial.changes]
+
+    assert measured() == ([(1, "toxigen")], [(2, "toxigen")])
+    own = [(1, "toxigen"), (2, "csqa2"), (3, "toxigen")]
+    assert measured(stages="all") == (own, [(2, "toxigen"), (3, "csqa2")])
+    both = [(n, task) for n in (1, 2, 3) for task in ("toxigen", "csqa2")]
+    assert measured(stages="all", tasks="all") == (both, [(n + 1, t) for n, t in both[:4]])
+    assert measured(tasks="all", changes=False) == (both[:2], [])
+
+
+def test_what_decides_a_curvature_is_in_its_key() -> None:
+    def keys(**settings: object) -> tuple[str, str]:
+        trial = plan(curvature=settings).trials[0]
+        return trial.curvatures[0].key, trial.changes[0].key
+
+    curvature, change = keys()
+    for name, value in {"num_samples": 7, "reduction": "sample"}.items():
+        other = keys(**{name: value})
+        assert curvature != other[0]
+        assert change != other[1]
+    for name, value in {"solver": "power", "relative_tolerance": 0.1, "max_products": 99}.items():
+        other = keys(**{name: value})
+        assert curvature != other[0]
+        assert change == other[1], "no solver decides it"
+    assert keys(operator="layerwise", max_parameters=10**10) == (curvature, change)
 
 
 def test_a_sequence_limit_beyond_the_model_is_refused() -> None:

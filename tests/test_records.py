@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from raysweep.records import (
+    CHANGE,
+    CURVATURE,
     PREDICTIONS,
     STEPS,
     TrialRecords,
@@ -121,3 +124,31 @@ def test_metrics_within_a_stage() -> None:
     metrics = within_stage(TRIAL, TRIAL.stages[1], 5, [1.0, 2.0])
     first = TRIAL.stages[0].hyperparameters.num_steps
     assert metrics == {"stage": 1, "steps_trained": first + 5, "loss": 1.5}
+
+
+def test_the_change_of_a_loss_needs_the_weights_before_it_and_after(store: Store) -> None:
+    """Equations 3 and 4: rows join what was measured with the radius before the change."""
+    (trial,) = plan(chains=[["toxigen", "csqa2"]], stages={}).trials
+    for stage in trial.stages:
+        publish(store, EntryKind.STAGE, stage.key, STEPS, [step(n) for n in (1, 2)])
+    for one in trial.evaluations:
+        publish(store, EntryKind.EVALUATION, one.key, PREDICTIONS, [prediction(0, True)])
+    (curvature,), (change,) = trial.curvatures, trial.changes
+    assert remaining(store, trial).measure == {1, 2}
+
+    def publish_json(kind: EntryKind, key: str, name: str, content: dict[str, object]) -> None:
+        folder = Path(store.storage.root).parent / f"{kind}"
+        folder.mkdir()
+        (folder / name).write_text(json.dumps(content))
+        store.publish(kind, key, folder, {})
+
+    publish_json(EntryKind.CURVATURE, curvature.key, CURVATURE, {"spectral_radius": 8.0})
+    todo = remaining(store, trial)
+    assert (todo.train, todo.measure) == ({1, 2}, {2}), "both ends, although both are finished"
+    publish_json(EntryKind.CHANGE, change.key, CHANGE, {"change_norm": 0.5, "loss_increase": 0.1})
+    assert not remaining(store, trial)
+    records = TrialRecords(store, "sweep", trial, TASKS)
+    assert records.rows(1)["changes"] == []
+    (row,) = records.rows(2)["changes"]
+    assert (row["stage"], row["task"], row["stage_key"]) == (2, "toxigen", trial.stages[1].key)
+    assert (row["spectral_radius"], row["bound"], row["loss_increase"]) == (8.0, 1.0, 0.1)

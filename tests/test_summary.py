@@ -73,6 +73,7 @@ def test_the_table_shows_finished_trials_with_their_worst_group(tmp_path: Path) 
                     **COMMON,
                     "stage": 1,
                     "trial": done.id,
+                    "task": "toxigen",
                     "spectral_radius": 41.5,
                     "converged": False,
                 }

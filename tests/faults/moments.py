@@ -98,7 +98,7 @@ GROUP_KILLS = {
         "evaluation of a trained stage", EVALUATE, "after", (2 * NUM_WORKERS + 1, 8 * NUM_WORKERS)
     ),
     "kill-curvature": Moment(
-        "curvature", "raysweep.curvature.replica:ReplicaHessian.product", "after", (1, 20)
+        "curvature", "raysweep.curvature.layerwise:LayerwiseHessian.product", "after", (1, 12)
     ),
     "kill-result-file": Moment(
         "result file written, not renamed", RENAME, "before", (1, 6), "results/evaluations/"
