@@ -7,9 +7,16 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import torch
 
+from raysweep.data import encode_rows
+from raysweep.loss_curvature import Sample, load_hessian, measure_curvature
+from raysweep.model import load_tokenizer
 from raysweep.results import SCHEMAS, TRIAL_TABLES, read_table
+from raysweep.space import load_space
 from raysweep.storage import Storage
+from raysweep.tasks.sampling import stratified_order
+from raysweep.tasks.splits import load_splits
 from tests.e2e.conftest import User, listening_addresses, press_ctrl_c, results_folder
 
 pytestmark = pytest.mark.ray
@@ -104,9 +111,35 @@ def test_the_tables_are_complete(walked: Storage) -> None:
     curvature = read_table(walked, "curvature").to_pylist()
     assert {row["stage"] for row in curvature} == {1}
     assert all(row["spectral_radius"] == abs(row["eigenvalue"]) > 0 for row in curvature)
+    changes = read_table(walked, "changes").to_pylist()
+    assert [row["stage"] for row in changes] == [2] * 4
+    for row in changes:
+        assert row["loss_increase"] == pytest.approx(row["loss_after"] - row["loss_before"])
+        assert row["bound"] == pytest.approx(row["spectral_radius"] * row["change_norm"] ** 2 / 2)
+        assert abs(row["quadratic_form"]) <= row["bound"] * 1.01
+        assert row["gradient_norm"] > 0
     steps = read_table(walked, "steps").to_pylist()
     assert len(steps) == 4 * 2 * 6
     assert all(row["gradient_norm"] > 0 and row["update_norm"] > 0 for row in steps)
+
+
+def test_sharded_workers_find_the_curvature_that_one_process_finds(
+    walked: Storage, user: User
+) -> None:
+    """Two Ray Train workers under ZeRO-3, layer by layer; a replica here, by double backward."""
+    space = load_space(user.folder / "space.yaml")
+    for row in read_table(walked, "curvature").to_pylist()[:2]:
+        assert row["provenance_operator"] == "layerwise"
+        weights = user.folder / "store" / "store" / "weights" / row["stage_key"]
+        (folder,) = [path.parent for path in weights.glob("*/model.safetensors")]
+        splits = load_splits(space.find_tasks()[row["task"]], space.data)
+        drawn = stratified_order(splits.train, row["seed"])[: space.curvature.num_samples]
+        tokenizer = load_tokenizer(folder)
+        sample = Sample(encode_rows(drawn, tokenizer, 512), "token", 16, tokenizer.pad_token_id)
+        hessian = load_hessian(folder, sample, False, torch.device("cpu"))
+        found = measure_curvature(hessian, space.curvature, row["seed"])
+        assert found["eigenvalue"] == pytest.approx(row["eigenvalue"], rel=1e-5)
+        assert found["num_products"] == row["num_products"]
 
 
 def test_results_are_arrow_files_that_others_can_read(walked: Storage) -> None:

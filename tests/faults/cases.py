@@ -37,7 +37,7 @@ MAX_RUNS = 3  # after the disturbed one
 SMALL, LARGE = "5m", "100m"  # of the disk that fills up: room for one stage, and for all
 IN_DRIVER = Moment("a worker group starts", "raysweep.trial:_run_group", "before", (1, 1))
 STORE = Path("storage", "store")
-KINDS = ("weights", "stages", "evaluations", "curvature")
+KINDS = ("weights", "stages", "evaluations", "curvature", "changes")
 FAILED = 1  # exit code of a sweep some of whose trials have failed
 Published = dict[Path, bytes]
 
