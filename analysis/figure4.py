@@ -1,0 +1,256 @@
+"""Figure 4: the curvature of the first stage's minimum, and the forgetting that follows (4.3, 4.4).
+
+    (a) the spectral radius after the first stage, by task and learning rate
+    (b) forgetting of the first task against it, a point per chain
+    (c) equations 3 and 4, a point per trial: what the last stage did to the first task's loss,
+        against <gradient, d> + d'Hd / 2 and against the bound spectral radius x ‖d‖² / 2
+
+Points are means over seeds with the sample standard deviation. A radius that has not converged is a
+lower bound: its point is hollow in (a), and it has none in (b).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from rich import box
+from rich.table import Table
+
+from raysweep.query import query
+from raysweep.storage import Storage
+from raysweep.tasks import Kind
+
+COLOURS = {Kind.CAPABILITY: "#9db7d5", Kind.SAFETY: "#c8553d"}
+LABELS = {Kind.CAPABILITY: "capability first", Kind.SAFETY: "safety first"}
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A mean over seeds; the deviation is 0 for a single one."""
+
+    mean: float
+    deviation: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:.4g}" + (f" ± {self.deviation:.2g}" if self.deviation else "")
+
+
+@dataclass(frozen=True)
+class Curvature:
+    """The spectral radius after a first stage.
+
+    Attributes:
+        rate: the stage's learning rate.
+        num_unconverged: of the seeds' values, how many are lower bounds only.
+    """
+
+    title: str
+    kind: Kind
+    rate: float
+    radius: Spread
+    num_seeds: int
+    num_unconverged: int
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A chain's curvature after the first stage and forgetting after the last, in points."""
+
+    chain: str
+    kind: Kind
+    rates: tuple[float, ...]
+    radius: Spread
+    forgetting: Spread
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a stage did to the first task's loss, and what the expansion said."""
+
+    kind: Kind
+    increase: float
+    predicted: float
+    bound: float
+
+
+@dataclass(frozen=True)
+class Figure4:
+    """All that the figure shows."""
+
+    curvatures: tuple[Curvature, ...]
+    pairs: tuple[Pair, ...]
+    changes: tuple[Change, ...]
+
+    @property
+    def correlation(self) -> float | None:
+        """Pearson's r between the logarithm of the radius and forgetting, over chains."""
+        if len(self.pairs) < 3:
+            return None
+        radii = np.log([pair.radius.mean for pair in self.pairs])
+        forgetting = [pair.forgetting.mean for pair in self.pairs]
+        if np.ptp(radii) == 0 or np.ptp(forgetting) == 0:
+            return None
+        return float(np.corrcoef(radii, forgetting)[0, 1])
+
+
+FIRST = """
+    first AS (
+        SELECT DISTINCT stage_key, trial, seed, task, title, kind, learning_rates[1] AS rate,
+               spectral_radius AS radius, converged
+        FROM curvature WHERE stage = 1 AND stage_task = task
+    )"""
+
+
+def figure4(results: Storage) -> Figure4:
+    """The figure's data; parts are empty where nothing was measured."""
+    curvatures = f"""
+        WITH {FIRST}
+        SELECT title, kind, rate, avg(radius) AS mean, stddev_samp(radius) AS deviation,
+               count(*) AS seeds, count(*) FILTER (NOT converged) AS unconverged
+        FROM (SELECT DISTINCT * EXCLUDE trial FROM first)
+        GROUP BY title, kind, rate ORDER BY kind, title, rate
+    """
+    pairs = f"""
+        WITH {FIRST}
+        SELECT chain, first.kind, learning_rates, avg(radius) AS mean,
+               stddev_samp(radius) AS deviation, 100 * avg(forgetting) AS forgetting,
+               100 * stddev_samp(forgetting) AS spread
+        FROM forgetting JOIN first USING (trial, task)
+        WHERE "group" = 'overall' AND converged
+              AND stage = len(learning_rates)
+        GROUP BY chain, first.kind, learning_rates, settings ORDER BY chain, learning_rates
+    """
+    changes = """
+        SELECT kind, loss_increase, linear_term + quadratic_form AS predicted, bound
+        FROM changes WHERE stage = 2 AND task = split_part(chain, ' -> ', 1) ORDER BY trial
+    """
+    return Figure4(
+        tuple(
+            Curvature(
+                row["title"],
+                Kind(row["kind"]),
+                row["rate"],
+                _spread(row["mean"], row["deviation"]),
+                row["seeds"],
+                row["unconverged"],
+            )
+            for row in _rows(results, curvatures)
+        ),
+        tuple(
+            Pair(
+                row["chain"],
+                Kind(row["kind"]),
+                tuple(row["learning_rates"]),
+                _spread(row["mean"], row["deviation"]),
+                _spread(row["forgetting"], row["spread"]),
+            )
+            for row in _rows(results, pairs)
+        ),
+        tuple(
+            Change(Kind(row["kind"]), row["loss_increase"], row["predicted"], row["bound"])
+            for row in _rows(results, changes)
+        ),
+    )
+
+
+def listing(found: Figure4) -> Table:
+    """The spectral radii as a table."""
+    table = Table(
+        title="Figure 4a: spectral radius after the first stage",
+        box=box.SIMPLE,
+        title_justify="left",
+    )
+    for column in ("task", "kind", "learning rate", "spectral radius", "seeds", "not converged"):
+        table.add_column(column, justify="left" if column in ("task", "kind") else "right")
+    for one in found.curvatures:
+        cells = (f"{one.rate:g}", str(one.radius), str(one.num_seeds), str(one.num_unconverged))
+        table.add_row(one.title, str(one.kind), *cells)
+    return table
+
+
+def draw(found: Figure4, path: Path) -> None:
+    """The parts that there is something for, side by side."""
+    parts: list[Any] = [(_draw_radii, found.curvatures)]
+    parts += [(_draw_pairs, found)] if found.pairs else []
+    parts += [(_draw_changes, found.changes)] if found.changes else []
+    figure = Figure(figsize=(5.4 * len(parts), 4.4), layout="constrained")
+    for axes, (draw_part, data) in zip(
+        np.atleast_1d(figure.subplots(1, len(parts))), parts, strict=True
+    ):
+        draw_part(axes, data)
+    figure.savefig(path, dpi=150)
+
+
+def _draw_radii(axes: Axes, curvatures: Sequence[Curvature]) -> None:
+    several = len({one.rate for one in curvatures}) > 1
+    for place, one in enumerate(curvatures):
+        axes.errorbar(
+            place,
+            one.radius.mean,
+            yerr=one.radius.deviation,
+            fmt="o",
+            color=COLOURS[one.kind],
+            markerfacecolor="white" if one.num_unconverged else COLOURS[one.kind],
+            capsize=3,
+        )
+    names = [one.title + (f"\n{one.rate:g}" if several else "") for one in curvatures]
+    axes.set_xticks(range(len(names)), names, rotation=90 if len(names) > 8 else 0, size=8)
+    axes.set_yscale("log")
+    axes.set_ylabel("spectral radius of the Hessian")
+    axes.set_title("(a) after the first stage")
+
+
+def _draw_pairs(axes: Axes, found: Figure4) -> None:
+    for kind in Kind:
+        pairs = [pair for pair in found.pairs if pair.kind is kind]
+        if pairs:
+            axes.errorbar(
+                [pair.radius.mean for pair in pairs],
+                [pair.forgetting.mean for pair in pairs],
+                xerr=[pair.radius.deviation for pair in pairs],
+                yerr=[pair.forgetting.deviation for pair in pairs],
+                fmt="o",
+                color=COLOURS[kind],
+                label=LABELS[kind],
+                capsize=2,
+            )
+    for pair in found.pairs:
+        place = (pair.radius.mean, pair.forgetting.mean)
+        axes.annotate(pair.chain, place, (4, 3), textcoords="offset points", size=6)
+    axes.set_xscale("log")
+    axes.set_xlabel("spectral radius of the Hessian")
+    axes.set_ylabel("forgetting (points)")
+    correlation = "" if found.correlation is None else f", r = {found.correlation:.2f}"
+    axes.set_title(f"(b) forgetting against curvature{correlation}")
+    axes.legend(frameon=False)
+
+
+def _draw_changes(axes: Axes, changes: Sequence[Change]) -> None:
+    increases = [one.increase for one in changes]
+    for label, marker, values in (
+        ("<g, d> + d'Hd / 2", "o", [one.predicted for one in changes]),
+        ("bound of equation 4", "^", [one.bound for one in changes]),
+    ):
+        axes.scatter(increases, values, marker=marker, label=label, alpha=0.8)
+    ends = [min(increases), max(increases)]
+    axes.plot(ends, ends, color="gray", linestyle="--", label="what the loss did")
+    axes.set_xscale("symlog", linthresh=1e-3)
+    axes.set_yscale("symlog", linthresh=1e-3)
+    axes.set_xlabel("measured increase of the first task's loss")
+    axes.set_ylabel("predicted")
+    axes.set_title("(c) equations 3 and 4")
+    axes.legend(frameon=False)
+
+
+def _rows(results: Storage, sql: str) -> list[dict[str, Any]]:
+    return query(results, sql).to_pylist()
+
+
+def _spread(mean: float, deviation: float | None) -> Spread:
+    return Spread(mean, deviation or 0.0)
