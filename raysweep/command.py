@@ -73,6 +73,13 @@ Wait = Annotated[
     float,
     typer.Option("--wait-for-workers", help="Minutes to wait until the cluster is large enough."),
 ]
+Dashboard = Annotated[
+    bool,
+    typer.Option(
+        help="Whether a Ray cluster that is started here has the dashboard, which takes seconds.",
+        envvar="RAYSWEEP_DASHBOARD",
+    ),
+]
 Resume = Annotated[
     bool,
     typer.Option("--resume", help="Only finish a sweep that was begun; refuse to begin another."),
@@ -104,6 +111,7 @@ def sweep_command(
         num_test: NumTest = None,
         num_steps: NumSteps = None,
         wait_for_workers: Wait = 0.0,
+        dashboard: Dashboard = True,
         resume: Resume = False,
     ) -> None:
         pair = _pair(tasks)
@@ -127,7 +135,7 @@ def sweep_command(
         target = Storage.open(storage)
         if resume:
             _check_resumable(plan, target)
-        raise typer.Exit(_run(plan, target, wait_for_workers))
+        raise typer.Exit(_run(plan, target, wait_for_workers, dashboard))
 
     commands = (f"python -m raysweep.{module} {example}".rstrip() for example in examples)
     shown = "".join(f"\n\n    {command}" for command in commands)
@@ -144,14 +152,14 @@ def sweep_command(
     return entry
 
 
-def _run(plan: Plan, storage: Storage, wait_minutes: float) -> int:
+def _run(plan: Plan, storage: Storage, wait_minutes: float, dashboard: bool) -> int:
     """Runs a plan with all that a person sees of it; returns the exit code."""
     from raysweep import sweep  # imports Ray, which takes seconds: not for --help or a typing error
 
     output = console()
     storage.check_writable()
     output.print(_announcement(plan))
-    sweep.connect(plan.space.workers, wait_minutes, output)
+    sweep.connect(plan.space.workers, wait_minutes, output, dashboard=dashboard)
     storage.sub("sweeps", plan.sweep).write(SETTINGS, plan.space.model_dump_json(indent=1).encode())
     outcome = sweep.run_sweep(plan, storage, output)
     table = summary_table(plan.sweep, outcome.trials, outcome.folder)

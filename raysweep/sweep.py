@@ -63,12 +63,17 @@ class Outcome:
         return bool(self.unfinished) or is_study_open
 
 
-def connect(workers: WorkerSettings, wait_minutes: float, console: Console) -> None:
+def connect(
+    workers: WorkerSettings, wait_minutes: float, console: Console, *, dashboard: bool = True
+) -> None:
     """Joins the running Ray cluster, or starts one on this machine, and checks its size.
 
     Running is what RAY_ADDRESS names or `ray start` has started on this host; the private cluster
     of another program, which goes when that ends, does not count. A cluster that is started here
     listens on loopback only, with token authentication.
+
+    Args:
+        dashboard: whether a cluster that is started here has one.
 
     Raises:
         InputError: the cluster has too few CPUs or GPUs for one trial, or cannot be joined.
@@ -87,7 +92,7 @@ def connect(workers: WorkerSettings, wait_minutes: float, console: Console) -> N
         _check_size(needed, {"CPU": os.cpu_count() or 1, "GPU": _num_local_gpus(workers)})
         _stay_on_loopback()
         context = ray.init(
-            address="local", include_dashboard=True, dashboard_host="127.0.0.1", **quiet
+            address="local", include_dashboard=dashboard, dashboard_host="127.0.0.1", **quiet
         )
         console.print("Started a Ray cluster on this machine.")
     if context.dashboard_url:

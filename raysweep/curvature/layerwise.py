@@ -54,7 +54,9 @@ class LayerwiseHessian:
         normaliser: divides the sum over all workers; the number of answer tokens for "token".
 
     Raises:
-        ValueError: the weights are not those of the blocks, because of adapters for example.
+        ValueError: the weights are not those of the blocks, because of adapters for example; or the
+            loss is not the same when evaluated twice, which would make every eigenvalue
+            meaningless.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class LayerwiseHessian:
         self.num_parameters = shards.num_parameters
         self.dot, self.vector = shards.dot, shards.vector
         self.random_vector = shards.random_vector
+        self._probe()
 
     def product(self, vector: torch.Tensor) -> torch.Tensor:
         """H v, both as local shards."""
@@ -81,6 +84,23 @@ class LayerwiseHessian:
         """L, and its gradient as local shards."""
         total, gradient = self._differentiate(None)
         return self._shards.total(total), gradient
+
+    @torch.no_grad()
+    def _probe(self) -> None:
+        first, second = self._loss(), self._loss()
+        if first != second:
+            raise ValueError(
+                f"the loss is not deterministic ({first!r}, then {second!r}); "
+                "switch dropout and other randomness off"
+            )
+
+    def _loss(self) -> float:
+        states = self._forward(None)[-1]
+        link = _Link(self._blocks[-1], self._shards, None)
+        total = torch.zeros((), dtype=torch.float64, device=self._shards.device)
+        for batch, state in enumerate(states):
+            total += link.push(state, batch)[-1]
+        return self._shards.total(total) / self._normaliser
 
     def _differentiate(self, vector: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
         """This worker's part of L, and dL/dθ; given a tangent, of L̇ and dL̇/dθ."""

@@ -164,3 +164,20 @@ def test_a_module_that_is_not_sharded_and_a_file_that_is_missing(tmp_path: Path)
         Shards.from_zero3(small_llama())
     with pytest.raises(ValueError, match=r"no safetensors file holds lm_head\.weight"):
         Shards.from_safetensors(tmp_path, ["lm_head.weight"])
+
+
+def test_a_random_loss_is_refused() -> None:
+    model = small_llama()
+    batches = own_batches()
+    blocks = llama_blocks(model.config, batches)
+    embed = blocks[0]
+
+    class Noisy:
+        names = embed.names
+
+        def __call__(self, parameters, state, batch):
+            states = embed(parameters, state, batch)
+            return states + torch.randn_like(states)
+
+    with pytest.raises(ValueError, match="not deterministic"):
+        LayerwiseHessian(Shards.from_module(model), [Noisy(), *blocks[1:]], len(batches), 1)

@@ -23,7 +23,7 @@ class User:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        self.environment = {**os.environ, "PYTHONPATH": str(ROOT), "RAYSWEEP_DASHBOARD": "no"}
         self.environment.pop("RAY_ADDRESS", None)
 
     def run(self, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -37,7 +37,12 @@ class User:
         )
 
     def disturb(
-        self, sign: str, disturbance: Callable[[int], None], module: str, *arguments: str
+        self,
+        sign: str,
+        disturbance: Callable[[int], None],
+        module: str,
+        *arguments: str,
+        dashboard: bool = False,
     ) -> tuple[int, str]:
         """Runs a command; calls ``disturbance`` with its process id when ``sign`` is printed.
 
@@ -49,7 +54,7 @@ class User:
             stderr=subprocess.STDOUT,
             text=True,
             cwd=self.folder,
-            env=self.environment,
+            env={**self.environment, **({"RAYSWEEP_DASHBOARD": "yes"} if dashboard else {})},
             start_new_session=True,
         )
         assert process.stdout is not None

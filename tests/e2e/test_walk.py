@@ -45,7 +45,8 @@ def walked(user: User) -> Storage:
         listening.update(listening_addresses(pid))
         press_ctrl_c(pid)
 
-    code, output = user.disturb("stage 1 (toxigen)", look_and_interrupt, *command)
+    code, output = user.disturb("stage 1 (toxigen)", look_and_interrupt, *command, dashboard=True)
+    assert "Dashboard: http://127.0.0.1:" in output
     assert any("RayTrainWo" in name for _, name in listening), listening
     assert {address for address, _ in listening} <= {"127.0.0.1", "::1"}, listening
     assert code == 130, output
