@@ -24,11 +24,19 @@ def real_data() -> Path:
     return folder
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fast tests first, then those of several processes, then whole sweeps."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Fast tests first, then those of several processes, then whole sweeps.
+
+    With ``pytest -n 2`` one process runs the sweeps, one after the other and from the start, and
+    the other one all the rest beside them: sweeps are long, and mostly wait.
+    """
+    is_parallel = hasattr(config, "workerinput")
+    for item in items:
+        if item.get_closest_marker("ray"):
+            item.add_marker(pytest.mark.xdist_group("sweeps"))
     items.sort(
         key=lambda item: (
-            item.get_closest_marker("ray") is not None,
+            (item.get_closest_marker("ray") is not None) != is_parallel,
             item.get_closest_marker("distributed") is not None,
         )
     )
