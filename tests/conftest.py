@@ -24,6 +24,7 @@ def real_data() -> Path:
     return folder
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups become part of the names
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Fast tests first, then those of several processes, then whole sweeps.
 
