@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from xdist.scheduler import LoadScopeScheduling
 
 torch.set_num_threads(1)  # several threads stall each other where the cores are shared
 
 ROOT = Path(__file__).parents[1]
+SWEEPS = ("tests/e2e/", "tests/faults/test_campaign.py")
 
 
 @pytest.fixture(scope="session")
@@ -24,20 +27,26 @@ def real_data() -> Path:
     return folder
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups become part of the names
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Fast tests first, then those of several processes, then whole sweeps.
-
-    With ``pytest -n 2`` one process runs the sweeps, one after the other and from the start, and
-    the other one all the rest beside them: sweeps are long, and mostly wait.
-    """
-    is_parallel = hasattr(config, "workerinput")
-    for item in items:
-        if item.get_closest_marker("ray"):
-            item.add_marker(pytest.mark.xdist_group("sweeps"))
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fast tests first, then those of several processes, then whole sweeps."""
     items.sort(
         key=lambda item: (
-            (item.get_closest_marker("ray") is not None) != is_parallel,
+            item.get_closest_marker("ray") is not None,
             item.get_closest_marker("distributed") is not None,
         )
     )
+
+
+class _SweepsTogether(LoadScopeScheduling):
+    """Largest scope first: one process runs the sweeps, the other one all the rest beside them.
+
+    Sweeps are long, and mostly wait; two at a time would starve each other.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "sweeps" if nodeid.startswith(SWEEPS) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Of ``pytest -n 2``."""
+    return _SweepsTogether(config, log)
