@@ -2,6 +2,7 @@
 
     python -m benchmarks.curvature [--size small] [--rows 26] [--repeats 2] [--starts 3]
     python -m benchmarks.curvature --sharded
+    python -m benchmarks.curvature --precision [--size small]
 
 All contestants are given the same model and batches in one process, turn by turn, and the same
 arithmetic: float32, eager attention, one thread. The truth is computed in float64. Memory is
@@ -11,21 +12,23 @@ the model, is listed with its reason.
 
 from __future__ import annotations
 
+import copy
 import pickle
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 import torch
 import typer
 from rich.table import Table
 
-from benchmarks.curvature_contestants import CONTESTANTS, OURS, Found
+from benchmarks.curvature_contestants import CONTESTANTS, OURS, Found, layerwise
 from benchmarks.curvature_sharded import MODEL, sharded_table
 from benchmarks.curvature_work import SIZES, Work, make_work, plain_gradient, true_radius
 from benchmarks.resident import PeakMemory, in_new_process
 from raysweep.cli import console, reporting_input_errors
+from raysweep.curvature import Shards
 
 REFERENCE = "replica, Lanczos"
 GRADIENT = "a plain gradient"
@@ -140,6 +143,24 @@ def _claims(found: Sequence[Found]) -> str:
     return f"{sum(map(bool, claims))} of {len(claims)}"
 
 
+def precision_table(work: Work, truth: float, starts: int) -> Table:
+    """The radius with the weights in float32 and rounded to bfloat16, computed in float32."""
+    table = Table(title=f"{work.num_parameters / 1e6:.2f} M parameters: true radius {truth:.6g}")
+    for column in ("weights", "arithmetic", "value", "largest error"):
+        table.add_column(column, justify="right" if column not in ("weights",) else "left")
+    for dtype in (torch.float32, torch.bfloat16):
+        rounded = replace(work, model=copy.deepcopy(work.model).to(dtype))
+        found = [abs(layerwise(rounded, seed).eigenvalue) for seed in range(starts)]
+        error = max(abs(one - truth) / truth for one in found)
+        name = str(dtype).removeprefix("torch.")
+        table.add_row(name, "float32", f"{found[0]:.6g}", f"{error:.0e}")
+    try:
+        Shards.from_module(work.model, torch.bfloat16)
+    except ValueError as error:
+        table.add_row("bfloat16", "bfloat16", "refused", str(error).partition(":")[0])
+    return table
+
+
 def main(
     size: Annotated[SizeName, typer.Option(help="Of the model.")] = "small",
     rows: Annotated[int, typer.Option(help="Random rows.")] = 26,
@@ -149,11 +170,18 @@ def main(
     sharded: Annotated[
         bool, typer.Option("--sharded", help="1, 2 and 4 processes on a larger model, instead.")
     ] = False,
+    precision: Annotated[
+        bool, typer.Option("--precision", help="Weights in bfloat16, instead.")
+    ] = False,
 ) -> None:
     """Prints errors, Hessian-vector products, times as ratios to raysweep's, and memory as ratios
     to a plain gradient's.
     """
     torch.set_num_threads(1)
+    if precision:
+        work = make_work(SIZES[size], rows, batch_size)
+        console().print(precision_table(work, true_radius(work), starts))
+        return
     if sharded:
         console().print(sharded_table(MODEL, worlds=(1, 2, 4)))
         return

@@ -77,3 +77,12 @@ def test_memory_is_measured_in_other_processes() -> None:
 def test_the_sharded_section_runs() -> None:
     table = sharded_table(SIZES["tiny"], worlds=(1, 2))
     assert [str(cell) for cell in table.columns[1].cells] == ["1", "1", "1", "2"]
+
+
+def test_rounded_weights_are_computed_in_full_precision() -> None:
+    work = make_work(SIZES["tiny"], num_rows=3, num_steps=5)
+    table = curvature.precision_table(work, true_radius(work), starts=1)
+    exact, rounded, refused = zip(*(column.cells for column in table.columns), strict=True)
+    assert float(exact[3]) < 1e-5
+    assert float(exact[3]) < float(rounded[3]) < 0.05
+    assert refused[2] == "refused"
