@@ -14,7 +14,6 @@ from unittest.mock import patch
 import numpy as np
 import torch
 from scipy.sparse.linalg import LinearOperator, eigsh
-from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.models.llama import modeling_llama
 
@@ -133,7 +132,7 @@ def true_radius(work: Work) -> float:
             total += torch.cat([column.reshape(-1) for column in columns])
         return (total / work.num_tokens).numpy()
 
-    with _double_arithmetic():
+    with double_arithmetic():
         operator = LinearOperator((sum(sizes), sum(sizes)), matvec=product, dtype=np.float64)
         start = np.random.default_rng(0).standard_normal(sum(sizes))
         found = eigsh(operator, k=1, which="LM", v0=start, tol=1e-8, return_eigenvectors=False)
@@ -141,7 +140,7 @@ def true_radius(work: Work) -> float:
 
 
 @contextmanager
-def _double_arithmetic() -> Iterator[None]:
+def double_arithmetic() -> Iterator[None]:
     """Replaces what transformers computes in float32 whatever the weights are."""
 
     def norm(self: Any, states: torch.Tensor) -> torch.Tensor:
@@ -149,7 +148,7 @@ def _double_arithmetic() -> Iterator[None]:
         return self.weight * (states * torch.rsqrt(variance + self.variance_epsilon))
 
     def attention(
-        module: nn.Module,
+        module: Any,
         query: torch.Tensor,
         key: torch.Tensor,
         value: torch.Tensor,
@@ -157,6 +156,7 @@ def _double_arithmetic() -> Iterator[None]:
         scaling: float,
         **_: Any,
     ) -> tuple[torch.Tensor, torch.Tensor]:
+        key, value = (one.repeat_interleave(module.num_key_value_groups, 1) for one in (key, value))
         scores = torch.matmul(query, key.transpose(2, 3)) * scaling + attention_mask
         weights = torch.softmax(scores, dim=-1)
         return torch.matmul(weights, value).transpose(1, 2).contiguous(), weights

@@ -6,7 +6,7 @@ import json
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import matplotlib
 import torch
@@ -21,7 +21,7 @@ from raysweep.curvature import SpectralRadius
 from raysweep.data import encode_rows
 from raysweep.errors import InputError
 from raysweep.lengths import check_rows_fit
-from raysweep.loss_curvature import LossHessian, Sample, find_radius, load_hessian
+from raysweep.loss_curvature import LossHessian, Sample, evidence, find_radius, load_hessian
 from raysweep.model import load_tokenizer
 from raysweep.space import check_space
 from raysweep.tasks.sampling import stratified_order
@@ -107,10 +107,9 @@ def main(
     found = {
         "model": model,
         "task": task,
-        **describe(radius),
+        **evidence(radius),
         **hessian.description,
         "num_parameters": hessian.operator.num_parameters,
-        "seed": seed,
         "seconds": seconds,
     }
     if as_json:
@@ -123,19 +122,6 @@ def main(
         console().print(f"Picture: {plot}", markup=False)
     if not radius.converged:
         raise typer.Exit(1)
-
-
-def describe(radius: SpectralRadius) -> dict[str, Any]:
-    """The result and its evidence by name."""
-    return {
-        "spectral_radius": radius.value,
-        "eigenvalue": radius.eigenvalue,
-        "converged": radius.converged,
-        "relative_residual": radius.relative_residual,
-        "num_products": radius.num_products,
-        "largest_ritz_value": radius.largest_ritz_value,
-        "smallest_ritz_value": radius.smallest_ritz_value,
-    }
 
 
 def draw_convergence(radius: SpectralRadius, title: str, tolerance: float, path: Path) -> None:

@@ -114,7 +114,7 @@ def measure_curvature(
         The columns of the table ``curvature`` that describe the measurement.
     """
     return {
-        **_evidence(find_radius(hessian, settings, seed, on_product)),
+        **evidence(find_radius(hessian, settings, seed, on_product)),
         **hessian.description,
         "num_parameters": hessian.operator.num_parameters,
         "dtype": "float32",
@@ -175,7 +175,8 @@ def measure_change(
     }
 
 
-def _evidence(radius: SpectralRadius) -> dict[str, Any]:
+def evidence(radius: SpectralRadius) -> dict[str, Any]:
+    """The columns of the table ``curvature`` that say what was found, and how sure that is."""
     return {
         "spectral_radius": radius.value,
         "eigenvalue": radius.eigenvalue,

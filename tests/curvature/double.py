@@ -1,17 +1,11 @@
-"""A LLaMA in true float64, and its whole Hessian by plain double backward, column by column.
-
-transformers' RMSNorm and its eager softmax compute in float32 whatever the weights are.
-"""
+"""A small LLaMA in float64, and its whole Hessian by plain double backward, column by column."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
 import torch
-from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM
-from transformers.models.llama import modeling_llama
 
 from raysweep.curvature import LayerwiseHessian, ReplicaHessian, Shards
 from raysweep.data import Row, collate
@@ -20,26 +14,6 @@ from raysweep.loss import Reduction, answer_loss_sum, normaliser
 from tests.models import random_rows
 
 VOCABULARY = 17
-
-
-def compute_in_double(patch: pytest.MonkeyPatch) -> None:
-    """Replaces what rounds to float32."""
-
-    def norm(self: nn.Module, states: torch.Tensor) -> torch.Tensor:
-        variance = states.pow(2).mean(-1, keepdim=True)
-        return self.weight * (states * torch.rsqrt(variance + self.variance_epsilon))
-
-    def attention(module, query, key, value, attention_mask, scaling, dropout=0.0, **_):
-        groups = module.num_key_value_groups
-        key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
-        weights = torch.matmul(query, key.transpose(2, 3)) * scaling
-        if attention_mask is not None:
-            weights = weights + attention_mask
-        weights = torch.softmax(weights, dim=-1)
-        return torch.matmul(weights, value).transpose(1, 2).contiguous(), weights
-
-    patch.setattr(modeling_llama.LlamaRMSNorm, "forward", norm)
-    patch.setattr(modeling_llama, "eager_attention_forward", attention)
 
 
 def rows(number: int = 6) -> list[Row]:

@@ -9,11 +9,11 @@ import pytest
 import torch
 from transformers import LlamaForCausalLM
 
+from benchmarks.curvature_work import double_arithmetic
 from raysweep.curvature import expand_change, power_iteration, spectral_radius
 from raysweep.loss import answer_loss_sum, normaliser
 from tests.curvature.double import (
     batches_of,
-    compute_in_double,
     dense_hessian,
     layerwise,
     replica,
@@ -27,8 +27,7 @@ Case = tuple[LlamaForCausalLM, torch.Tensor]
 
 @pytest.fixture(scope="module", autouse=True)
 def _double() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        compute_in_double(patch)
+    with double_arithmetic():
         yield
 
 
