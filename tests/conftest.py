@@ -13,7 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 torch.set_num_threads(1)  # several threads stall each other where the cores are shared
 
 ROOT = Path(__file__).parents[1]
-SWEEPS = ("tests/e2e/", "tests/faults/test_campaign.py")
+SCOPES = ("tests/e2e/", "tests/faults/test_campaign.py")  # each in one process
 
 
 @pytest.fixture(scope="session")
@@ -37,16 +37,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     )
 
 
-class _SweepsTogether(LoadScopeScheduling):
-    """Largest scope first: one process runs the sweeps, the other one all the rest beside them.
-
-    Sweeps are long, and mostly wait; two at a time would starve each other.
-    """
+class _SweepsFirst(LoadScopeScheduling):
+    """Largest scope first: one process runs the sweeps, the other one faults and all the rest."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "sweeps" if nodeid.startswith(SWEEPS) else nodeid
+        return next((scope for scope in SCOPES if nodeid.startswith(scope)), nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     """Of ``pytest -n 2``."""
-    return _SweepsTogether(config, log)
+    return _SweepsFirst(config, log)

@@ -36,7 +36,7 @@ def test_an_optuna_search_is_interrupted_and_goes_on(user: User) -> None:
         "name: study\nchains: [[toxigen, csqa2], [toxigen, [csqa2, 'toxigen@20%']]]\n"
         "stage: {num_steps: 4, learning_rate: 1.0e-3}\n"
         "stages: {2: {learning_rate: {loguniform: [1.0e-4, 1.0e-2]}}}\n"
-        "search:\n  method: optuna\n  num_samples: 4\n"
+        "search:\n  method: optuna\n  num_samples: 3\n"
         "  objectives: {capability_accuracy: max, safety_forgetting: min}\n"
         "curvature: {enabled: false}\n" + COMMON
     )
@@ -49,12 +49,12 @@ def test_an_optuna_search_is_interrupted_and_goes_on(user: User) -> None:
     done = user.run(*command, "--resume")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Pareto front" in done.stdout
-    assert "Trials: 4 complete." in done.stdout
+    assert "Trials: 3 complete." in done.stdout
     results = Storage.open(results_folder(done.stdout))
     states = open_operations(Path(results.root) / "study" / "journal.log")
-    assert states == dict.fromkeys(range(4), 1), "all COMPLETE"
+    assert states == dict.fromkeys(range(3), 1), "all COMPLETE"
     rows = read_table(results, "evaluations").to_pylist()
-    assert 2 <= len({row["trial"] for row in rows}) <= 4
+    assert 2 <= len({row["trial"] for row in rows}) <= 3
     firsts = {row["stage_key"] for row in rows if row["stage"] == 1}
     assert len(firsts) == 1, "the first stage was trained once"
     assert "Workers computed" in done.stdout
