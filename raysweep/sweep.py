@@ -91,6 +91,8 @@ def connect(
     else:
         _check_size(needed, {"CPU": os.cpu_count() or 1, "GPU": _num_local_gpus(workers)})
         _stay_on_loopback()
+        # No cloud takes a laptop away: this spares every trial an actor that asks it.
+        os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
         context = ray.init(
             address="local", include_dashboard=dashboard, dashboard_host="127.0.0.1", **quiet
         )

@@ -22,6 +22,7 @@ from typing import Any
 import ray
 import ray.train
 import ray.tune
+from ray.train.v2._internal.callbacks.datasets import DatasetsCallback
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from ray.tune.integration.ray_train import TuneReportCallback
 
@@ -199,10 +200,20 @@ class _Surroundings:
         self._board.spend.remote(activity, seconds * self._job.space.workers.num_workers)
 
 
+class _Trainer(DataParallelTrainer):
+    """Without Ray Data, for which Train would start an actor in every trial, and import it in every
+    worker: seconds, for datasets that are never given to it.
+    """
+
+    def _create_default_callbacks(self) -> list[Any]:
+        callbacks = super()._create_default_callbacks()
+        return [one for one in callbacks if not isinstance(one, DatasetsCallback)]
+
+
 def _trainer(job: Job, config: dict[str, Any]) -> DataParallelTrainer:
     workers = job.space.workers
     resources = {"CPU": workers.cpus_per_worker, **({"GPU": 1} if workers.use_gpu else {})}
-    return DataParallelTrainer(
+    return _Trainer(
         _train_loop,
         backend_config=GroupConfig(),
         train_loop_config={name: config[name] for name in ("job", "board", "holder")},
