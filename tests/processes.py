@@ -23,7 +23,7 @@ def run_group(world: int, function: Callable[..., Any], *arguments: Any) -> list
     ]
     for process in processes:
         process.start()
-    outcomes = [queue.get(timeout=180) for _ in processes]
+    outcomes = [queue.get(timeout=400) for _ in processes]
     for process in processes:
         process.join(timeout=60)
     errors = [value for _, ok, value in outcomes if not ok]
