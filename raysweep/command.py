@@ -76,7 +76,8 @@ Wait = Annotated[
 Dashboard = Annotated[
     bool,
     typer.Option(
-        help="Whether a Ray cluster that is started here has the dashboard, which takes seconds.",
+        help="Whether a Ray cluster that is started here has the dashboard. It takes seconds; "
+        "without it Ray does not free the workers of a trial whose driver is killed.",
         envvar="RAYSWEEP_DASHBOARD",
     ),
 ]

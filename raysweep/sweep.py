@@ -73,7 +73,8 @@ def connect(
     listens on loopback only, with token authentication.
 
     Args:
-        dashboard: whether a cluster that is started here has one.
+        dashboard: whether a cluster that is started here has one. Train needs it to find out that
+            a trial driver was killed, and to free its workers.
 
     Raises:
         InputError: the cluster has too few CPUs or GPUs for one trial, or cannot be joined.

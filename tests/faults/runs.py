@@ -47,7 +47,6 @@ class Run:
         self._faults = [replace(f, folder=self._fault_folder(i)) for i, f in enumerate(faults)]
         environment = {
             **os.environ,
-            "RAYSWEEP_DASHBOARD": "no",
             "PYTHONPATH": f"{INJECT}{os.pathsep}{ROOT}",
             "TMPDIR": str(self._temporary),
             **as_variable(self._faults),
