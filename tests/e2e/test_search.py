@@ -62,7 +62,8 @@ def test_an_optuna_search_is_interrupted_and_goes_on(user: User) -> None:
 
 def test_halving_stops_a_hopeless_chain_and_keeps_what_it_had(user: User) -> None:
     (user.folder / "halving.yaml").write_text(
-        "name: halving\nchains: [[csqa2, toxigen]]\nstage: {num_steps: 8}\n"
+        # The stage is long beside the time that Tune takes to stop a trial.
+        "name: halving\nchains: [[csqa2, toxigen]]\nstage: {num_steps: 60}\n"
         "stages:\n  1: {learning_rate: {grid: [1.0e-3, 1.0e-8]}}\n  2: {learning_rate: 1.0e-3}\n"
         "stopping: {metric: loss, mode: min, reduction_factor: 2, every_steps: 4}\n"
         "curvature: {enabled: false}\n" + COMMON
