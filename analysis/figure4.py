@@ -22,23 +22,13 @@ from matplotlib.figure import Figure
 from rich import box
 from rich.table import Table
 
+from analysis.mean import Mean
 from raysweep.query import query
 from raysweep.storage import Storage
 from raysweep.tasks import Kind
 
 COLOURS = {Kind.CAPABILITY: "#9db7d5", Kind.SAFETY: "#c8553d"}
 LABELS = {Kind.CAPABILITY: "capability first", Kind.SAFETY: "safety first"}
-
-
-@dataclass(frozen=True)
-class Spread:
-    """A mean over seeds; the deviation is 0 for a single one."""
-
-    mean: float
-    deviation: float
-
-    def __str__(self) -> str:
-        return f"{self.mean:.4g}" + (f" ± {self.deviation:.2g}" if self.deviation else "")
 
 
 @dataclass(frozen=True)
@@ -53,8 +43,7 @@ class Curvature:
     title: str
     kind: Kind
     rate: float
-    radius: Spread
-    num_seeds: int
+    radius: Mean
     num_unconverged: int
 
 
@@ -65,8 +54,8 @@ class Pair:
     chain: str
     kind: Kind
     rates: tuple[float, ...]
-    radius: Spread
-    forgetting: Spread
+    radius: Mean
+    forgetting: Mean
 
 
 @dataclass(frozen=True)
@@ -92,8 +81,8 @@ class Figure4:
         """Pearson's r between the logarithm of the radius and forgetting, over chains."""
         if len(self.pairs) < 3:
             return None
-        radii = np.log([pair.radius.mean for pair in self.pairs])
-        forgetting = [pair.forgetting.mean for pair in self.pairs]
+        radii = np.log([pair.radius.value for pair in self.pairs])
+        forgetting = [pair.forgetting.value for pair in self.pairs]
         if np.ptp(radii) == 0 or np.ptp(forgetting) == 0:
             return None
         return float(np.corrcoef(radii, forgetting)[0, 1])
@@ -120,7 +109,7 @@ def figure4(results: Storage) -> Figure4:
         WITH {FIRST}
         SELECT chain, first.kind, learning_rates, avg(radius) AS mean,
                stddev_samp(radius) AS deviation, 100 * avg(forgetting) AS forgetting,
-               100 * stddev_samp(forgetting) AS spread
+               100 * stddev_samp(forgetting) AS spread, count(*) AS seeds
         FROM forgetting JOIN first USING (trial, task)
         WHERE "group" = 'overall' AND converged
               AND stage = len(learning_rates)
@@ -136,8 +125,7 @@ def figure4(results: Storage) -> Figure4:
                 row["title"],
                 Kind(row["kind"]),
                 row["rate"],
-                _spread(row["mean"], row["deviation"]),
-                row["seeds"],
+                Mean(row["mean"], row["deviation"], row["seeds"]),
                 row["unconverged"],
             )
             for row in _rows(results, curvatures)
@@ -147,8 +135,8 @@ def figure4(results: Storage) -> Figure4:
                 row["chain"],
                 Kind(row["kind"]),
                 tuple(row["learning_rates"]),
-                _spread(row["mean"], row["deviation"]),
-                _spread(row["forgetting"], row["spread"]),
+                Mean(row["mean"], row["deviation"], row["seeds"]),
+                Mean(row["forgetting"], row["spread"], row["seeds"]),
             )
             for row in _rows(results, pairs)
         ),
@@ -169,7 +157,12 @@ def listing(found: Figure4) -> Table:
     for column in ("task", "kind", "learning rate", "spectral radius", "seeds", "not converged"):
         table.add_column(column, justify="left" if column in ("task", "kind") else "right")
     for one in found.curvatures:
-        cells = (f"{one.rate:g}", str(one.radius), str(one.num_seeds), str(one.num_unconverged))
+        cells = (
+            f"{one.rate:g}",
+            _significant(one.radius),
+            str(one.radius.num_seeds),
+            str(one.num_unconverged),
+        )
         table.add_row(one.title, str(one.kind), *cells)
     return table
 
@@ -192,8 +185,8 @@ def _draw_radii(axes: Axes, curvatures: Sequence[Curvature]) -> None:
     for place, one in enumerate(curvatures):
         axes.errorbar(
             place,
-            one.radius.mean,
-            yerr=one.radius.deviation,
+            one.radius.value,
+            yerr=one.radius.deviation or 0.0,
             fmt="o",
             color=COLOURS[one.kind],
             markerfacecolor="white" if one.num_unconverged else COLOURS[one.kind],
@@ -211,17 +204,17 @@ def _draw_pairs(axes: Axes, found: Figure4) -> None:
         pairs = [pair for pair in found.pairs if pair.kind is kind]
         if pairs:
             axes.errorbar(
-                [pair.radius.mean for pair in pairs],
-                [pair.forgetting.mean for pair in pairs],
-                xerr=[pair.radius.deviation for pair in pairs],
-                yerr=[pair.forgetting.deviation for pair in pairs],
+                [pair.radius.value for pair in pairs],
+                [pair.forgetting.value for pair in pairs],
+                xerr=[pair.radius.deviation or 0.0 for pair in pairs],
+                yerr=[pair.forgetting.deviation or 0.0 for pair in pairs],
                 fmt="o",
                 color=COLOURS[kind],
                 label=LABELS[kind],
                 capsize=2,
             )
     for pair in found.pairs:
-        place = (pair.radius.mean, pair.forgetting.mean)
+        place = (pair.radius.value, pair.forgetting.value)
         axes.annotate(pair.chain, place, (4, 3), textcoords="offset points", size=6)
     axes.set_xscale("log")
     axes.set_xlabel("spectral radius of the Hessian")
@@ -252,5 +245,7 @@ def _rows(results: Storage, sql: str) -> list[dict[str, Any]]:
     return query(results, sql).to_pylist()
 
 
-def _spread(mean: float, deviation: float | None) -> Spread:
-    return Spread(mean, deviation or 0.0)
+def _significant(mean: Mean) -> str:
+    """Radii differ by orders of magnitude: four digits instead of one decimal."""
+    shown = f"{mean.value:.4g}"
+    return shown if mean.deviation is None else f"{shown} ± {mean.deviation:.2g}"

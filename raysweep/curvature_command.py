@@ -8,9 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import matplotlib
 import torch
 import typer
+from matplotlib.figure import Figure
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from transformers.utils.logging import disable_progress_bar
 
@@ -27,7 +27,6 @@ from raysweep.space import check_space
 from raysweep.tasks.sampling import stratified_order
 from raysweep.tasks.splits import load_splits
 
-matplotlib.use("Agg")
 DEFAULTS, SEQUENCE_LIMIT = CurvatureSettings(), Hyperparameters().sequence_limit
 
 Model = Annotated[str, typer.Argument(help="tiny, a folder, or a hub id of LLaMA weights.")]
@@ -126,12 +125,9 @@ def main(
 
 def draw_convergence(radius: SpectralRadius, title: str, tolerance: float, path: Path) -> None:
     """Draws the estimate and its relative residual over the Hessian-vector products."""
-    from matplotlib import pyplot
-
     numbers = range(1, radius.num_products + 1)
-    figure, (values, residuals) = pyplot.subplots(
-        2, 1, sharex=True, figsize=(6, 5), layout="constrained"
-    )
+    figure = Figure(figsize=(6, 5), layout="constrained")
+    values, residuals = figure.subplots(2, 1, sharex=True)
     values.plot(numbers, [abs(one.eigenvalue) for one in radius.history], marker="o")
     values.set_ylabel("spectral radius")
     verdict = "" if radius.converged else ", not converged"
@@ -143,7 +139,6 @@ def draw_convergence(radius: SpectralRadius, title: str, tolerance: float, path:
     residuals.set_xlabel("Hessian-vector products")
     residuals.legend()
     figure.savefig(path)
-    pyplot.close(figure)
 
 
 def _measure(

@@ -71,7 +71,6 @@ class Shards:
                 "use torch.float32, the weights may stay as they are"
             )
         self.dtype = dtype
-        self.weight_dtype = next(iter(pieces.values())).dtype
         self.device = next(iter(pieces.values())).device
         _, self._world = _place()
         self._weights = dict(pieces)

@@ -66,17 +66,17 @@ def results(tmp_path) -> Storage:
 
 def test_a_first_stage_counts_once_however_many_trials_share_it(results: Storage) -> None:
     capability, safety = figure4(results).curvatures
-    assert (safety.title, safety.kind, safety.num_seeds) == ("TQA", Kind.SAFETY, 2)
-    assert safety.radius.mean == 100
+    assert (safety.title, safety.kind, safety.radius.num_seeds) == ("TQA", Kind.SAFETY, 2)
+    assert safety.radius.value == 100
     assert safety.radius.deviation == pytest.approx(20 * 2**0.5)
-    assert (capability.radius.mean, capability.num_unconverged) == (5, 1)
+    assert (capability.radius.value, capability.num_unconverged) == (5, 1)
 
 
 def test_forgetting_against_converged_curvature(results: Storage) -> None:
     pairs = {pair.chain: pair for pair in figure4(results).pairs}
     assert set(pairs) == {"toxigen -> csqa", "toxigen -> csqa2", "csqa -> toxigen"}
-    assert pairs["toxigen -> csqa"].forgetting.mean == pytest.approx(25)
-    assert pairs["csqa -> toxigen"].radius.mean == 4, "the one that converged"
+    assert pairs["toxigen -> csqa"].forgetting.value == pytest.approx(25)
+    assert pairs["csqa -> toxigen"].radius.value == 4, "the one that converged"
     expected = correlation([math.log(radius) for radius in (4, 100, 100)], [0, 25, 10])
     assert figure4(results).correlation == pytest.approx(expected)
 
