@@ -24,7 +24,9 @@ ROOT = Path(__file__).parents[2]
 INJECT = Path(__file__).parent / "inject"
 LIMIT_SECONDS = 400
 LOOK_SECONDS = 1.0
-GRACE_SECONDS = 15  # for processes to go after the command has ended
+GRACE_SECONDS = 15  # for processes to go after they were killed
+LINGER_SECONDS = 90  # after the command's end: a dashboard's module that was asking the cluster's
+# control service something when it ended waits a minute for it to come back, then exits
 
 
 class RunError(RuntimeError):
@@ -113,11 +115,11 @@ class Run:
         psutil.wait_procs(halted, timeout=GRACE_SECONDS)
         self._clean()
 
-    def finish(self) -> tuple[int, list[str]]:
+    def finish(self, linger: float = LINGER_SECONDS) -> tuple[int, list[str]]:
         """The exit code, and what was left behind: processes (killed now) and weights on disk."""
         while self._process.poll() is None:
             self._go_on_waiting("the command did not end")
-        _, left = psutil.wait_procs(self._alive(), timeout=GRACE_SECONDS)
+        _, left = psutil.wait_procs(self._alive(), timeout=linger)
         behind = [f"process {_title(process)}" for process in left]
         behind += [f"{path.name} in the temporary folder" for path in self._weights()]
         _signal(left, signal.SIGKILL)

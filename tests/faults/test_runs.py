@@ -47,7 +47,7 @@ def test_everything_is_killed(folder: Path) -> None:
 def test_what_outlives_the_command_is_named_and_killed(folder: Path) -> None:
     run = Run(folder, ["parent", "2"])
     child = child_of(folder)
-    code, left = run.finish()
+    code, left = run.finish(linger=0.5)
     assert code == 0
     assert left == ["process sleep 300"]
     assert not runs._is_alive(child)
