@@ -20,7 +20,7 @@ import pyarrow as pa
 import typer
 from rich.table import Table
 
-from raysweep import sweep
+from raysweep import cluster, sweep
 from raysweep.checkpoint import find_checkpoint
 from raysweep.cli import console
 from raysweep.digest import digest_json
@@ -106,7 +106,7 @@ def main(
 ) -> None:
     """Runs the sweep both ways, compares all rows, and prints stages, times and their ratio."""
     plan = replay_plan(num_steps, num_test)
-    sweep.connect(plan.space.workers, 0.0, console())
+    cluster.connect(plan.space.workers, 0.0, console())
     with tempfile.TemporaryDirectory() as folder:
         together = run(plan, Path(folder) / "shared")
         alone = run(unshared(plan), Path(folder) / "unshared")

@@ -155,12 +155,13 @@ def sweep_command(
 
 def _run(plan: Plan, storage: Storage, wait_minutes: float, dashboard: bool) -> int:
     """Runs a plan with all that a person sees of it; returns the exit code."""
-    from raysweep import sweep  # imports Ray, which takes seconds: not for --help or a typing error
+    # These import Ray, which takes seconds: not for --help or a typing error.
+    from raysweep import cluster, sweep
 
     output = console()
     storage.check_writable()
     output.print(_announcement(plan))
-    sweep.connect(plan.space.workers, wait_minutes, output, dashboard=dashboard)
+    cluster.connect(plan.space.workers, wait_minutes, output, dashboard=dashboard)
     storage.sub("sweeps", plan.sweep).write(SETTINGS, plan.space.model_dump_json(indent=1).encode())
     outcome = sweep.run_sweep(plan, storage, output)
     table = summary_table(plan.sweep, outcome.trials, outcome.folder)

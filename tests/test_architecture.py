@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-RAY = {"group", "halving", "monitor", "searcher", "sweep", "trial"}
+RAY = {"cluster", "group", "halving", "monitor", "searcher", "sweep", "trial"}
 DEEPSPEED = {"engine"}
 PURE = {
     "activations", "architecture", "axes", "board", "budget", "checkpoint", "cli", "command",
@@ -60,6 +60,7 @@ def test_analysis_reads_results_only(path: Path) -> None:
         ("raysweep.records", "torch ray transformers deepspeed"),
         ("raysweep.lr_sweep", "torch ray transformers deepspeed"),
         ("raysweep.trial", "torch transformers deepspeed"),
+        ("raysweep.cluster", "torch transformers deepspeed"),
         ("raysweep.sweep", "torch transformers deepspeed"),
         ("raysweep.worker", "ray deepspeed"),
         ("raysweep.train", "ray"),

@@ -22,6 +22,7 @@ import torch
 from torch.func import jvp
 
 from raysweep.curvature.backends import twice_differentiable
+from raysweep.curvature.operator import check_probe
 from raysweep.curvature.shards import Shards, Tensors
 
 State = tuple[torch.Tensor, ...]
@@ -87,12 +88,7 @@ class LayerwiseHessian:
 
     @torch.no_grad()
     def _probe(self) -> None:
-        first, second = self._loss(), self._loss()
-        if first != second:
-            raise ValueError(
-                f"the loss is not deterministic ({first!r}, then {second!r}); "
-                "switch dropout and other randomness off"
-            )
+        check_probe(self._loss(), self._loss())
 
     def _loss(self) -> float:
         states = self._forward(None)[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Protocol
 
@@ -41,6 +42,21 @@ class HessianOperator(SymmetricOperator, Protocol):
         Args:
             read: a whole tensor by the name of its parameter.
         """
+
+
+def check_probe(first: float, second: float) -> None:
+    """Compares two evaluations of the same loss, before the first product is paid for.
+
+    Raises:
+        ValueError: the loss is not finite, or not the same twice: there is no Hessian of it.
+    """
+    if not math.isfinite(first):
+        raise ValueError(f"the loss is {first!r}: there is no curvature to measure")
+    if first != second:
+        raise ValueError(
+            f"the loss is not deterministic ({first!r}, then {second!r}); "
+            "switch dropout and other randomness off"
+        )
 
 
 def float64_dot(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:

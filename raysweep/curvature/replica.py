@@ -16,7 +16,7 @@ import torch.distributed as dist
 from torch import nn
 
 from raysweep.curvature.backends import twice_differentiable
-from raysweep.curvature.operator import draw_normal, float64_dot
+from raysweep.curvature.operator import check_probe, draw_normal, float64_dot
 
 Loss = Callable[[], torch.Tensor]
 Gradients = tuple[torch.Tensor, ...]
@@ -142,9 +142,4 @@ class ReplicaHessian:
     @torch.no_grad()
     def _probe(self) -> None:
         for loss in self._losses[:1]:
-            first, second = float(loss()), float(loss())
-            if first != second:
-                raise ValueError(
-                    f"the loss is not deterministic ({first!r}, then {second!r}); "
-                    "switch dropout and other randomness off"
-                )
+            check_probe(float(loss()), float(loss()))

@@ -116,3 +116,10 @@ def test_a_random_loss_is_refused() -> None:
     module = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5))
     with pytest.raises(ValueError, match="not deterministic"):
         ReplicaHessian(module, [lambda: module(torch.ones(2, 4)).sum()], 1)
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_is_refused_as_such(loss: float) -> None:
+    module = nn.Linear(4, 4)
+    with pytest.raises(ValueError, match=f"the loss is {loss}: there is no curvature"):
+        ReplicaHessian(module, [lambda: module(torch.ones(2, 4)).sum() * loss], 1)
