@@ -1,4 +1,4 @@
-"""Prints Table 1, Figures 3 and 4 of a sweep and writes their pictures, and that of a search.
+"""Prints Table 1, Figures 3, 4 and 7 of a sweep and writes their pictures, and a search's.
 
 python -m analysis RESULTS [--out FOLDER] [--learning-rates 1e-5,1e-5]
 """
@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from analysis import figure3, figure4, pareto, table1
+from analysis import figure3, figure4, figure7, pareto, table1
 from analysis.load import num_unfinished
 from raysweep.cli import console, reporting_input_errors
 from raysweep.errors import InputError
@@ -36,7 +36,7 @@ def main(
         typer.Option(help="Figure 3's panels, as 1e-5,1e-5 (first and second stage); repeatable."),
     ] = None,
 ) -> None:
-    """Prints Table 1, Figures 3 and 4 of a sweep and writes their pictures, and a search's."""
+    """Prints Table 1, Figures 3, 4 and 7 of a sweep and writes their pictures, and a search's."""
     with reporting_input_errors():
         wanted = [_rates(text) for text in learning_rates or ()]
         sweep = open_results(results)
@@ -46,6 +46,7 @@ def main(
         _table1(sweep, folder, output)
         _figure3(selection, folder, output)
         _figure4(sweep, folder, output)
+        _figure7(sweep, folder, output)
         _search(sweep, folder, output)
         unfinished = num_unfinished(sweep)
         if unfinished:
@@ -84,6 +85,14 @@ def _figure4(sweep: Storage, folder: Path, output: Console) -> None:
         output.print(figure4.listing(found))
         figure4.draw(found, folder / "figure4.png")
         output.print(f"wrote {folder / 'figure4.png'}", soft_wrap=True)
+
+
+def _figure7(sweep: Storage, folder: Path, output: Console) -> None:
+    curves = figure7.figure7(sweep)
+    if curves:
+        output.print(figure7.listing(curves))
+        figure7.draw(curves, folder / "figure7.png")
+        output.print(f"wrote {folder / 'figure7.png'}", soft_wrap=True)
 
 
 def _search(sweep: Storage, folder: Path, output: Console) -> None:
