@@ -21,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.load import Chain, FirstTaskForgetting, first_task_forgetting, sort_key
-from analysis.mean import Mean, shown
+from analysis.mean import MISSING, Mean, fixed, shown
 from analysis.setting import varying
 from raysweep.errors import InputError
 from raysweep.storage import Storage
@@ -36,6 +36,8 @@ LINE_HEIGHT = 0.17
 TITLE_CHARACTERS = 34  # of a line over the narrowest axes
 SMALL = 8.5  # points
 CHARACTERS_PER_INCH = 13.5  # of small text, with room to spare
+DISTINCT = "*"
+MEANING = "differs from overall forgetting: 95 % bootstrap interval over test rows"
 BAR, WORST, LINE = "#9db7d5", "#c8553d", "#1f4e8c"
 
 
@@ -153,9 +155,11 @@ def _titles(panels: Sequence[Panel]) -> list[str]:
 
 def _caption(panels: Sequence[Panel]) -> str:
     whiskers = "; whiskers: ± sample standard deviation over seeds" if _has_seeds(panels) else ""
+    is_any = any(cost.is_distinct for panel in panels for cost in panel.groups)
+    distinct = f"; {DISTINCT} {MEANING}" if is_any else ""
     return (
         "dotted line: overall forgetting; red: the group that forgets most; "
-        f"in brackets: test rows of the group{whiskers}"
+        f"in brackets: test rows of the group{whiskers}{distinct}"
     )
 
 
@@ -168,12 +172,18 @@ def _has_seeds(panels: Sequence[Panel]) -> bool:
 def _table(panel: Panel, title: str) -> Group:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False)
     table.add_column("group", overflow="fold")
-    for name in ("test rows", "forgetting", "biased forgetting"):
+    for name in ("test rows", "forgetting", "biased forgetting", "95 % interval"):
         table.add_column(name, justify="right")
     table.add_column("")
     for cost in panel.groups:
         is_worst = cost is panel.worst
-        cells = (cost.group, f"{cost.num_examples:,}", shown(cost.points), shown(cost.biased))
+        cells = (
+            cost.group,
+            f"{cost.num_examples:,}",
+            shown(cost.points),
+            shown(cost.biased),
+            _interval(cost),
+        )
         style = "bold red" if is_worst else ""
         table.add_row(*(Text(cell, style) for cell in cells), "worst" if is_worst else "")
     num_seeds = panel.worst.points.num_seeds if panel.worst.points else 0
@@ -181,10 +191,21 @@ def _table(panel: Panel, title: str) -> Group:
     return Group("", Text(f"{title}: overall {shown(panel.overall)}{seeds}"), table)
 
 
+def _interval(cost: FirstTaskForgetting) -> str:
+    if cost.interval is None:
+        return MISSING
+    low, high = map(fixed, cost.interval)
+    return f"{low} to {high}{DISTINCT if cost.is_distinct else ''}"
+
+
 def _draw_panel(axes: Axes, panel: Panel, title: str) -> None:
     bars = [(cost, cost.points) for cost in panel.groups if cost.points]
     axes.barh(
-        [f"{cost.group.replace('_', ' ')} ({cost.num_examples:,})" for cost, _ in bars],
+        [
+            f"{DISTINCT if cost.is_distinct else ''} {cost.group.replace('_', ' ')} "
+            f"({cost.num_examples:,})"
+            for cost, _ in bars
+        ],
         [points.value for _, points in bars],
         xerr=[points.deviation or 0.0 for _, points in bars] if _has_seeds([panel]) else None,
         color=[WORST if cost is panel.worst else BAR for cost, _ in bars],

@@ -10,6 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from analysis.bootstrap import biased_interval
 from analysis.mean import Mean
 from analysis.setting import Setting
 from raysweep.query import query
@@ -79,6 +82,8 @@ class FirstTaskForgetting:
         points: forgetting in percentage points; None without test rows.
         biased: forgetting minus the overall one, in points; None for the overall row.
         num_examples: test rows scored.
+        interval: 95 % bootstrap interval of ``biased`` over test rows, in points; None for the
+            overall row and where there are no predictions.
     """
 
     chain: Chain
@@ -86,6 +91,12 @@ class FirstTaskForgetting:
     points: Mean | None
     biased: Mean | None
     num_examples: int
+    interval: tuple[float, float] | None = None
+
+    @property
+    def is_distinct(self) -> bool:
+        """Whether the interval excludes 0: the group forgets other than the task overall."""
+        return self.interval is not None and not self.interval[0] <= 0 <= self.interval[1]
 
 
 def final_accuracies(results: Storage) -> list[FinalAccuracy]:
@@ -119,6 +130,7 @@ def first_task_forgetting(results: Storage) -> list[FirstTaskForgetting]:
         WHERE stage = 2 AND learned_at = 1 AND task = str_split(chain, ' -> ')[1]
         GROUP BY {KEYS}, "group"
     """
+    intervals = _intervals(results)
     return [
         FirstTaskForgetting(
             chain,
@@ -126,9 +138,37 @@ def first_task_forgetting(results: Storage) -> list[FirstTaskForgetting]:
             _optional(row["forgetting"]),
             _optional(row["biased_forgetting"]),
             row["num_examples"],
+            intervals.get((chain, row["group"])),
         )
         for chain, row in _rows(results, sql)
     ]
+
+
+def _intervals(results: Storage) -> dict[tuple[Chain, str], tuple[float, float]]:
+    """Of biased forgetting, by chain and group, from the predictions before and after."""
+    sql = f"""
+        WITH own AS (
+            SELECT {KEYS}, trial, stage, example_id, groups, correct::INT AS correct
+            FROM predictions WHERE task = str_split(chain, ' -> ')[1]
+        )
+        SELECT {KEYS}, list(loss ORDER BY example_id) AS losses,
+               list(groups ORDER BY example_id) AS groups
+        FROM (
+            SELECT {KEYS}, example_id, any_value(earlier.groups) AS groups,
+                   avg(earlier.correct - later.correct) AS loss
+            FROM own AS earlier JOIN own AS later USING ({KEYS}, trial, example_id)
+            WHERE earlier.stage = 1 AND later.stage = 2 AND len(earlier.groups) > 0
+            GROUP BY {KEYS}, example_id
+        )
+        GROUP BY {KEYS}
+    """
+    found = {}
+    for chain, row in _rows(results, sql):
+        losses = 100 * np.array(row["losses"])
+        for group in sorted({group for groups in row["groups"] for group in groups}):
+            members = np.array([group in groups for groups in row["groups"]])
+            found[chain, group] = biased_interval(losses, members)
+    return found
 
 
 def num_unfinished(results: Storage) -> int:

@@ -48,12 +48,13 @@ class Sweep:
         constant=(),
         before=None,
         stage=2,
+        rows=(),
         **settings,
     ):
         """``accuracies`` (task -> correct of 100) hold after ``stage``.
 
-        ``groups`` (group -> correct before, after, examples) and ``before`` (correct of 100) are
-        the first task's.
+        ``groups`` (group -> correct before, after, examples), ``before`` (correct of 100) and
+        ``rows`` (group, whether right before, after) are the first task's.
         """
         common = _common(chain, seed, rates, stage, num_steps=100, **settings)
         evaluations = [
@@ -77,7 +78,19 @@ class Sweep:
         if before is not None:
             counts = {"overall": (before, accuracies[first], 100), **(groups or {})}
             forgetting = _forgetting(common, first, counts)
-        tables = {"evaluations": evaluations, "forgetting": forgetting}
+        predictions = [
+            {
+                **common,
+                "stage": number,
+                "task": first,
+                "example_id": f"row-{index}",
+                "groups": [group],
+                "correct": right[number - 1],
+            }
+            for index, (group, *right) in enumerate(rows)
+            for number in (1, 2)
+        ]
+        tables = {"evaluations": evaluations, "forgetting": forgetting, "predictions": predictions}
         write_trial(self.storage, common["trial"], tables)
 
 

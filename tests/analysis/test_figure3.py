@@ -24,6 +24,29 @@ def test_groups_are_sorted_by_mean_forgetting(measured):
     assert panel.worst is women
 
 
+def test_a_group_whose_interval_excludes_zero_is_marked(sweep, tmp_path):
+    """Of 75 points overall women forget 100, men 50, and the third group 75."""
+    for seed in (0, 1):
+        rows = [("women", True, False)] * 40 + [("men", True, bool(i % 2)) for i in range(40)]
+        rows += [("muslim", True, i % 4 == seed) for i in range(40)]
+        groups = {"women": (40, 0, 40), "men": (40, 20, 40), "muslim": (40, 10, 40)}
+        accuracies = {"toxigen": 25, "csqa": 60}
+        sweep.add("toxigen -> csqa", accuracies, groups, before=100, seed=seed, rows=rows)
+    (panel,) = figure3(sweep.storage)
+    costs = {cost.group: cost for cost in panel.groups}
+    assert [group for group, cost in costs.items() if cost.is_distinct] == ["women", "men"]
+    low, high = costs["women"].interval
+    assert 0 < low < 25 < high < 45
+    assert costs["muslim"].interval[0] < 0 < costs["muslim"].interval[1]
+    draw([panel], tmp_path / "figure3.png")
+
+
+def test_without_predictions_there_is_no_interval(measured):
+    (panel,) = figure3(measured.storage)
+    assert [cost.interval for cost in panel.groups] == [None, None]
+    assert not any(cost.is_distinct for cost in panel.groups)
+
+
 def test_only_safety_tasks_with_groups_have_panels(sweep):
     sweep.add("arc_easy -> toxigen", {"arc_easy": 50, "toxigen": 50}, before=60)
     sweep.add("saferdialogues -> csqa", {"saferdialogues": 50, "csqa": 50}, before=60)
