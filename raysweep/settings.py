@@ -23,6 +23,23 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class _Loader(yaml.SafeLoader):
+    """A safe loader to which a key that is given twice is a mistake, not a correction."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                continue  # no setting; refused below or by the settings' schema
+            key = self.construct_object(key_node)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{key!r} is given twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
 def read_settings(path: Path, remedy: str, example: str) -> dict[str, Any]:
     """The mapping in a YAML file, unchecked.
 
@@ -34,7 +51,7 @@ def read_settings(path: Path, remedy: str, example: str) -> dict[str, Any]:
         InputError: the file is missing, no YAML, or no mapping.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (FileNotFoundError, IsADirectoryError):
         raise InputError(str(path), "no such file", remedy) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

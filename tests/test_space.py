@@ -116,7 +116,14 @@ def test_files_are_read_with_overrides(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "expected"), [("a: [", "cannot be read"), ("- 1", "holds no mapping")]
+    ("content", "expected"),
+    [
+        ("a: [", "cannot be read"),
+        ("- 1", "holds no mapping"),
+        ("[a, b]: 1", "cannot be read"),
+        ("stage: {num_steps: 1, num_steps: 2}", "'num_steps' is given twice .* line 1"),
+        ("name: a\nname: a", "'name' is given twice .* line 2"),
+    ],
 )
 def test_files_that_are_no_mapping(tmp_path: Path, content: str, expected: str) -> None:
     path = tmp_path / "space.yaml"
