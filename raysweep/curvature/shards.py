@@ -197,7 +197,7 @@ class Shards:
         if self._world == 1:
             return local[None]
         rows = local.new_empty(self._world, local.numel())
-        dist.all_gather_into_tensor(rows.view(-1), local)
+        dist.all_gather_single(rows.view(-1), local)
         return rows
 
     def _reduce_scatter(self, rows: torch.Tensor) -> torch.Tensor:
@@ -205,7 +205,7 @@ class Shards:
         if self._world == 1:
             return rows[0]
         local = rows.new_empty(rows.shape[1])
-        dist.reduce_scatter_tensor(local, rows.view(-1))
+        dist.reduce_scatter_single(local, rows.view(-1))
         return local
 
 
