@@ -7,19 +7,16 @@ those of an undisturbed run in a store of its own.
 from __future__ import annotations
 
 import json
-import os
 import random
-import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
 
 from raysweep.storage import Storage
+from tests.faults.harm import cannot_mount, disk, fill, flip_bit, mount, truncate
 from tests.faults.moments import GROUP_KILLS, NUM_STEPS, NUM_WORKERS, STAGE_1, STAGE_2, Moment
 from tests.faults.runs import Run, RunError
 from tests.faults.tables import differences, load_tables, num_rows
@@ -191,10 +188,10 @@ def fill_disk(campaign: Campaign, name: str) -> Outcome:
     if outcome.skipped:
         return outcome
     folder = campaign.folder(name, max_failures=0)
-    with _disk(folder / "storage", SMALL):
+    with disk(folder / "storage", SMALL):
         run = Run(folder, COMMAND)
         published = _fails_for_space(outcome, folder, run)
-        _mount(folder / "storage", f"remount,size={LARGE}")
+        mount(folder / "storage", f"remount,size={LARGE}")
         _run_again(campaign, outcome, folder, published)
     return outcome
 
@@ -208,10 +205,10 @@ def fill_disk_to_the_last_byte(campaign: Campaign, name: str) -> Outcome:
         return outcome
     folder = campaign.folder(name)
     filler = folder / "storage" / "filler"
-    with _disk(folder / "storage", LARGE):
+    with disk(folder / "storage", LARGE):
         run = Run(folder, COMMAND, [fault])
         run.wait_for_moment()
-        _fill(filler)
+        fill(filler)
         run.let_go()
         published = _fails_for_space(outcome, folder, run)
         filler.unlink()
@@ -235,18 +232,6 @@ def share_store(campaign: Campaign, name: str) -> Outcome:
     return outcome
 
 
-def flip_bit(path: Path) -> None:
-    """with a bit flipped"""
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
-def truncate(path: Path) -> None:
-    """cut to a half"""
-    os.truncate(path, path.stat().st_size // 2)
-
-
 Case = Callable[[Campaign, str], Outcome]
 CASES: dict[str, Case] = {
     **{name: partial(kill_group, moment=moment) for name, moment in GROUP_KILLS.items()},
@@ -261,39 +246,6 @@ CASES: dict[str, Case] = {
     "disk-full-to-the-last-byte": fill_disk_to_the_last_byte,
     "two-sweeps": share_store,
 }
-
-
-def cannot_mount() -> str:
-    """Why no small disk can be made here; nothing if one can."""
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            _mount(Path(folder), f"size={SMALL}")
-        except (OSError, subprocess.CalledProcessError) as error:
-            return f"a small disk cannot be mounted here ({error})"
-        subprocess.run(["umount", folder], check=True)
-    return ""
-
-
-@contextmanager
-def _disk(folder: Path, size: str) -> Iterator[None]:
-    folder.mkdir()
-    _mount(folder, f"size={size}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def _mount(folder: Path, options: str) -> None:
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-    subprocess.run(command, check=True, capture_output=True)
-
-
-def _fill(path: Path) -> None:
-    """Writes until nothing fits any more."""
-    with path.open("wb", buffering=0) as stream, suppress(OSError):
-        while True:
-            stream.write(bytes(4096))
 
 
 def _fails_for_space(outcome: Outcome, folder: Path, run: Run) -> Published:
