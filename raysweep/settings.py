@@ -51,7 +51,8 @@ def read_settings(path: Path, remedy: str, example: str) -> dict[str, Any]:
         InputError: the file is missing, no YAML, or no mapping.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        with path.open(encoding="utf-8") as stream:
+            content = yaml.load(stream, _Loader)
     except (FileNotFoundError, IsADirectoryError):
         raise InputError(str(path), "no such file", remedy) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
