@@ -5,8 +5,10 @@
     (c) equations 3 and 4, a point per trial: what the last stage did to the first task's loss,
         against <gradient, d> + d'Hd / 2 and against the bound spectral radius x ‖d‖² / 2
 
-Points are means over seeds with the sample standard deviation. A radius that has not converged is a
-lower bound: its point is hollow in (a), and it has none in (b).
+In (a) there is a point per seed and a dash at their mean: on a logarithmic axis a standard
+deviation may reach below zero. In (b) points are means over seeds with the sample standard
+deviation. A radius that has not converged is a lower bound: its points are hollow in (a), and it
+has none in (b).
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ class Curvature:
     Attributes:
         rate: the stage's learning rate.
         num_unconverged: of the seeds' values, how many are lower bounds only.
+        seeds: the radius of each.
     """
 
     title: str
@@ -45,6 +48,7 @@ class Curvature:
     rate: float
     radius: Mean
     num_unconverged: int
+    seeds: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,7 @@ def figure4(results: Storage) -> Figure4:
     curvatures = f"""
         WITH {FIRST}
         SELECT title, kind, rate, avg(radius) AS mean, stddev_samp(radius) AS deviation,
+               list(radius ORDER BY seed) AS radii,
                count(*) AS seeds, count(*) FILTER (NOT converged) AS unconverged
         FROM (SELECT DISTINCT * EXCLUDE trial FROM first)
         GROUP BY title, kind, rate ORDER BY kind, title, rate
@@ -127,6 +132,7 @@ def figure4(results: Storage) -> Figure4:
                 row["rate"],
                 Mean(row["mean"], row["deviation"], row["seeds"]),
                 row["unconverged"],
+                tuple(row["radii"]),
             )
             for row in _rows(results, curvatures)
         ),
@@ -183,20 +189,22 @@ def draw(found: Figure4, path: Path) -> None:
 def _draw_radii(axes: Axes, curvatures: Sequence[Curvature]) -> None:
     several = len({one.rate for one in curvatures}) > 1
     for place, one in enumerate(curvatures):
-        axes.errorbar(
-            place,
-            one.radius.value,
-            yerr=one.radius.deviation or 0.0,
-            fmt="o",
+        axes.plot(
+            [place] * len(one.seeds),
+            one.seeds,
+            "o",
             color=COLOURS[one.kind],
             markerfacecolor="white" if one.num_unconverged else COLOURS[one.kind],
-            capsize=3,
+            alpha=0.8,
         )
+        if len(one.seeds) > 1:
+            axes.plot(place, one.radius.value, "_", color="0.2", markersize=16)
     names = [one.title + (f"\n{one.rate:g}" if several else "") for one in curvatures]
     axes.set_xticks(range(len(names)), names, rotation=90 if len(names) > 8 else 0, size=8)
     axes.set_yscale("log")
     axes.set_ylabel("spectral radius of the Hessian")
-    axes.set_title("(a) after the first stage")
+    several_seeds = any(len(one.seeds) > 1 for one in curvatures)
+    axes.set_title("(a) after the first stage" + (", by seed" if several_seeds else ""))
 
 
 def _draw_pairs(axes: Axes, found: Figure4) -> None:

@@ -68,6 +68,7 @@ def test_a_first_stage_counts_once_however_many_trials_share_it(results: Storage
     capability, safety = figure4(results).curvatures
     assert (safety.title, safety.kind, safety.radius.num_seeds) == ("TQA", Kind.SAFETY, 2)
     assert safety.radius.value == 100
+    assert safety.seeds == (80, 120)
     assert safety.radius.deviation == pytest.approx(20 * 2**0.5)
     assert (capability.radius.value, capability.num_unconverged) == (5, 1)
 
