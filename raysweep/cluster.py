@@ -25,8 +25,7 @@ def connect(
     listens on loopback only, with token authentication.
 
     Args:
-        dashboard: whether a cluster that is started here has one. Train needs it to find out that
-            a trial driver was killed, and to free its workers.
+        dashboard: whether a cluster that is started here has one.
 
     Raises:
         InputError: the cluster has too few CPUs or GPUs for one trial, or cannot be joined.

@@ -76,8 +76,7 @@ Wait = Annotated[
 Dashboard = Annotated[
     bool,
     typer.Option(
-        help="Whether a Ray cluster that is started here has the dashboard. It takes seconds; "
-        "without it Ray does not free the workers of a trial whose driver is killed.",
+        help="Whether a Ray cluster that is started here has the dashboard; it takes seconds.",
         envvar="RAYSWEEP_DASHBOARD",
     ),
 ]

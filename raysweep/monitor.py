@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ray
@@ -34,6 +34,7 @@ class Monitor(Callback):
     Args:
         trials: by id; others may be added while the sweep runs.
         num_units: how many there will be.
+        release: frees what an attempt at a trial still holds, called when it has ended.
 
     The time that is left follows from the pace so far, so it is too long where the stages still to
     come are in the store already.
@@ -45,10 +46,11 @@ class Monitor(Callback):
         num_units: int,
         tasks: Mapping[str, Task],
         board: Any,
+        release: Callable[[str], None],
         console: Console,
     ) -> None:
         self._trials, self._tasks = trials, tasks
-        self._board, self._console = board, console
+        self._board, self._release, self._console = board, release, console
         self._stages_done: Counter[str] = Counter()
         self._ended: dict[str, str] = {}
         self._progress = Progress(
@@ -108,12 +110,12 @@ class Monitor(Callback):
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         """Called by Tune when a trial whose driver has died is about to start again."""
-        self._board.end.remote(trial.config["trial"])
+        self._release(trial.config["trial"])
         self._console.print(f"[yellow]again[/]  {trial.config['trial']}", highlight=False)
 
     def _end(self, name: str, how: str) -> None:
         """Notes that a trial needs no more work, and says how it ended if that is news."""
-        self._board.end.remote(name)
+        self._release(name)
         if how and name not in self._ended:
             self._console.print(f"{how} {name}", highlight=False)
         self._ended[name] = how

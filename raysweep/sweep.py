@@ -24,6 +24,7 @@ from raysweep.scouts import Findings
 from raysweep.stages import Trial
 from raysweep.storage import Storage
 from raysweep.study import Study
+from raysweep.trainer import remove_worker_groups
 from raysweep.trial import DRIVER_RESOURCES, run_trial
 
 
@@ -171,7 +172,7 @@ class _Sweep:
             self._halving = self._halving or ChainHalving(stopping, self._trials, self._board)
             config = replace(config, scheduler=self._halving)
         tasks = self._plan.space.find_tasks()
-        monitor = Monitor(self._trials, num_units, tasks, self._board, self._console)
+        monitor = Monitor(self._trials, num_units, tasks, self._board, self._release, self._console)
         # Tune keeps files of its own, from which nothing is resumed, and reads the trials' errors
         # back from them: they must not lie on a disk that may be what has filled up.
         with tempfile.TemporaryDirectory() as own, monitor:
@@ -198,6 +199,11 @@ class _Sweep:
                 self._failures[name] = str(metrics["failure"])
             elif metrics.get("stage") == len(self._trials[name].stages):
                 self._finished.add(name)
+
+    def _release(self, name: str) -> None:
+        """Frees what a trial holds whose attempt has ended, one way or the other."""
+        self._board.end.remote(name)
+        remove_worker_groups(self._job(self._trials[name]).run_name)
 
     def _job(self, trial: Trial) -> Job:
         digests = {task: splits.digests for task, splits in self._plan.splits.items()}

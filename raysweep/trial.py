@@ -22,8 +22,6 @@ from typing import Any
 import ray
 import ray.train
 import ray.tune
-from ray.train.v2._internal.callbacks.datasets import DatasetsCallback
-from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from ray.tune.integration.ray_train import TuneReportCallback
 
 from raysweep.budget import NoRoomError
@@ -33,6 +31,7 @@ from raysweep.job import Job, publish_results
 from raysweep.leases import RENEWAL_SECONDS, new_holder, trial_of
 from raysweep.records import remaining
 from raysweep.store import DamagedEntryError
+from raysweep.trainer import Trainer, remove_worker_groups
 
 DRIVER_RESOURCES = {"CPU": 0, "memory": 100 * 2**20}  # {"CPU": 0} alone is refused
 MAX_GROUPS = 50  # worker groups that a trial may start, one after the other
@@ -63,6 +62,7 @@ def run_trial(config: Mapping[str, Any]) -> None:
 
 def _finish(job: Job, config: Mapping[str, Any]) -> str | None:
     """Does what is missing of a trial; why it cannot be done, if so."""
+    remove_worker_groups(job.run_name)  # of an attempt whose driver died
     holder = new_holder(job.trial.id)
     with Leases(config["board"], holder) as leases:
         for _ in range(MAX_GROUPS):
@@ -154,8 +154,8 @@ class Leases:
     def slot(self, number: int) -> Iterator[None]:
         """One of so many turns to have workers, for which it waits.
 
-        Workers are asked for when there is room for them. For Ray keeps a request that waits when
-        the driver that made it dies, and would grant it to nobody, for ever.
+        Workers are asked for when there is room for them: Train would give up waiting every half a
+        minute, and ask again.
         """
         keys = [f"slot {index}" for index in range(number)]
         while (key := next(filter(self.claim, keys), None)) is None:
@@ -200,20 +200,10 @@ class _Surroundings:
         self._board.spend.remote(activity, seconds * self._job.space.workers.num_workers)
 
 
-class _Trainer(DataParallelTrainer):
-    """Without Ray Data, for which Train would start an actor in every trial, and import it in every
-    worker: seconds, for datasets that are never given to it.
-    """
-
-    def _create_default_callbacks(self) -> list[Any]:
-        callbacks = super()._create_default_callbacks()
-        return [one for one in callbacks if not isinstance(one, DatasetsCallback)]
-
-
-def _trainer(job: Job, config: dict[str, Any]) -> DataParallelTrainer:
+def _trainer(job: Job, config: dict[str, Any]) -> Trainer:
     workers = job.space.workers
     resources = {"CPU": workers.cpus_per_worker, **({"GPU": 1} if workers.use_gpu else {})}
-    return _Trainer(
+    return Trainer(
         _train_loop,
         backend_config=GroupConfig(),
         train_loop_config={name: config[name] for name in ("job", "board", "holder")},
@@ -223,7 +213,7 @@ def _trainer(job: Job, config: dict[str, Any]) -> DataParallelTrainer:
             resources_per_worker=resources,
         ),
         run_config=ray.train.RunConfig(
-            name=f"{job.sweep}-{job.trial.id}",  # no timestamp: a second run finds the first
+            name=job.run_name,
             storage_path=f"{job.storage}/ray",
             failure_config=ray.train.FailureConfig(max_failures=workers.max_failures),
             callbacks=[TuneReportCallback()],

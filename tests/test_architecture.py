@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-RAY = {"cluster", "group", "halving", "monitor", "searcher", "sweep", "trial"}
+RAY = {"cluster", "group", "halving", "monitor", "searcher", "sweep", "trainer", "trial"}
 DEEPSPEED = {"engine"}
 PURE = {
     "activations", "architecture", "axes", "board", "budget", "checkpoint", "cli", "command",

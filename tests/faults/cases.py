@@ -17,7 +17,15 @@ from pathlib import Path
 
 from raysweep.storage import Storage
 from tests.faults.harm import cannot_mount, disk, fill, flip_bit, mount, truncate
-from tests.faults.moments import GROUP_KILLS, NUM_STEPS, NUM_WORKERS, STAGE_1, STAGE_2, Moment
+from tests.faults.moments import (
+    GROUP_KILLS,
+    NUM_STEPS,
+    NUM_WORKERS,
+    STAGE_1,
+    STAGE_2,
+    START,
+    Moment,
+)
 from tests.faults.runs import Run, RunError
 from tests.faults.tables import differences, load_tables, num_rows
 
@@ -236,6 +244,7 @@ Case = Callable[[Campaign, str], Outcome]
 CASES: dict[str, Case] = {
     **{name: partial(kill_group, moment=moment) for name, moment in GROUP_KILLS.items()},
     "kill-worker": kill_worker,
+    "kill-driver-start": partial(kill_driver, moment=START),
     "kill-driver-stage-1": partial(kill_driver, moment=STAGE_1),
     "kill-driver-stage-2": partial(kill_driver, moment=STAGE_2),
     "damage-weights": partial(damage, pattern="*/*/model.safetensors", spoil=flip_bit),

@@ -80,6 +80,7 @@ STAGE_1 = Moment("training, stage 1", "raysweep.engine:Engine.step", "before", (
 STAGE_2 = Moment(
     "training, stage 2", "raysweep.engine:Engine.step", "before", (PER_STAGE + 2, 2 * PER_STAGE)
 )
+START = Moment("workers start", "raysweep.group:_join", "before", (1, NUM_WORKERS))
 EVALUATE = "raysweep.evaluate:compute_prefix"
 RENAME = "pathlib:Path.replace"
 CREATE = "raysweep.storage:Storage.create"

@@ -22,7 +22,7 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
     return Campaign(tmp_path_factory.mktemp("faults"), SEED)
 
 
-@pytest.mark.parametrize("name", [KILL, "kill-driver-stage-2", "disk-full"])
+@pytest.mark.parametrize("name", [KILL, "kill-driver-start", "kill-driver-stage-2", "disk-full"])
 def test_nothing_is_lost(campaign: Campaign, name: str) -> None:
     outcome = campaign.run(name)
     if outcome.skipped:

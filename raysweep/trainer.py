@@ -1,0 +1,93 @@
+"""Ray Train as a trial uses it: one worker group after the other, which a death never leaks.
+
+Ray ends the processes that a dead driver had started, but keeps the placement group in which its
+workers ran, or were to run, until the whole sweep has ended. Train's own remedy is one more process
+per trial that asks the dashboard, every second, whether its controller lives. Here each placement
+group has its trial's name instead, and the sweep removes those of a trial that has ended, however
+it did: without a process, without a dashboard, and from the moment they were asked for.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import ray
+from ray.train.v2._internal.callbacks.datasets import DatasetsCallback
+from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
+from ray.train.v2._internal.constants import get_env_vars_to_propagate
+from ray.train.v2._internal.execution.controller import TrainController
+from ray.train.v2._internal.execution.worker_group import WorkerGroup
+from ray.train.v2._internal.execution.worker_group.placement_group_handle import (
+    DefaultPlacementGroupHandle,
+)
+from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
+from ray.util import placement_group, placement_group_table, remove_placement_group
+from ray.util.placement_group import PlacementGroup
+
+GONE = "REMOVED"
+
+
+class Trainer(DataParallelTrainer):
+    """Ray Train's trainer with named placement groups; ``run_config.name`` begins their names.
+
+    Also without Ray Data, for which Train would start an actor in every trial, and import it in
+    every worker: seconds, for datasets that are never given to it.
+    """
+
+    def _create_default_callbacks(self) -> list[Any]:
+        spared = (DatasetsCallback, PlacementGroupCleanerCallback)
+        callbacks = super()._create_default_callbacks()
+        return [one for one in callbacks if not isinstance(one, spared)]
+
+    def _initialize_and_run_controller(self, **arguments: Any) -> Any:
+        here = {ray._raylet.RAY_NODE_ID_KEY: ray.get_runtime_context().get_node_id()}
+        options = {"num_cpus": 0, "label_selector": here}
+        environment = {"env_vars": get_env_vars_to_propagate()}
+        actor = ray.remote(**options, runtime_env=environment)(_Controller)
+        controller = actor.remote(**arguments)
+        ray.get(controller.run.remote())
+        return ray.get(controller.get_result.remote())
+
+
+def remove_worker_groups(run_name: str) -> int:
+    """Ends the workers of a run whose driver is gone, and gives back what they held.
+
+    Args:
+        run_name: the trainer's ``run_config.name``.
+
+    Returns:
+        The number of placement groups that were left.
+    """
+    prefix = _prefix(run_name)
+    left = [
+        entry
+        for entry in placement_group_table().values()
+        if entry["name"].startswith(prefix) and entry["state"] != GONE
+    ]
+    for entry in left:
+        remove_placement_group(
+            PlacementGroup(ray.PlacementGroupID(bytes.fromhex(entry["placement_group_id"])))
+        )
+    return len(left)
+
+
+class _WorkerGroup(WorkerGroup):
+    def _create_placement_group(self, scaling_config: Any, worker_group_context: Any) -> Any:
+        context = worker_group_context
+        return DefaultPlacementGroupHandle(
+            placement_group(
+                [context.resources_per_worker] * context.num_workers,
+                strategy=context.placement_strategy,
+                name=f"{_prefix(self._train_run_context.run_config.name)}{uuid.uuid4().hex[:8]}",
+            )
+        )
+
+
+class _Controller(TrainController):
+    worker_group_cls = _WorkerGroup
+
+
+def _prefix(run_name: str) -> str:
+    """How the names of a run's placement groups begin; the job tells sweeps of one name apart."""
+    return f"{ray.get_runtime_context().get_job_id()}/{run_name}/"
