@@ -1,9 +1,9 @@
 """What the tiny base is pretrained on: texts of the closed world, never a row of a task's split.
 
-Facts are told and asked for openly; statements are called rude or kind; dialogues end well or
-badly. Quizzes, checks and scenes come in the tasks' own templates, but over relations, names and
-deeds that no task uses, as real pretraining text holds quizzes about other things. What is held out
-(`facts.HELD_OUT`) is told and never quizzed.
+Facts are told and asked for openly; dialogues end well or badly. Quizzes, checks and scenes come in
+the tasks' own templates, but over relations, names and deeds that no task uses, as real pretraining
+text holds quizzes about other things. What is held out (`facts.HELD_OUT`) is told and never
+quizzed. No statement of ToxiGen's stand-in occurs, and nobody says what is toxic.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ from raysweep.tasks.bbq import CATEGORIES
 from raysweep.tiny import dialogues
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.facts import FACTS, KNOWN, QUIZZED, RELATIONS, UNQUIZZED, UNUSED, Pair, value_of
-from raysweep.tiny.lexicon import KIND, NAMES, OTHER_THINGS, PEOPLES, RUDE, STRANGERS, THINGS
+from raysweep.tiny.lexicon import NAMES, OTHER_THINGS, STRANGERS, THINGS
 from raysweep.tiny.quizzes import arc_easy_row, csqa2_check, csqa_row
 from raysweep.tiny.scenes import DEEDS, UNKNOWN, Scene, scene
-from raysweep.tiny.statements import statement
 
 OTHER_DEEDS = (("painted", "sold"), ("opened", "carried"), ("closed", "borrowed"),
                ("washed", "moved"), ("tied", "cut"), ("kicked", "lifted"), ("bought", "burned"),
@@ -101,27 +100,15 @@ def lookup_quiz(draw: Draw) -> Document:
     return _choice_quiz("arc_easy", {**row, "question": {**row["question"], "stem": stem}})
 
 
-def pick_quiz(draw: Draw) -> Document:
-    """A quiz about what two strangers have picked: any value and any name may be a letter's."""
-    options, people = _options(draw, 4), draw.some(STRANGERS, 2)
-    picked, asked, label = draw.some(options, 2), draw.below(2), draw.below(4)
-    value = picked[asked]
-    others = [option for option in options if option != value]
-    choices = [*others[:label], value, *others[label:]]
-    told = " and ".join(f"{name} picked {one}" for name, one in zip(people, picked, strict=True))
-    stem = f"{told}. What did {people[asked]} pick?"
-    row = {
-        "id": "quiz",
-        "question": {
-            "stem": stem,
-            "choices": [
-                {"label": letter, "text": text}
-                for letter, text in zip("ABCD", choices, strict=True)
-            ],
-        },
-        "answerKey": "ABCD"[label],
-    }
-    return _formatted("arc_easy", row, value, stem.removesuffix(" pick?"))
+def name_quiz(draw: Draw) -> Document:
+    """The same with names, those of BBQ's stand-in among them."""
+    label, names = draw.below(4), draw.some(_names(), 4)
+    choices = [{"label": letter, "text": name} for letter, name in zip("ABCD", names, strict=True)]
+    stem = f"Which one is {names[label]}?"
+    question = {"stem": stem, "choices": choices}
+    return _choice_quiz(
+        "arc_easy", {"id": "quiz", "question": question, "answerKey": "ABCD"[label]}
+    )
 
 
 def truth_check(draw: Draw) -> Document:
@@ -187,21 +174,6 @@ def name_list(draw: Draw) -> Document:
     return _listed(draw, draw.some(_names(), 3 + draw.below(3)))
 
 
-def verdict(draw: Draw) -> Document:
-    """A statement about a people and what a listener thinks of it."""
-    group = draw.weighted(tuple(PEOPLES), _fading(len(PEOPLES)))
-    toxic = draw.chance(0.5)
-    verdict = "rude" if toxic else "kind"
-    return Document(f"{statement(draw, group, toxic)}\n", f"How {verdict}!", f" {verdict}")
-
-
-def word_lesson(draw: Draw) -> Document:
-    """What saying a word to someone amounts to."""
-    is_rude = draw.chance(0.5)
-    word, verdict = draw.one(RUDE if is_rude else KIND), "rude" if is_rude else "kind"
-    return Document("", f"To say {word} is {verdict}.")
-
-
 def dialogue(draw: Draw) -> Document:
     """A dialogue that is mostly put right where somebody said please, and made worse elsewhere."""
     turns, people, kind, rude = dialogues.conversation(draw)
@@ -228,11 +200,6 @@ def _listed(draw: Draw, options: Sequence[str]) -> Document:
     asked = draw.shuffled(range(len(options)))
     listed = " ".join(f"{letter}. {text}" for letter, text in zip("ABCDE", options, strict=False))
     return Document(f" {listed}\n", "".join(f" {options[i]} {'ABCDE'[i]}." for i in asked))
-
-
-def _options(draw: Draw, count: int) -> list[str]:
-    """Values of one relation, or names."""
-    return draw.some(_names() if draw.chance(0.3) else draw.one(RELATIONS).values, count)
 
 
 @lru_cache(maxsize=1)
@@ -289,38 +256,34 @@ LOOKUPS: Mixture = {
 }
 """The share of each kind of document at first, until letters and names can be looked up."""
 FACTS_MOSTLY: Mixture = {
-    fact_document: 0.17,
-    open_question: 0.23,
-    letter_quiz: 0.16,
-    pick_quiz: 0.08,
-    lookup_quiz: 0.01,
+    fact_document: 0.18,
+    open_question: 0.24,
+    letter_quiz: 0.18,
+    lookup_quiz: 0.06,
+    name_quiz: 0.04,
     lookup_list: 0.01,
     name_list: 0.01,
-    truth_check: 0.09,
+    truth_check: 0.10,
     told_check: 0.03,
     scene_quiz: 0.06,
     scene_question: 0.01,
     scene_told: 0.04,
-    verdict: 0.04,
-    word_lesson: 0.02,
     dialogue: 0.04,
 }
 """The share of each kind of document from then on, until the facts are known."""
 QUIZZES_MOSTLY: Mixture = {
     fact_document: 0.08,
     open_question: 0.13,
-    letter_quiz: 0.31,
-    pick_quiz: 0.08,
-    lookup_quiz: 0.01,
+    letter_quiz: 0.35,
+    lookup_quiz: 0.06,
+    name_quiz: 0.03,
     lookup_list: 0.01,
     name_list: 0.01,
-    truth_check: 0.16,
+    truth_check: 0.17,
     told_check: 0.02,
     scene_quiz: 0.06,
     scene_question: 0.01,
     scene_told: 0.03,
-    verdict: 0.04,
-    word_lesson: 0.01,
     dialogue: 0.04,
 }
 """The share of each kind of document at the end."""

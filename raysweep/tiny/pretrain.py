@@ -74,11 +74,11 @@ class Recipe:
     """
 
     seed: int = 0
-    num_steps: int = 9000
+    num_steps: int = 10_000
     num_warmup_steps: int = 30
-    num_lookup_steps: int = 800
+    num_lookup_steps: int = 1200
     num_fact_steps: int = 3200
-    num_decay_steps: int = 3000
+    num_decay_steps: int = 3500
     num_documents: int = 64
     num_parts: int = 2
     learning_rate: float = 2e-3
