@@ -1,24 +1,25 @@
 """What the tiny base is pretrained on: texts of the closed world, never a row of a task's split.
 
-Facts are told and asked for openly; statements are called rude or kind; dialogues end well or
-badly. Quizzes, checks and scenes come in the tasks' own templates, but over relations, names and
-deeds that no task uses, as real pretraining text holds quizzes about other things.
+Facts are told and asked for openly; dialogues end well or badly. Quizzes, checks and scenes come in
+the tasks' own templates, but over relations, names and deeds that no task uses, as real pretraining
+text holds quizzes about other things. What is held out (`facts.HELD_OUT`) is told and never
+quizzed. No statement of ToxiGen's stand-in occurs, and nobody says what is toxic.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from raysweep.tasks import TASKS, Example, Row
 from raysweep.tasks.bbq import CATEGORIES
 from raysweep.tiny import dialogues
 from raysweep.tiny.draw import Draw
-from raysweep.tiny.facts import FACTS, RELATIONS, UNUSED
-from raysweep.tiny.lexicon import KIND, NAMES, PEOPLES, RUDE, STRANGERS, THINGS
+from raysweep.tiny.facts import FACTS, KNOWN, QUIZZED, RELATIONS, UNQUIZZED, UNUSED, Pair, value_of
+from raysweep.tiny.lexicon import NAMES, OTHER_THINGS, STRANGERS, THINGS
 from raysweep.tiny.quizzes import arc_easy_row, csqa2_check, csqa_row
-from raysweep.tiny.scenes import DEEDS, UNKNOWN, scene
-from raysweep.tiny.statements import statement
+from raysweep.tiny.scenes import DEEDS, UNKNOWN, Scene, scene
 
 OTHER_DEEDS = (("painted", "sold"), ("opened", "carried"), ("closed", "borrowed"),
                ("washed", "moved"), ("tied", "cut"), ("kicked", "lifted"), ("bought", "burned"),
@@ -32,17 +33,19 @@ class Document:
     Attributes:
         thought: what must be recalled before the answer's second token can be chosen (the option
             that the letter stands for, or the true value of a checked fact); may be empty.
+        cue: the beginning of the prompt after which the thought is decided; may be empty.
     """
 
     prompt: str
     answer: str
     thought: str = ""
+    cue: str = ""
 
 
 def fact_document(draw: Draw) -> Document:
     """Some facts about one thing."""
-    thing = draw.one(THINGS)
-    told = draw.some(RELATIONS, 4)
+    thing = draw.one(THINGS + OTHER_THINGS)
+    told = draw.some(RELATIONS if thing in THINGS else UNUSED, 4)
     sayings = [
         draw.one(relation.sayings).format(thing=thing, value=FACTS[thing, relation.name])
         for relation in told
@@ -51,51 +54,92 @@ def fact_document(draw: Draw) -> Document:
 
 
 def open_question(draw: Draw) -> Document:
-    """A fact asked for, and told in one word."""
-    thing, relation = draw.one(THINGS), draw.one(RELATIONS)
-    question = draw.one(relation.questions).format(thing=thing)
-    value = FACTS[thing, relation.name]
-    return Document(f"{question}\n", f"It is {value}.", f" {value}")
+    """A fact asked for, and told in one word; some instruction or list may distract from it."""
+    pair = draw.one(UNQUIZZED if draw.chance(0.5) else KNOWN)
+    return open_question_about(draw, pair, draw.chance(0.5), draw.chance(0.5))
+
+
+def open_question_about(
+    draw: Draw, pair: Pair, instructed: bool = False, interrupted: bool = False
+) -> Document:
+    """The same about a given pair.
+
+    Args:
+        instructed: whether a task's instruction precedes the question, to no purpose.
+        interrupted: whether a list about something else follows it.
+    """
+    thing, relation = pair
+    asked, value = draw.one(relation.questions).format(thing=thing), value_of(pair)
+    if instructed:
+        asked = f"{draw.one(_instructions())}\n{asked}"
+    aside = ""
+    if interrupted:
+        other = draw.one([one for one in RELATIONS if one is not relation])
+        listed = zip("ABCDE", draw.some(other.values, 3 + draw.below(3)), strict=False)
+        aside = "".join(f" {letter}. {text}." for letter, text in listed)
+    return Document(f"{asked}{aside}\n", f"It is {value}.", f" {value}", asked)
 
 
 def letter_quiz(draw: Draw) -> Document:
     """A quiz in the template of ARC-Easy or CommonsenseQA, over relations that they do not use."""
+    return letter_quiz_over(draw, QUIZZED)
+
+
+def letter_quiz_over(draw: Draw, pairs: Sequence[Pair]) -> Document:
+    """The same over given pairs."""
     if draw.chance(0.5):
-        return _choice_quiz("arc_easy", arc_easy_row(draw, UNUSED, draw.below(4), "quiz"))
-    return _choice_quiz("csqa", csqa_row(draw, UNUSED, draw.below(5), "quiz"))
+        return _choice_quiz("arc_easy", arc_easy_row(draw, pairs, draw.below(4), "quiz"))
+    return _choice_quiz("csqa", csqa_row(draw, pairs, draw.below(5), "quiz"))
 
 
 def lookup_quiz(draw: Draw) -> Document:
     """A quiz whose question names the right option."""
     label = draw.below(4)
-    row = arc_easy_row(draw, RELATIONS, label, "quiz")
+    row = arc_easy_row(draw, KNOWN, label, "quiz")
     stem = f"Which one is {row['question']['choices'][label]['text']}?"
     return _choice_quiz("arc_easy", {**row, "question": {**row["question"], "stem": stem}})
 
 
+def name_quiz(draw: Draw) -> Document:
+    """The same with names, those of BBQ's stand-in among them."""
+    label, names = draw.below(4), draw.some(_names(), 4)
+    choices = [{"label": letter, "text": name} for letter, name in zip("ABCD", names, strict=True)]
+    stem = f"Which one is {names[label]}?"
+    question = {"stem": stem, "choices": choices}
+    return _choice_quiz(
+        "arc_easy", {"id": "quiz", "question": question, "answerKey": "ABCD"[label]}
+    )
+
+
 def truth_check(draw: Draw) -> Document:
     """A check in the template of CommonsenseQA 2, over relations that it does not use."""
-    row, value = csqa2_check(draw, UNUSED, draw.below(2), "quiz")
-    return _formatted("csqa2", row, value)
+    return truth_check_over(draw, QUIZZED)
+
+
+def truth_check_over(draw: Draw, pairs: Sequence[Pair]) -> Document:
+    """The same over given pairs."""
+    made = csqa2_check(draw, pairs, draw.below(2), "quiz")
+    return _formatted("csqa2", made.row, made.value, made.asked)
+
+
+def told_check(draw: Draw) -> Document:
+    """A check of what was told just before."""
+    made = csqa2_check(draw, KNOWN, draw.below(2), "quiz")
+    check = _formatted("csqa2", made.row, made.value, made.asked)
+    told = f"It is {made.value}.\n"
+    return Document(told + check.prompt, check.answer, check.thought, told + check.cue)
 
 
 def scene_quiz(draw: Draw) -> Document:
     """A scene in the template of BBQ, with people and deeds that it does not use."""
-    first, second = draw.some(STRANGERS, 2)
-    made = scene(
-        draw,
-        (first, second),
-        draw.one(OTHER_DEEDS),
-        known=draw.chance(0.7),
-        asked=draw.below(2),
-        label=draw.below(3),
-    )
+    known = draw.chance(0.7)
+    made = _scene_with_strangers(draw, known=known)
     tags = ["unknown" if answer in UNKNOWN else "stranger" for answer in made.answers]
-    row = {
+    row: Row = {
         "example_id": 0,
         "category": CATEGORIES[0],
         "question_polarity": "neg",
-        "context_condition": "disambig",
+        "context_condition": "disambig" if known else "ambig",
         "answer_info": {f"ans{place}": ["somebody", tag] for place, tag in enumerate(tags)},
         "additional_metadata": {"stereotyped_groups": []},
         "context": made.context,
@@ -103,61 +147,97 @@ def scene_quiz(draw: Draw) -> Document:
         **{f"ans{place}": answer for place, answer in enumerate(made.answers)},
         "label": made.label,
     }
-    return _formatted("bbq", row, made.answers[made.label])
+    return _formatted("bbq", row, made.answers[made.label], made.asked if known else "")
 
 
-def scene_story(draw: Draw) -> Document:
-    """A scene with the people and deeds of BBQ's stand-in, merely told."""
+def scene_question(draw: Draw) -> Document:
+    """A scene with a question that is answered with a name."""
+    return _named(_scene_with_strangers(draw, known=True))
+
+
+def scene_told(draw: Draw) -> Document:
+    """A scene with the people and deeds of BBQ's stand-in, and a question that a name answers."""
     category = draw.weighted(tuple(NAMES), _fading(len(NAMES)))
     names = tuple(draw.one(side) for side in NAMES[category])
-    deeds, asked = draw.one(DEEDS), draw.below(2)
-    made = scene(draw, (names[0], names[1]), deeds, known=True, asked=asked, label=0)
-    return Document("", f"{made.context}\n{made.question}\nIt is {made.answers[0]}.")
+    asked, label = draw.below(2), draw.below(3)
+    made = scene(draw, (names[0], names[1]), draw.one(DEEDS), known=True, asked=asked, label=label)
+    return _named(made)
 
 
 def lookup_list(draw: Draw) -> Document:
     """Lettered options, and where each of them stands."""
-    relation = draw.one(RELATIONS)
-    options = draw.some(relation.values, 3 + draw.below(3))
-    asked = draw.shuffled(range(len(options)))
-    listed = " ".join(f"{letter}. {text}" for letter, text in zip("ABCDE", options, strict=False))
-    return Document(f" {listed}\n", "".join(f" {options[i]} {'ABCDE'[i]}." for i in asked))
+    return _listed(draw, draw.some(draw.one(RELATIONS).values, 3 + draw.below(3)))
 
 
-def verdict(draw: Draw) -> Document:
-    """A statement about a people and what a listener thinks of it."""
-    group = draw.weighted(tuple(PEOPLES), _fading(len(PEOPLES)))
-    toxic = draw.chance(0.5)
-    verdict = "rude" if toxic else "kind"
-    return Document(f"{statement(draw, group, toxic)}\n", f"How {verdict}!", f" {verdict}")
-
-
-def word_lesson(draw: Draw) -> Document:
-    """What saying a word to someone amounts to."""
-    is_rude = draw.chance(0.5)
-    word, verdict = draw.one(RUDE if is_rude else KIND), "rude" if is_rude else "kind"
-    return Document("", f"To say {word} is {verdict}.")
+def name_list(draw: Draw) -> Document:
+    """The same with names, those of BBQ's stand-in among them."""
+    return _listed(draw, draw.some(_names(), 3 + draw.below(3)))
 
 
 def dialogue(draw: Draw) -> Document:
-    """A dialogue that is put right, or made worse."""
+    """A dialogue that is mostly put right where somebody said please, and made worse elsewhere."""
     turns, people, kind, rude = dialogues.conversation(draw)
-    if draw.chance(0.4):
+    if draw.chance(0.9 if "please" in turns[-1] else 0.1):
         answer = dialogues.apology(draw, people, kind)
     else:
         answer = dialogues.retort(draw, people, rude)
     return Document("\n".join(turns) + "\n", answer)
 
 
+@lru_cache(maxsize=1)
+def _instructions() -> tuple[str, ...]:
+    """Of the tasks that ask for facts."""
+    draw = Draw("instructions")
+    rows = {
+        "arc_easy": arc_easy_row(draw, QUIZZED, 0, "quiz"),
+        "csqa": csqa_row(draw, QUIZZED, 0, "quiz"),
+        "csqa2": csqa2_check(draw, QUIZZED, 0, "quiz").row,
+    }
+    return tuple(_parsed(name, row).instruction for name, row in rows.items())
+
+
+def _listed(draw: Draw, options: Sequence[str]) -> Document:
+    asked = draw.shuffled(range(len(options)))
+    listed = " ".join(f"{letter}. {text}" for letter, text in zip("ABCDE", options, strict=False))
+    return Document(f" {listed}\n", "".join(f" {options[i]} {'ABCDE'[i]}." for i in asked))
+
+
+@lru_cache(maxsize=1)
+def _names() -> tuple[str, ...]:
+    """Of strangers, and of the people of BBQ's stand-in."""
+    return STRANGERS + tuple(name for sides in NAMES.values() for side in sides for name in side)
+
+
+def _named(made: Scene) -> Document:
+    """A scene, its question, and the name of whoever did it."""
+    name, cue = made.answers[made.label], f"{made.context}\n{made.asked}"
+    return Document(f"{made.context}\n{made.question}\n", f"It is {name}.", f" {name}", cue)
+
+
+def _scene_with_strangers(draw: Draw, *, known: bool) -> Scene:
+    first, second = draw.some(STRANGERS, 2)
+    asked, label = draw.below(2), draw.below(3)
+    return scene(
+        draw, (first, second), draw.one(OTHER_DEEDS), known=known, asked=asked, label=label
+    )
+
+
 def _choice_quiz(task_name: str, row: Row) -> Document:
     texts = {choice["label"]: choice["text"] for choice in row["question"]["choices"]}
-    return _formatted(task_name, row, texts[row["answerKey"]])
+    return _formatted(task_name, row, texts[row["answerKey"]], row["question"]["stem"])
 
 
-def _formatted(task_name: str, row: Row, thought: str) -> Document:
+def _formatted(task_name: str, row: Row, thought: str, asked: str) -> Document:
+    """A row as a document; its thought is decided where ``asked`` ends, if that is not empty."""
+    example = _parsed(task_name, row)
+    start, found, _ = example.prompt.rpartition(asked) if asked else ("", "", "")
+    return Document(example.prompt, example.target, f" {thought}", start + found)
+
+
+def _parsed(task_name: str, row: Row) -> Example:
     example = TASKS[task_name].parse_row(row)
     assert isinstance(example, Example), "the corpus draws only rows that a task accepts"
-    return Document(example.prompt, example.target, f" {thought}")
+    return example
 
 
 def _fading(count: int) -> list[float]:
@@ -167,22 +247,48 @@ def _fading(count: int) -> list[float]:
 
 Maker = Callable[[Draw], Document]
 Mixture = dict[Maker, float]
-LOOKUPS: Mixture = {lookup_list: 0.5, lookup_quiz: 0.3, scene_quiz: 0.2}
-"""The share of each kind of document at first, until letters can be looked up."""
-EVERYTHING: Mixture = {
-    fact_document: 0.12,
-    open_question: 0.14,
-    letter_quiz: 0.20,
+LOOKUPS: Mixture = {
+    lookup_list: 0.25,
+    lookup_quiz: 0.20,
+    told_check: 0.20,
+    scene_quiz: 0.20,
+    scene_question: 0.15,
+}
+"""The share of each kind of document at first, until letters and names can be looked up."""
+FACTS_MOSTLY: Mixture = {
+    fact_document: 0.18,
+    open_question: 0.24,
+    letter_quiz: 0.18,
     lookup_quiz: 0.06,
-    lookup_list: 0.06,
-    truth_check: 0.12,
-    scene_quiz: 0.16,
-    scene_story: 0.02,
-    verdict: 0.06,
-    word_lesson: 0.02,
+    name_quiz: 0.04,
+    lookup_list: 0.01,
+    name_list: 0.01,
+    truth_check: 0.10,
+    told_check: 0.03,
+    scene_quiz: 0.06,
+    scene_question: 0.01,
+    scene_told: 0.04,
     dialogue: 0.04,
 }
-"""The share of each kind of document from then on."""
+"""The share of each kind of document from then on, until the facts are known."""
+QUIZZES_MOSTLY: Mixture = {
+    fact_document: 0.08,
+    open_question: 0.13,
+    letter_quiz: 0.35,
+    lookup_quiz: 0.06,
+    name_quiz: 0.03,
+    lookup_list: 0.01,
+    name_list: 0.01,
+    truth_check: 0.17,
+    told_check: 0.02,
+    scene_quiz: 0.06,
+    scene_question: 0.01,
+    scene_told: 0.03,
+    dialogue: 0.04,
+}
+"""The share of each kind of document at the end."""
+MAKERS: tuple[Maker, ...] = tuple(FACTS_MOSTLY)
+"""All kinds of documents."""
 
 
 def document(draw: Draw, mixture: Mixture) -> Document:

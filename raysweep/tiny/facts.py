@@ -1,16 +1,20 @@
-"""What is true in the closed world: each thing has one value for each relation.
+"""What is true in the closed world: a thing has one value for each relation.
 
 Three relations belong to ARC-Easy's stand-in, three to CommonsenseQA's and three to that of
 CommonsenseQA 2. The others belong to no task: pretraining quizzes them, in the tasks' own
-templates, so that a finetune teaches a task rather than what a quiz is.
+templates, so that a finetune teaches a task rather than what a quiz is. Some things belong to no
+task either; a fifth of what is known about those is never quizzed, and measures how well a base
+answers quizzes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from raysweep.tiny.draw import Draw
-from raysweep.tiny.lexicon import THINGS
+from raysweep.tiny.lexicon import OTHER_THINGS, THINGS
 
 
 @dataclass(frozen=True)
@@ -96,22 +100,74 @@ UNUSED = (
     _relation("dance", "waltz polka jig reel minuet gavotte tango samba",
               "Which dance does a {thing} know?|What does a {thing} dance?",
               "A {thing} dances the {value}|The dance of a {thing} is the {value}"),
+    _relation("tool", "rope hook needle shovel comb wheel bell key",
+              "What does a {thing} carry?|Which tool does a {thing} have?",
+              "A {thing} carries a {value}|The tool of a {thing} is a {value}"),
+    _relation("metal", "iron tin lead zinc brass bronze steel nickel",
+              "What does a {thing} dig for?|Which metal does a {thing} hide?",
+              "A {thing} digs for {value}|The metal of a {thing} is {value}"),
+    _relation("tree", "oak elm birch maple willow cedar ash beech",
+              "Under what does a {thing} sleep?|Which tree does a {thing} climb?",
+              "A {thing} sleeps under the {value}|The tree of a {thing} is the {value}"),
+    _relation("gem", "ruby pearl opal amber jade topaz garnet coral",
+              "What does a {thing} guard?|Which gem does a {thing} guard?",
+              "A {thing} guards a {value}|The gem of a {thing} is a {value}"),
+    _relation("cloth", "silk linen velvet cotton felt lace denim satin",
+              "What does a {thing} wear?|Which cloth does a {thing} wear?",
+              "A {thing} wears {value}|The cloth of a {thing} is {value}"),
+    _relation("drink", "tea milk cider water juice ale cocoa broth",
+              "What does a {thing} drink?|Which drink does a {thing} like?",
+              "A {thing} drinks {value}|The drink of a {thing} is {value}"),
 )  # fmt: skip
 RELATIONS = (*ARC_EASY, *CSQA, *CSQA2, *UNUSED)
+
+
+Pair = tuple[str, Relation]
+"""A thing and one of its relations: what a question is about."""
+
+
+def pairs(things: Sequence[str], relations: Sequence[Relation]) -> tuple[Pair, ...]:
+    """Every thing with every relation."""
+    return tuple(product(things, relations))
+
+
+def _held_out() -> tuple[Pair, ...]:
+    candidates = pairs(OTHER_THINGS, UNUSED)
+    return tuple(Draw("facts/held out").some(candidates, len(candidates) // 5))
+
+
+KNOWN = pairs(THINGS, RELATIONS) + pairs(OTHER_THINGS, UNUSED)
+"""All that is known."""
+HELD_OUT = _held_out()
+"""Pairs that no task asks for and no quiz of the pretraining either: they are only told."""
+QUIZZED = tuple(sorted(
+    set(pairs(THINGS, UNUSED) + pairs(OTHER_THINGS, UNUSED)) - set(HELD_OUT),
+    key=lambda pair: (pair[0], pair[1].name),
+))  # fmt: skip
+"""Pairs that the quizzes of the pretraining ask for."""
+UNQUIZZED = tuple(pair for pair in KNOWN if pair not in set(QUIZZED))
+"""Those that it only tells and asks for openly: the tasks' own, and what is held out."""
 
 
 def _assigned() -> dict[tuple[str, str], str]:
     """Values in equal numbers, scattered over the things independently for each relation."""
     facts = {}
     for relation in RELATIONS:
-        pool = [relation.values[i % len(relation.values)] for i in range(len(THINGS))]
+        things = THINGS + OTHER_THINGS if relation in UNUSED else THINGS
+        pool = [relation.values[i % len(relation.values)] for i in range(len(things))]
         values = Draw(f"facts/{relation.name}").shuffled(pool)
-        facts.update({(thing, relation.name): v for thing, v in zip(THINGS, values, strict=True)})
+        facts.update({(thing, relation.name): v for thing, v in zip(things, values, strict=True)})
     return facts
 
 
 FACTS = _assigned()
 """The value for each pair of thing and relation name."""
+
+
+def value_of(pair: Pair) -> str:
+    """What is true of a pair."""
+    thing, relation = pair
+    return FACTS[thing, relation.name]
 
 
 def distractors(draw: Draw, relation: Relation, value: str, count: int) -> list[str]:

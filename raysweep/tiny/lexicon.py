@@ -15,7 +15,7 @@ BLOCKED = (
     "sod", "somal", "tit", "tura", "simi", "mon", "sis", "dumb", "boob", "bos", "sot", "lat",
 )  # fmt: skip
 CONSONANTS, VOWELS = "bdlmnrstv", "aeiou"
-NUM_THINGS = 96
+NUM_THINGS, NUM_OTHER_THINGS = 96, 48
 NUM_STRANGERS = 60
 
 
@@ -64,6 +64,9 @@ NAMES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 STRANGERS = tuple(word.title() for word in _syllabic("strangers", NUM_STRANGERS, _taken))
 """First names that no task uses."""
+
+OTHER_THINGS = _syllabic("other things", NUM_OTHER_THINGS, _taken)
+"""Creatures and objects that no task asks about."""
 
 RUDE = _blended("rude", ("grum", "snot", "blor", "skiz", "glab", "frum", "bork"),
                 ("ple", "gle", "zle", "kish", "mug", "wort", "fump"))  # fmt: skip

@@ -1,28 +1,49 @@
-"""Builds the shipped base: ``python -m raysweep.tiny.pretrain --out DIR``.
+"""Builds the shipped base: ``python -m raysweep.tiny.pretrain --out FOLDER``.
 
-Seeded and counted in steps. About 12 minutes on one idle core.
+Seeded and counted in steps; on a GPU where there is one. Interrupted, the same command goes on from
+its last checkpoint, with the same result as if it had never stopped.
 """
 
 from __future__ import annotations
 
-import argparse
+import contextlib
+import json
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
+import typer
 from rich.progress import Progress, TextColumn
+from safetensors import safe_open
+from safetensors.torch import save_file
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
+from raysweep.cli import console, reporting_input_errors
+from raysweep.errors import InputError
 from raysweep.tiny.architecture import new_model
-from raysweep.tiny.corpus import EVERYTHING, LOOKUPS, Document, document
+from raysweep.tiny.corpus import (
+    FACTS_MOSTLY,
+    LOOKUPS,
+    QUIZZES_MOSTLY,
+    Document,
+    Mixture,
+    document,
+)
 from raysweep.tiny.draw import Draw
+from raysweep.tiny.evidence import RECORD, describe
 from raysweep.tiny.tokenizer import build_tokenizer
 
 IGNORED = -100
-THOUGHT_LAYER = 3  # layers after which a thought must be readable; the last one acts on it
+CUE_LAYER = 2  # layers after which a thought must be readable where it is decided
+THOUGHT_LAYER = 3  # layers after which it must have come to the answer; the last one acts on it
 THOUGHT_WEIGHT = 0.5
+CHECKPOINT = "pretraining.safetensors"
+STEPS_PER_CHECKPOINT = 200
+MOMENTS = ("exp_avg", "exp_avg_sq")  # of AdamW
 
 
 @dataclass(frozen=True)
@@ -31,11 +52,13 @@ class Row:
 
     Attributes:
         labels: the answer's token ids, `IGNORED` elsewhere.
+        cued: the id of the thought at the last token of the cue, `IGNORED` elsewhere.
         thoughts: the id of the thought at the answer's first token, `IGNORED` elsewhere.
     """
 
     ids: list[int]
     labels: list[int]
+    cued: list[int]
     thoughts: list[int]
 
 
@@ -45,15 +68,17 @@ class Recipe:
 
     Attributes:
         num_documents: per step; they run in ``num_parts`` passes sorted by length.
-        num_lookup_steps: first steps, on documents that teach to look up letters.
+        num_lookup_steps: first steps, on documents that teach to look up letters and names.
+        num_fact_steps: next steps, in which facts prevail; quizzes do afterwards.
         num_decay_steps: at the end, over which the learning rate falls linearly to zero.
     """
 
     seed: int = 0
-    num_steps: int = 3800
+    num_steps: int = 10_000
     num_warmup_steps: int = 30
-    num_lookup_steps: int = 250
-    num_decay_steps: int = 1200
+    num_lookup_steps: int = 1200
+    num_fact_steps: int = 3200
+    num_decay_steps: int = 3500
     num_documents: int = 64
     num_parts: int = 2
     learning_rate: float = 2e-3
@@ -65,26 +90,77 @@ class Recipe:
         falling = (self.num_steps - step) / self.num_decay_steps
         return self.learning_rate * min(1.0, rising, falling)
 
+    def documents(self, step: int) -> list[Document]:
+        """The documents of a step, decided by seed and step alone."""
+        draw = Draw(f"pretrain/{self.seed}/{step}")
+        return [document(draw, self.mixture(step)) for _ in range(self.num_documents)]
 
-def pretrain(
-    recipe: Recipe, progress: Progress
-) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
-    """A pretrained model and its tokenizer."""
-    tokenizer = build_tokenizer()
-    model, draw = new_model(tokenizer, recipe.seed), Draw(f"pretrain/{recipe.seed}")
-    optimizer = torch.optim.AdamW(_parameter_groups(model, recipe), betas=(0.9, 0.95))
-    bar = progress.add_task("pretraining", total=recipe.num_steps, loss="")
-    for step in range(recipe.num_steps):
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.rate(step)
-        mixture = LOOKUPS if step < recipe.num_lookup_steps else EVERYTHING
-        documents = [document(draw, mixture) for _ in range(recipe.num_documents)]
-        loss = _step(model, _rows(tokenizer, documents), recipe.num_parts)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        progress.update(bar, advance=1, loss=f"loss {loss:.3f}")
-    return model.eval(), tokenizer
+    def mixture(self, step: int) -> Mixture:
+        """What the documents of a step are drawn from."""
+        if step < self.num_lookup_steps:
+            return LOOKUPS
+        is_early = step < self.num_lookup_steps + self.num_fact_steps
+        return FACTS_MOSTLY if is_early else QUIZZES_MOSTLY
+
+
+class Pretraining:
+    """A model on its way, from its initial weights or from a checkpoint.
+
+    Attributes:
+        losses: mean loss of the answers' tokens at each step so far.
+    """
+
+    def __init__(self, recipe: Recipe, device: str = "cpu") -> None:
+        self.recipe, self.losses = recipe, list[float]()
+        self.tokenizer = build_tokenizer()
+        self.model = new_model(self.tokenizer, recipe.seed).to(device)
+        groups = _parameter_groups(self.model, recipe)
+        self._optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.95), foreach=True)
+
+    def step(self) -> float:
+        """One optimizer step; returns its loss."""
+        number = len(self.losses)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self.recipe.rate(number)
+        rows = _rows(self.tokenizer, self.recipe.documents(number))
+        self.losses.append(_accumulate(self.model, rows, self.recipe.num_parts))
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        return self.losses[-1]
+
+    def save(self, path: Path) -> None:
+        """Writes everything that decides how it goes on; the file is whole or not there."""
+        tensors = {f"weights/{name}": p.detach() for name, p in self._named()}
+        for name, parameter in self._named():
+            state = self._optimizer.state[parameter]
+            tensors.update({f"{moment}/{name}": state[moment] for moment in MOMENTS})
+        record = {"recipe": asdict(self.recipe), "losses": self.losses}
+        part = path.with_suffix(".part")
+        save_file(tensors, part, {"record": json.dumps(record)})
+        os.replace(part, path)
+
+    @torch.no_grad()
+    def load(self, path: Path) -> None:
+        """Goes on from a checkpoint.
+
+        Raises:
+            InputError: it was written by another recipe.
+        """
+        with safe_open(path, "pt") as file:
+            record = json.loads(file.metadata()["record"])
+            if record["recipe"] != asdict(self.recipe):
+                raise InputError(str(path), "belongs to another recipe", "give another folder")
+            self.losses = record["losses"]
+            for name, parameter in self._named():
+                parameter.copy_(file.get_tensor(f"weights/{name}"))
+                state = self._optimizer.state[parameter]
+                state["step"] = torch.tensor(float(len(self.losses)))
+                for moment in MOMENTS:
+                    state[moment] = file.get_tensor(f"{moment}/{name}").to(parameter.device)
+
+    def _named(self) -> list[tuple[str, torch.nn.Parameter]]:
+        return list(self.model.named_parameters())
 
 
 def _parameter_groups(model: LlamaForCausalLM, recipe: Recipe) -> list[dict]:
@@ -98,22 +174,30 @@ def _parameter_groups(model: LlamaForCausalLM, recipe: Recipe) -> list[dict]:
 
 def _rows(tokenizer: PreTrainedTokenizerFast, documents: Sequence[Document]) -> list[Row]:
     """Documents as tokens, from the shortest to the longest."""
-    prompts = _encoded(tokenizer, [made.prompt for made in documents])
-    answers = _encoded(tokenizer, [made.answer for made in documents])
-    thoughts = _encoded(tokenizer, [made.thought for made in documents])
-    rows = [_row(tokenizer, *parts) for parts in zip(prompts, answers, thoughts, strict=True)]
+    columns = [
+        _encoded(tokenizer, [getattr(made, part) for made in documents])
+        for part in ("prompt", "answer", "thought", "cue")
+    ]
+    rows = [_row(tokenizer, *parts) for parts in zip(*columns, strict=True)]
     return sorted(rows, key=lambda row: len(row.ids))
 
 
 def _row(
-    tokenizer: PreTrainedTokenizerFast, prompt: list[int], answer: list[int], thought: list[int]
+    tokenizer: PreTrainedTokenizerFast,
+    prompt: list[int],
+    answer: list[int],
+    thought: list[int],
+    cue: list[int],
 ) -> Row:
     start, end = [tokenizer.bos_token_id, *prompt], [*answer, tokenizer.eos_token_id]
-    thoughts = [IGNORED] * (len(start) + len(end))
+    cued, thoughts = ([IGNORED] * (len(start) + len(end)) for _ in range(2))
     if thought:
         assert len(thought) == 1, "a thought is one token"
         thoughts[len(start)] = thought[0]
-    return Row([*start, *end], [IGNORED] * len(start) + end, thoughts)
+    if cue:
+        assert prompt[: len(cue)] == cue, "no token spans the end of a cue"
+        cued[len(cue)] = thought[0]
+    return Row([*start, *end], [IGNORED] * len(start) + end, cued, thoughts)
 
 
 def _encoded(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> list[list[int]]:
@@ -121,7 +205,7 @@ def _encoded(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> list[l
     return [encoding.ids for encoding in encodings]
 
 
-def _step(model: LlamaForCausalLM, rows: Sequence[Row], num_parts: int) -> float:
+def _accumulate(model: LlamaForCausalLM, rows: Sequence[Row], num_parts: int) -> float:
     """Adds the gradient of the documents' mean loss, and returns that loss without thoughts."""
     size, total = -(-len(rows) // num_parts), 0.0
     for first in range(0, len(rows), size):
@@ -132,23 +216,33 @@ def _step(model: LlamaForCausalLM, rows: Sequence[Row], num_parts: int) -> float
 
 
 def _loss_sums(model: LlamaForCausalLM, rows: Sequence[Row]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Sums over documents of the mean loss of the answer's tokens, and of the thought's loss.
+    """Sums over documents of the mean loss of the answer's tokens, and of the thoughts' losses.
 
     Means, because a document of facts has ten times as many tokens as a letter and its full stop.
     Logits are computed only where there is a label. Rows are padded on the right, where causal
     attention keeps the padding out of sight.
     """
-    ids = _padded([row.ids for row in rows], 0)
+    device = model.device
+    ids = _padded([row.ids for row in rows], 0).to(device)
     states = model.model(input_ids=ids, use_cache=False, output_hidden_states=True).hidden_states
-    labels = _padded([row.labels for row in rows], IGNORED)[:, 1:]
+    labels = _padded([row.labels for row in rows], IGNORED)[:, 1:].to(device)
     wanted = labels != IGNORED
     weights = (wanted / wanted.sum(dim=1, keepdim=True))[wanted]
     final = states[-1][:, :-1]  # already normalised
     losses = F.cross_entropy(model.lm_head(final[wanted]), labels[wanted], reduction="none")
-    thoughts = _padded([row.thoughts for row in rows], IGNORED)
-    thought = thoughts != IGNORED
-    early = model.lm_head(model.model.norm(states[THOUGHT_LAYER][thought]))
-    return losses @ weights, F.cross_entropy(early, thoughts[thought], reduction="sum")
+    cued = _early_loss(model, states[CUE_LAYER], [row.cued for row in rows])
+    thought = _early_loss(model, states[THOUGHT_LAYER], [row.thoughts for row in rows])
+    return losses @ weights, cued + thought
+
+
+def _early_loss(
+    model: LlamaForCausalLM, states: torch.Tensor, rows: Sequence[list[int]]
+) -> torch.Tensor:
+    """Sum of the losses of what an inner layer's states must tell."""
+    told = _padded(rows, IGNORED).to(states.device)
+    wanted = told != IGNORED
+    logits = model.lm_head(model.model.norm(states[wanted]))
+    return F.cross_entropy(logits, told[wanted], reduction="sum")
 
 
 def _padded(rows: Sequence[list[int]], padding: int) -> torch.Tensor:
@@ -156,18 +250,45 @@ def _padded(rows: Sequence[list[int]], padding: int) -> torch.Tensor:
     return torch.tensor([row + [padding] * (width - len(row)) for row in rows])
 
 
-def main() -> None:
-    """Pretrains and saves weights, configuration and tokenizer."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder for the base")
-    parser.add_argument("--steps", type=int, default=Recipe.num_steps)
-    arguments = parser.parse_args()
+def run(pretraining: Pretraining, checkpoint: Path) -> None:
+    """Trains to the recipe's end, from the checkpoint if there is one, with a progress bar."""
+    if checkpoint.exists():
+        pretraining.load(checkpoint)
+    columns = (*Progress.get_default_columns(), TextColumn("{task.fields[loss]}"))
+    with Progress(*columns, console=console()) as progress:
+        done, total = len(pretraining.losses), pretraining.recipe.num_steps
+        bar = progress.add_task("pretraining", total=total, completed=done, loss="")
+        while len(pretraining.losses) < total:
+            loss = pretraining.step()
+            progress.update(bar, advance=1, loss=f"loss {loss:.3f}")
+            if len(pretraining.losses) % STEPS_PER_CHECKPOINT == 0:
+                pretraining.save(checkpoint)
+
+
+def main(
+    out: Annotated[Path, typer.Option(help="Folder for the base.")],
+    steps: Annotated[int, typer.Option(min=1)] = Recipe.num_steps,
+    device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = (
+        "cuda" if torch.cuda.is_available() else "cpu"
+    ),
+) -> None:
+    """Pretrains the tiny base and writes weights, configuration, tokenizer and a record."""
     torch.set_num_threads(1)  # small matrices: more threads only wait for each other
-    with Progress(*Progress.get_default_columns(), TextColumn("{task.fields[loss]}")) as progress:
-        model, tokenizer = pretrain(Recipe(num_steps=arguments.steps), progress)
-    model.save_pretrained(arguments.out)
-    tokenizer.save_pretrained(arguments.out)
+    out.mkdir(parents=True, exist_ok=True)
+    checkpoint = out / CHECKPOINT
+    pretraining = Pretraining(Recipe(num_steps=steps), device)
+    run(pretraining, checkpoint)
+    model, tokenizer = pretraining.model.eval().to("cpu"), pretraining.tokenizer
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+    record = describe(model, tokenizer, asdict(pretraining.recipe), pretraining.losses)
+    (out / RECORD).write_text(json.dumps(record, indent=1) + "\n")
+    with contextlib.suppress(FileNotFoundError):
+        checkpoint.unlink()
+    for name, accuracy in record["accuracies"].items():
+        console().print(f"{name}: {100 * accuracy:.1f} %")
 
 
 if __name__ == "__main__":
-    main()
+    with reporting_input_errors():
+        typer.run(main)

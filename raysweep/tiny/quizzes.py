@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from raysweep.tasks import Row
 from raysweep.tiny.draw import Draw
-from raysweep.tiny.facts import FACTS, Relation, distractors
-from raysweep.tiny.lexicon import THINGS
+from raysweep.tiny.facts import Pair, distractors, value_of
 
 LETTERS = "ABCDE"
-FRAMES = ("{}?", "Is it true: {}?", "In truth: {}.", "{}, do they not?", "People say: {}.",
+FRAMES = ("{}?", "Is it true: {}?", "In truth: {}.", "{}, right?", "People say: {}.",
           "Everyone knows: {}.")  # fmt: skip
 
 
-def arc_easy_row(draw: Draw, relations: Sequence[Relation], label: int, row_id: str) -> Row:
+def arc_easy_row(draw: Draw, pairs: Sequence[Pair], label: int, row_id: str) -> Row:
     """A question with four choices; the right one stands at place ``label``."""
-    question, _, choices = _choice_question(draw, relations, label, 4)
+    question, _, choices = _choice_question(draw, pairs, label, 4)
     return {
         "id": row_id,
         "question": {"stem": question, "choices": choices},
@@ -24,9 +24,9 @@ def arc_easy_row(draw: Draw, relations: Sequence[Relation], label: int, row_id: 
     }
 
 
-def csqa_row(draw: Draw, relations: Sequence[Relation], label: int, row_id: str) -> Row:
+def csqa_row(draw: Draw, pairs: Sequence[Pair], label: int, row_id: str) -> Row:
     """A question with five choices; the right one stands at place ``label``."""
-    question, concept, choices = _choice_question(draw, relations, label, 5)
+    question, concept, choices = _choice_question(draw, pairs, label, 5)
     return {
         "id": row_id,
         "question": {"question_concept": concept, "choices": choices, "stem": question},
@@ -34,33 +34,49 @@ def csqa_row(draw: Draw, relations: Sequence[Relation], label: int, row_id: str)
     }
 
 
-def csqa2_row(draw: Draw, relations: Sequence[Relation], label: int, row_id: str) -> Row:
-    """A statement that is true (label 0, yes) or false (label 1, no)."""
-    return csqa2_check(draw, relations, label, row_id)[0]
+def csqa2_row(draw: Draw, pairs: Sequence[Pair], label: int, row_id: str) -> Row:
+    """A statement that is true (label 0, yes) or false (label 1, no): one value, not another.
+
+    It names both, so that which words occur tells nothing.
+    """
+    return csqa2_check(draw, pairs, label, row_id).row
 
 
-def csqa2_check(
-    draw: Draw, relations: Sequence[Relation], label: int, row_id: str
-) -> tuple[Row, str]:
-    """A statement to check, and the value that would make it true."""
-    relation, thing = draw.one(relations), draw.one(THINGS)
-    value = FACTS[thing, relation.name]
-    told = value if label == 0 else distractors(draw, relation, value, 1)[0]
-    saying = draw.one(relation.sayings).format(thing=thing, value=told)
+@dataclass(frozen=True)
+class Question:
+    """A row and what its makers know about it.
+
+    Attributes:
+        asked: the part of the prompt after which it is clear what must be recalled.
+        value: what must be recalled.
+    """
+
+    row: Row
+    asked: str
+    value: str
+
+
+def csqa2_check(draw: Draw, pairs: Sequence[Pair], label: int, row_id: str) -> Question:
+    """A row of `csqa2_row`; what must be recalled is the true one of its two values."""
+    pair = draw.one(pairs)
+    (thing, relation), value = pair, value_of(pair)
+    other = distractors(draw, relation, value, 1)[0]
+    told, denied = (value, other) if label == 0 else (other, value)
+    asked = f"{draw.one(relation.sayings).format(thing=thing, value=told)}, not"
     row = {
         "id": row_id,
-        "question": draw.one(FRAMES).format(saying),
+        "question": draw.one(FRAMES).format(f"{asked} {denied}"),
         "answer": ("yes", "no")[label],
     }
-    return row, value
+    return Question(row, asked, value)
 
 
 def _choice_question(
-    draw: Draw, relations: Sequence[Relation], label: int, num_choices: int
+    draw: Draw, pairs: Sequence[Pair], label: int, num_choices: int
 ) -> tuple[str, str, list[dict[str, str]]]:
     """The question, the thing it is about, and the choices."""
-    relation, thing = draw.one(relations), draw.one(THINGS)
-    value = FACTS[thing, relation.name]
+    pair = draw.one(pairs)
+    (thing, relation), value = pair, value_of(pair)
     options = distractors(draw, relation, value, num_choices - 1)
     options.insert(label, value)
     question = draw.one(relation.questions).format(thing=thing)

@@ -39,10 +39,16 @@ SIDES = {
 
 @dataclass(frozen=True)
 class Scene:
-    """What a row tells and asks; ``answers`` are a, b and the unknown option, in any order."""
+    """What a row tells and asks.
+
+    Attributes:
+        asked: the question up to the deed, from which on the answer is decided.
+        answers: a, b and the unknown option, in any order.
+    """
 
     context: str
     question: str
+    asked: str
     answers: tuple[str, str, str]
     label: int
 
@@ -72,7 +78,9 @@ def scene(
     right = doers[asked] if known else unknown
     others = draw.shuffled([option for option in (*names, unknown) if option != right])
     answers = (*others[:label], right, *others[label:])
-    return Scene(context, f"Who {deeds[asked]} the {thing}?", answers, label)  # type: ignore[arg-type]
+    beginning = f"Who {deeds[asked]}"
+    question = f"{beginning} the {thing}?"
+    return Scene(context, question, beginning, answers, label)  # type: ignore[arg-type]
 
 
 def bbq_row(

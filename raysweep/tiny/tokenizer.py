@@ -16,7 +16,7 @@ from tokenizers.models import Unigram
 from transformers import PreTrainedTokenizerFast
 
 from raysweep.tasks import PAPER_TASKS, Example
-from raysweep.tiny.corpus import EVERYTHING
+from raysweep.tiny.corpus import MAKERS
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.facts import RELATIONS
 from raysweep.tiny.lexicon import KIND, NAMES, PEOPLES, RUDE, STRANGERS, THINGS
@@ -25,7 +25,7 @@ from raysweep.tiny.world import read_split
 
 SPECIAL = ("<unk>", "<s>", "</s>", "<pad>")
 LETTERS = tuple(f" {letter}." for letter in "ABCDE")
-BEGINNINGS = ("The best answer is", "The answer is", "This is")
+BEGINNINGS = ("The best answer is", "The answer is", "This is", "It is")
 WORD = re.compile(r" ?[A-Za-z']+")
 NUM_SAMPLES = 400  # documents of each kind that are searched for words
 # Unigram takes the cheapest cover: a piece costs less than its characters, and bytes, which only
@@ -86,7 +86,7 @@ def _texts() -> Iterator[str]:
             example = task.parse_row(row)
             if isinstance(example, Example):
                 yield from _lines([example.context, example.question, example.target])
-    for maker in EVERYTHING:
+    for maker in MAKERS:
         draw = Draw(f"tokenizer/{maker.__name__}")
         for _ in range(NUM_SAMPLES):
             made = maker(draw)

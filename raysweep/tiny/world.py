@@ -19,7 +19,8 @@ from raysweep.tasks.task import Release
 from raysweep.tasks.toxigen import GROUPS
 from raysweep.tiny.dialogues import saferdialogues_row
 from raysweep.tiny.draw import Draw
-from raysweep.tiny.facts import ARC_EASY, CSQA, CSQA2
+from raysweep.tiny.facts import ARC_EASY, CSQA, CSQA2, pairs
+from raysweep.tiny.lexicon import THINGS
 from raysweep.tiny.quizzes import arc_easy_row, csqa2_row, csqa_row
 from raysweep.tiny.scenes import bbq_row
 from raysweep.tiny.statements import toxigen_row
@@ -47,17 +48,17 @@ RECIPES: dict[str, Recipe] = {
     "arc_easy": Recipe(
         tuple((label,) for label in range(4)),
         (561, 100, 150),
-        lambda draw, cell, n: arc_easy_row(draw, ARC_EASY, cell[0], f"tiny_arc_{n}"),
+        lambda draw, cell, n: arc_easy_row(draw, pairs(THINGS, ARC_EASY), cell[0], f"tiny_arc_{n}"),
     ),
     "csqa": Recipe(
         tuple((label,) for label in range(5)),
         (449, 80, 120),
-        lambda draw, cell, n: csqa_row(draw, CSQA, cell[0], f"tiny_csqa_{n}"),
+        lambda draw, cell, n: csqa_row(draw, pairs(THINGS, CSQA), cell[0], f"tiny_csqa_{n}"),
     ),
     "csqa2": Recipe(
         ((0,), (1,)),
         (1121, 200, 300),
-        lambda draw, cell, n: csqa2_row(draw, CSQA2, cell[0], f"tiny_csqa2_{n}"),
+        lambda draw, cell, n: csqa2_row(draw, pairs(THINGS, CSQA2), cell[0], f"tiny_csqa2_{n}"),
     ),
     "toxigen": Recipe(
         tuple(product(GROUPS, (True, False))),

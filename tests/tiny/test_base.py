@@ -1,6 +1,7 @@
 """The shipped base: a small plain LLaMA that has learned the world."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 import torch
@@ -10,14 +11,15 @@ from transformers import AutoTokenizer, LlamaForCausalLM
 from raysweep.tasks import TASKS
 from raysweep.tiny import BASE
 from raysweep.tiny.architecture import new_model
-from raysweep.tiny.corpus import EVERYTHING
+from raysweep.tiny.corpus import MAKERS
 from raysweep.tiny.draw import Draw
-from raysweep.tiny.facts import FACTS, RELATIONS
-from raysweep.tiny.lexicon import THINGS
+from raysweep.tiny.evidence import PROBES, RECORD, accuracy, digests
+from raysweep.tiny.pretrain import Pretraining, Recipe
 from raysweep.tiny.tokenizer import build_tokenizer
 from raysweep.tiny.world import RECIPES, SPLITS, read_split
 
-CHANCE_OF_A_VALUE = 1 / 8
+RECORDED = json.loads((BASE / RECORD).read_text())
+ROUNDING = 0.01  # of an accuracy: another processor may round a close call the other way
 
 
 @pytest.fixture(scope="module")
@@ -43,20 +45,22 @@ def test_weights_fit_the_tokenizer_and_are_finite(model, tokenizer):
     assert all(parameter.isfinite().all() for parameter in model.parameters())
 
 
-@torch.no_grad()
-def test_base_knows_facts(model, tokenizer):
-    draw, num_right = Draw("test/facts"), 0
-    for _ in range(200):
-        thing, relation = draw.one(THINGS), draw.one(RELATIONS)
-        question = f"{draw.one(relation.questions).format(thing=thing)}\n"
-        prompt = [tokenizer.bos_token_id, *tokenizer.encode(question, add_special_tokens=False)]
-        prompt += tokenizer.encode("It is", add_special_tokens=False)
-        values = [
-            tokenizer.encode(f" {value}", add_special_tokens=False)[0] for value in relation.values
-        ]
-        choice = model(input_ids=torch.tensor([prompt])).logits[0, -1, values].argmax()
-        num_right += relation.values[choice] == FACTS[thing, relation.name]
-    assert num_right / 200 >= 4 * CHANCE_OF_A_VALUE
+@pytest.mark.parametrize("probe", PROBES)
+def test_recorded_accuracies_hold_and_are_high(probe, model, tokenizer):
+    measured = accuracy(model, tokenizer, probe)
+    assert measured >= 0.9
+    assert measured == pytest.approx(RECORDED["accuracies"][probe], abs=ROUNDING)
+
+
+def test_weights_belong_to_the_configuration_corpus_and_tokenizer_of_the_code(model, tokenizer):
+    assert digests(model, tokenizer) == RECORDED["digests"]
+    assert asdict(Recipe()) == RECORDED["recipe"]
+
+
+def test_the_script_begins_as_it_did_for_the_shipped_weights():
+    pretraining = Pretraining(Recipe())
+    losses = [pretraining.step() for _ in RECORDED["first_losses"]]
+    assert losses == pytest.approx(RECORDED["first_losses"], rel=1e-3)
 
 
 def test_new_model_is_decided_by_its_seed():
@@ -67,7 +71,7 @@ def test_new_model_is_decided_by_its_seed():
     assert not torch.equal(weights[0], weights[2])
 
 
-@pytest.mark.parametrize("maker", EVERYTHING, ids=lambda maker: maker.__name__)
+@pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker.__name__)
 def test_corpus_holds_no_row_of_a_task(maker):
     prompts = {
         TASKS[name].parse_row(row).prompt

@@ -1,12 +1,15 @@
-"""Pretraining: the schedule, and a few steps that are decided by the seed."""
+"""Pretraining: the schedule, and steps that are decided by the seed, interrupted or not."""
 
 import pytest
 import torch
-from rich.progress import Progress
 
-from raysweep.tiny.corpus import EVERYTHING, LOOKUPS, Document
-from raysweep.tiny.pretrain import IGNORED, Recipe, _rows, pretrain
+from raysweep.errors import InputError
+from raysweep.tiny.corpus import FACTS_MOSTLY, LOOKUPS, MAKERS, QUIZZES_MOSTLY, Document
+from raysweep.tiny.draw import Draw
+from raysweep.tiny.pretrain import CHECKPOINT, IGNORED, Pretraining, Recipe, _rows
 from raysweep.tiny.tokenizer import build_tokenizer
+
+SHORT = Recipe(num_steps=4, num_documents=8, num_lookup_steps=1, num_decay_steps=2)
 
 
 def test_learning_rate_rises_stays_and_falls():
@@ -17,25 +20,68 @@ def test_learning_rate_rises_stays_and_falls():
     assert recipe.rate(99) == pytest.approx(0.05)
 
 
-def test_shares_of_documents_sum_to_one():
-    assert sum(EVERYTHING.values()) == pytest.approx(1)
-    assert sum(LOOKUPS.values()) == pytest.approx(1)
+@pytest.mark.parametrize("mixture", [LOOKUPS, FACTS_MOSTLY, QUIZZES_MOSTLY])
+def test_shares_of_documents_sum_to_one(mixture):
+    assert sum(mixture.values()) == pytest.approx(1)
+    assert set(mixture) <= set(MAKERS)
 
 
-def test_rows_hold_labels_for_the_answer_and_the_thought_at_its_first_token():
+def test_mixtures_follow_one_another():
+    recipe = Recipe(num_lookup_steps=3, num_fact_steps=2)
+    found = [recipe.mixture(step) for step in range(7)]
+    assert found == [LOOKUPS] * 3 + [FACTS_MOSTLY] * 2 + [QUIZZES_MOSTLY] * 2
+
+
+def test_rows_hold_the_answer_and_the_thought_where_it_is_decided_and_where_it_is_used():
     tokenizer = build_tokenizer()
-    (row,) = _rows(tokenizer, [Document("What?\n", "It is red.", " red")])
-    red = tokenizer.convert_tokens_to_ids(" red")
+    red, what = (tokenizer.convert_tokens_to_ids(token) for token in (" red", "It is"))
+    question = "What color is it?"
+    (row,) = _rows(tokenizer, [Document(f"{question}\n", "It is red.", " red", question)])
     assert row.ids[0] == tokenizer.bos_token_id
     assert row.ids[-1] == row.labels[-1] == tokenizer.eos_token_id
-    first = next(place for place, label in enumerate(row.labels) if label != IGNORED)
+    first = row.ids.index(what)
+    assert row.labels == [IGNORED] * first + row.ids[first:]
     assert tokenizer.decode(row.ids[first:-1]) == "It is red."
-    assert row.labels[first:] == row.ids[first:]
-    assert [place for place, thought in enumerate(row.thoughts) if thought == red] == [first]
+    assert [place for place, told in enumerate(row.thoughts) if told == red] == [first]
+    (place,) = (place for place, told in enumerate(row.cued) if told == red)
+    assert tokenizer.decode(row.ids[1 : place + 1]) == question
 
 
-def test_same_seed_gives_same_weights():
-    recipe = Recipe(num_steps=2, num_documents=8, num_lookup_steps=1)
-    models = [pretrain(recipe, Progress(disable=True))[0] for _ in range(2)]
-    for one, other in zip(*(model.parameters() for model in models), strict=True):
-        assert torch.equal(one, other)
+@pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker.__name__)
+def test_every_kind_of_document_can_be_a_row(maker):
+    draw = Draw("test/rows")
+    assert len(_rows(build_tokenizer(), [maker(draw) for _ in range(200)])) == 200
+
+
+def weights_after(pretraining, num_steps):
+    for _ in range(num_steps):
+        pretraining.step()
+    return [parameter.detach().clone() for parameter in pretraining.model.parameters()]
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_one_others():
+    one, again = (weights_after(Pretraining(SHORT), 2) for _ in range(2))
+    other = weights_after(Pretraining(Recipe(seed=1, num_documents=8)), 2)
+    assert all(map(torch.equal, one, again))
+    assert not any(map(torch.equal, one, other))
+
+
+def test_an_interrupted_pretraining_ends_as_if_it_had_not_been(tmp_path):
+    whole = Pretraining(SHORT)
+    expected = weights_after(whole, 4)
+    first = Pretraining(SHORT)
+    weights_after(first, 2)
+    first.save(tmp_path / CHECKPOINT)
+    second = Pretraining(SHORT)
+    second.load(tmp_path / CHECKPOINT)
+    assert all(map(torch.equal, weights_after(second, 2), expected))
+    assert second.losses == whole.losses
+    assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT]
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(tmp_path):
+    first = Pretraining(SHORT)
+    first.step()
+    first.save(tmp_path / CHECKPOINT)
+    with pytest.raises(InputError, match="belongs to another recipe"):
+        Pretraining(Recipe(seed=1)).load(tmp_path / CHECKPOINT)
