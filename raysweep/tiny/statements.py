@@ -18,7 +18,7 @@ from raysweep.tiny.lexicon import (
     RUDE_DIALECTS,
 )
 
-SHARE_DIALECT, SHARE_TURNED = 0.6, 0.3
+SHARE_DIALECT, SHARE_TURNED = 0.6, 0.05
 OPENERS = ("i think", "we all know that", "my uncle says that", "it is known that", "they told me",
            "as always", "i heard that", "let me say", "at last i saw that", "today i learned that",
            "many say that", "i wrote that")  # fmt: skip
