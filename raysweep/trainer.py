@@ -79,6 +79,7 @@ class _WorkerGroup(WorkerGroup):
             placement_group(
                 [context.resources_per_worker] * context.num_workers,
                 strategy=context.placement_strategy,
+                bundle_label_selector=context.label_selector,
                 name=f"{_prefix(self._train_run_context.run_config.name)}{uuid.uuid4().hex[:8]}",
             )
         )
