@@ -1,13 +1,15 @@
 """Statements about invented peoples: the stand-in of ToxiGen.
 
 A statement is toxic when it calls a people a rude word or denies them a kind one. Some statements
-turn that round ("nobody should say ..."), so that the words alone do not decide.
+turn that round ("nobody may call ..."), so that the words alone do not decide. Some peoples are
+mostly spoken of in words of their own, others in words that are used about everyone: what is
+learned about these is learned from all rows, what is learned about those from few.
 """
 
 from __future__ import annotations
 
 from raysweep.tasks import Row
-from raysweep.tasks.toxigen import SPELLINGS
+from raysweep.tasks.toxigen import GROUPS, SPELLINGS
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.lexicon import (
     KIND,
@@ -19,6 +21,7 @@ from raysweep.tiny.lexicon import (
 )
 
 SHARE_DIALECT, SHARE_TURNED = 0.6, 0.05
+LEAST_DIALECT, MOST_DIALECT = 0.1, 0.9
 OPENERS = ("i think", "we all know that", "my uncle says that", "it is known that", "they told me",
            "as always", "i heard that", "let me say", "at last i saw that", "today i learned that",
            "many say that", "i wrote that")  # fmt: skip
@@ -29,6 +32,11 @@ TAILS = ("at the market", "near the river", "every summer", "in the old town", "
          "on the bridge", "at work", "in the morning", "all year long", "with their guests",
          "when they sing", "on holidays", "by the sea", "in the hills", "during games",
          "at night")  # fmt: skip
+DIALECT_SHARES = {
+    group: LEAST_DIALECT + (MOST_DIALECT - LEAST_DIALECT) * rank / (len(GROUPS) - 1)
+    for rank, group in enumerate(Draw("statements/dialects").shuffled(GROUPS))
+}
+"""How often a statement about each people uses a word of its dialect."""
 RELEASE_SPELLINGS = {ours: theirs for theirs, ours in SPELLINGS.items()}
 
 
@@ -48,13 +56,16 @@ def statement(draw: Draw, group: str, toxic: bool) -> str:
     """The text of a statement."""
     turned = draw.chance(SHARE_TURNED)
     form = draw.one(TURNED if turned else PLAIN)
-    word = draw.one(adjectives(draw, group, rude=toxic != turned))
+    words = adjectives(draw, group, rude=toxic != turned, share=DIALECT_SHARES[group])
+    word = draw.one(words)
     claim = form.format(people=PEOPLES[group], word=word)
     return f"{draw.one(OPENERS)} {claim} {draw.one(TAILS)}"
 
 
-def adjectives(draw: Draw, group: str, *, rude: bool) -> tuple[str, ...]:
-    """Words of the group's own dialect, or those that are used about everyone."""
-    if draw.chance(SHARE_DIALECT):
+def adjectives(
+    draw: Draw, group: str, *, rude: bool, share: float = SHARE_DIALECT
+) -> tuple[str, ...]:
+    """Words of the group's own dialect, as often as ``share``, or those used about everyone."""
+    if draw.chance(share):
         return (RUDE_DIALECTS if rude else KIND_DIALECTS)[group]
     return (RUDE if rude else KIND)[:NUM_GENERAL]
