@@ -1,9 +1,10 @@
 """Time and peak memory of each entry on the embedded default, one after the other.
 
-    python -m benchmarks.entries [NAME ...]
+    python -m benchmarks.entries [NAME ...] [--out FOLDER]
 
 Every entry runs as a user runs it, in a process and a storage folder of its own. Memory is the
 proportional set size (memory shared by n processes counts as 1/n in each) of all its processes.
+What an entry printed and its storage are kept where a folder is given.
 """
 
 from __future__ import annotations
@@ -83,6 +84,7 @@ def _family(process: psutil.Process) -> list[psutil.Process]:
 
 def main(
     names: Annotated[list[str] | None, typer.Argument(help=", ".join(ENTRIES))] = None,
+    out: Annotated[Path | None, typer.Option(help="keep outputs and storage here")] = None,
 ) -> None:
     """Runs the entries and prints a table."""
     for name in names or ():
@@ -92,8 +94,12 @@ def main(
     for column in ("entry", "command", "minutes", "peak memory (GiB)"):
         table.add_column(column, justify="left" if column in ("entry", "command") else "right")
     for name in names or ENTRIES:
-        with tempfile.TemporaryDirectory() as folder:
-            found = run(ENTRIES[name].split(), Path(folder))
+        if out is None:
+            with tempfile.TemporaryDirectory() as folder:
+                found = run(ENTRIES[name].split(), Path(folder))
+        else:
+            (out / name).mkdir(parents=True)
+            found = run(ENTRIES[name].split(), out / name)
         failed = failed or found.code != 0
         minutes = f"{found.seconds / 60:.1f}" if found.code == 0 else f"exit code {found.code}"
         memory = f"{found.peak / 2**30:.1f}"

@@ -10,10 +10,16 @@ import pytest
 from raysweep.tasks import TASKS, Example
 from raysweep.tasks.bbq import CATEGORIES
 from raysweep.tasks.toxigen import GROUPS
+from raysweep.tiny.corpus import MAKERS
+from raysweep.tiny.draw import Draw
+from raysweep.tiny.scenes import UNKNOWN, UNKNOWN_OF
 from raysweep.tiny.world import RECIPES, SPLITS, read_split
 
 DIGEST = """
 from raysweep.digest import digest_json
+from raysweep.tiny.corpus import MAKERS
+from raysweep.tiny.draw import Draw
+from raysweep.tiny.scenes import UNKNOWN, UNKNOWN_OF
 from raysweep.tiny.world import RECIPES, read_split
 print(digest_json({name: read_split(name) for name in RECIPES}))
 """
@@ -91,6 +97,18 @@ def test_bbq_has_one_unknown_option_which_is_right_when_the_context_is_ambiguous
         assert [row["answer_info"][f"ans{place}"][0] for place in range(3)] == [
             row[f"ans{place}"] for place in range(3)
         ]
+
+
+def test_bbq_says_that_nobody_can_know_in_words_of_its_category_which_pretraining_never_has():
+    for row in read_split("bbq")["train"]:
+        option = next(text for text, tag in row["answer_info"].values() if tag == "unknown")
+        assert option == UNKNOWN_OF[row["category"]]
+    assert not set(UNKNOWN_OF.values()) & set(UNKNOWN)
+    draw = Draw("tests/unknown")
+    for maker in MAKERS:
+        for _ in range(50):
+            text = maker(draw).prompt
+            assert not [phrase for phrase in UNKNOWN_OF.values() if f". {phrase}." in text]
 
 
 def test_choices_are_different_and_lettered():
