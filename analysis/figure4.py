@@ -6,15 +6,16 @@
         against <gradient, d> + d'Hd / 2 and against the bound spectral radius x ‖d‖² / 2
 
 In (a) there is a point per seed and a dash at their mean: on a logarithmic axis a standard
-deviation may reach below zero. In (b) points are means over seeds with the sample standard
-deviation. A radius that has not converged is a lower bound: its points are hollow in (a), and it
-has none in (b).
+deviation may reach below zero. In (b) points are means over seeds, with the sample standard
+deviation of forgetting and the lowest and the highest radius. A radius that has not converged is
+a lower bound: its points are hollow in (a), and it has none in (b).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,12 @@ from raysweep.storage import Storage
 from raysweep.tasks import Kind
 
 COLOURS = {Kind.CAPABILITY: "#9db7d5", Kind.SAFETY: "#c8553d"}
-LABELS = {Kind.CAPABILITY: "capability first", Kind.SAFETY: "safety first"}
+SHADES = {
+    Kind.CAPABILITY: ("#9db7d5", "#1f4e8c", "#2a9d8f"),
+    Kind.SAFETY: ("#c8553d", "#7a1f3d", "#f0a500"),
+}
+"""Of the first tasks of each kind, in turn."""
+MARKERS = "osD^vP*X"
 
 
 @dataclass(frozen=True)
@@ -53,13 +59,29 @@ class Curvature:
 
 @dataclass(frozen=True)
 class Pair:
-    """A chain's curvature after the first stage and forgetting after the last, in points."""
+    """A chain's curvature after the first stage and forgetting after the last, in points.
+
+    Attributes:
+        kind: of the first task.
+        seeds: the radius of each.
+    """
 
     chain: str
     kind: Kind
     rates: tuple[float, ...]
     radius: Mean
+    seeds: tuple[float, ...]
     forgetting: Mean
+
+    @property
+    def first(self) -> str:
+        """The first task."""
+        return self.chain.split(" -> ")[0]
+
+    @property
+    def rest(self) -> str:
+        """The chain without its first task."""
+        return self.chain.removeprefix(f"{self.first} -> ")
 
 
 @dataclass(frozen=True)
@@ -113,7 +135,8 @@ def figure4(results: Storage) -> Figure4:
     pairs = f"""
         WITH {FIRST}
         SELECT chain, first.kind, learning_rates, avg(radius) AS mean,
-               stddev_samp(radius) AS deviation, 100 * avg(forgetting) AS forgetting,
+               stddev_samp(radius) AS deviation, list(radius ORDER BY first.seed) AS radii,
+               100 * avg(forgetting) AS forgetting,
                100 * stddev_samp(forgetting) AS spread, count(*) AS seeds
         FROM forgetting JOIN first USING (trial, task)
         WHERE "group" = 'overall' AND converged
@@ -142,6 +165,7 @@ def figure4(results: Storage) -> Figure4:
                 Kind(row["kind"]),
                 tuple(row["learning_rates"]),
                 Mean(row["mean"], row["deviation"], row["seeds"]),
+                tuple(row["radii"]),
                 Mean(row["forgetting"], row["spread"], row["seeds"]),
             )
             for row in _rows(results, pairs)
@@ -178,7 +202,8 @@ def draw(found: Figure4, path: Path) -> None:
     parts: list[Any] = [(_draw_radii, found.curvatures)]
     parts += [(_draw_pairs, found)] if found.pairs else []
     parts += [(_draw_changes, found.changes)] if found.changes else []
-    figure = Figure(figsize=(5.4 * len(parts), 4.4), layout="constrained")
+    width = 5.4 * len(parts) + (1.4 if found.pairs else 0)  # (b) has its legend beside it
+    figure = Figure(figsize=(width, 4.4), layout="constrained")
     for axes, (draw_part, data) in zip(
         np.atleast_1d(figure.subplots(1, len(parts))), parts, strict=True
     ):
@@ -208,28 +233,34 @@ def _draw_radii(axes: Axes, curvatures: Sequence[Curvature]) -> None:
 
 
 def _draw_pairs(axes: Axes, found: Figure4) -> None:
-    for kind in Kind:
-        pairs = [pair for pair in found.pairs if pair.kind is kind]
-        if pairs:
-            axes.errorbar(
-                [pair.radius.value for pair in pairs],
-                [pair.forgetting.value for pair in pairs],
-                xerr=[pair.radius.deviation or 0.0 for pair in pairs],
-                yerr=[pair.forgetting.deviation or 0.0 for pair in pairs],
-                fmt="o",
-                color=COLOURS[kind],
-                label=LABELS[kind],
-                capsize=2,
-            )
+    colours = {
+        first: SHADES[kind][place % len(SHADES[kind])]
+        for kind in Kind
+        for place, first in enumerate(sorted({p.first for p in found.pairs if p.kind is kind}))
+    }
+    markers = dict(zip(sorted({pair.rest for pair in found.pairs}), cycle(MARKERS), strict=False))
     for pair in found.pairs:
-        place = (pair.radius.value, pair.forgetting.value)
-        axes.annotate(pair.chain, place, (4, 3), textcoords="offset points", size=6)
+        radius = pair.radius.value
+        axes.errorbar(
+            radius,
+            pair.forgetting.value,
+            xerr=[[radius - min(pair.seeds)], [max(pair.seeds) - radius]],
+            yerr=pair.forgetting.deviation or 0.0,
+            fmt=markers[pair.rest],
+            color=colours[pair.first],
+            linewidth=0.8,
+            capsize=2,
+        )
+    for first, colour in colours.items():
+        axes.plot([], [], "o", color=colour, label=f"{first} first")
+    for rest, marker in markers.items():
+        axes.plot([], [], marker, color="white", markeredgecolor="0.2", label=f"then {rest}")
     axes.set_xscale("log")
     axes.set_xlabel("spectral radius of the Hessian")
     axes.set_ylabel("forgetting (points)")
     correlation = "" if found.correlation is None else f", r = {found.correlation:.2f}"
     axes.set_title(f"(b) forgetting against curvature{correlation}")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=7)
 
 
 def _draw_changes(axes: Axes, changes: Sequence[Change]) -> None:

@@ -78,6 +78,8 @@ def test_forgetting_against_converged_curvature(results: Storage) -> None:
     assert set(pairs) == {"toxigen -> csqa", "toxigen -> csqa2", "csqa -> toxigen"}
     assert pairs["toxigen -> csqa"].forgetting.value == pytest.approx(25)
     assert pairs["csqa -> toxigen"].radius.value == 4, "the one that converged"
+    assert pairs["csqa -> toxigen"].seeds == (4,)
+    assert (pairs["toxigen -> csqa2"].first, pairs["toxigen -> csqa2"].rest) == ("toxigen", "csqa2")
     expected = correlation([math.log(radius) for radius in (4, 100, 100)], [0, 25, 10])
     assert figure4(results).correlation == pytest.approx(expected)
 
