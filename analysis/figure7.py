@@ -28,6 +28,7 @@ from raysweep.space import Part
 from raysweep.storage import Storage
 
 COLOURS = ("#c8553d", "#1f4e8c", "#588157", "#8d6a9f", "#b08900", "#5e6472")
+LINES = ("-", "--", ":")
 
 
 class Replay(StrEnum):
@@ -161,39 +162,44 @@ def listing(curves: tuple[Curve, ...]) -> Table:
 
 
 def draw(curves: tuple[Curve, ...], path: Path) -> None:
+    """Writes the picture."""
+    picture(curves).savefig(path, dpi=150)
+
+
+def picture(curves: tuple[Curve, ...]) -> Figure:
     """A row for each kind of replay: forgetting of the first task, accuracy of the second."""
     kinds = [kind for kind in Replay if any(curve.replay is kind for curve in curves)]
-    figure = Figure(figsize=(10.5, 4.0 * len(kinds)), layout="constrained")
+    figure = Figure(figsize=(11.5, 4.0 * len(kinds)), layout="constrained")
     panels = figure.subplots(len(kinds), 2, squeeze=False)
     for (left, right), kind in zip(panels, kinds, strict=True):
         of_kind = [curve for curve in curves if curve.replay is kind]
         several = len({curve.rates for curve in of_kind}) > 1
+        amounts = sorted({point.amount for curve in of_kind for point in curve.points})
         for number, curve in enumerate(of_kind):
-            colour = COLOURS[number % len(COLOURS)]
             rates = ", ".join(f"{rate:g}" for rate in curve.rates)
-            label = f"{curve.title} ({rates})" if several else curve.title
-            _draw_curve(left, curve, [point.forgetting for point in curve.points], label, colour)
-            _draw_curve(right, curve, [point.accuracy for point in curve.points], label, colour)
+            style = {
+                "label": f"{curve.title} ({rates})" if several else curve.title,
+                "color": COLOURS[number % len(COLOURS)],
+                "linestyle": LINES[number // len(COLOURS) % len(LINES)],
+            }
+            # Amounts grow fast: they stand side by side, not to scale.
+            places = [amounts.index(point.amount) for point in curve.points]
+            _draw_curve(left, places, [point.forgetting for point in curve.points], style)
+            _draw_curve(right, places, [point.accuracy for point in curve.points], style)
         left.axhline(0, color="0.5", linewidth=0.8)
         left.set_ylabel("forgetting of the first task (points)")
         right.set_ylabel("accuracy of the second task (%)")
         for axes in (left, right):
             axes.set_xlabel(kind.value)
-            axes.legend(frameon=False, fontsize=8)
-    figure.savefig(path, dpi=150)
+            axes.set_xticks(range(len(amounts)), [f"{amount:g}" for amount in amounts])
+        right.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
 
 
-def _draw_curve(axes: Axes, curve: Curve, means: list[Mean], label: str, colour: str) -> None:
-    """Amounts grow fast: they stand side by side, not to scale."""
-    axes.errorbar(
-        [f"{point.amount:g}" for point in curve.points],
-        [mean.value for mean in means],
-        yerr=[mean.deviation or 0.0 for mean in means],
-        marker="o",
-        capsize=3,
-        label=label,
-        color=colour,
-    )
+def _draw_curve(axes: Axes, places: list[int], means: list[Mean], style: dict[str, str]) -> None:
+    values = [mean.value for mean in means]
+    deviations = [mean.deviation or 0.0 for mean in means]
+    axes.errorbar(places, values, yerr=deviations, marker="o", capsize=3, **style)  # type: ignore[arg-type]
 
 
 def _run(row: dict[str, Any]) -> _Run | None:

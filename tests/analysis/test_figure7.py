@@ -7,12 +7,12 @@ import json
 import pytest
 from matplotlib.image import imread
 
-from analysis.figure7 import Replay, draw, figure7, listing
+from analysis.figure7 import Replay, draw, figure7, listing, picture
 from raysweep.cli import console
 from raysweep.results import write_trial
 from raysweep.storage import Storage
 
-TITLES = {"toxigen": ("TQA", "safety"), "csqa": ("CQA", "capability")}
+TITLES = {"toxigen": ("TQA", "safety"), "bbq": ("BBQ", "safety"), "csqa": ("CQA", "capability")}
 
 
 def add_trial(
@@ -20,6 +20,7 @@ def add_trial(
 ) -> None:
     """``steps`` are those of the third stage."""
     labels = chain.split(" -> ")
+    first = labels[0].split("@")[0]
     settings = [
         {"stage": label, "learning_rate": rate, "num_steps": number}
         for label, rate, number in zip(labels, (1e-3, 2e-3, 1e-3), (100, 100, steps), strict=False)
@@ -38,8 +39,9 @@ def add_trial(
         {**common, "task": task, "title": title, "kind": kind, "subset": "all"}
         | {"accuracy": accuracy if task == "csqa" else 0.5}
         for task, (title, kind) in TITLES.items()
+        if task in (first, "csqa")
     ]
-    lost = [{**common, "task": "toxigen", "forgetting": forgetting}]
+    lost = [{**common, "task": first, "forgetting": forgetting}]
     lost += [{**lost[0], "stage": 1, "forgetting": 0.99}, {**lost[0], "group": "women"}]
     write_trial(results, common["trial"], {"evaluations": evaluations, "forgetting": lost})
 
@@ -104,6 +106,18 @@ def test_a_chain_that_forgets_nothing_recovers_nothing(results) -> None:
 def test_other_chains_have_no_curve(results, chain) -> None:
     add_trial(results, chain, 0.4, 0.7)
     assert figure7(results) == ()
+
+
+def test_amounts_stand_in_order_though_not_every_curve_has_all(results) -> None:
+    add_trial(results, "bbq -> csqa -> bbq@5%", 0.1, 0.6)
+    add_trial(results, "toxigen -> csqa", 0.4, 0.7)
+    for share in (5, 20):
+        add_trial(results, f"toxigen -> csqa -> toxigen@{share}%", 0.1, 0.6)
+    left, right = picture(figure7(results)).axes
+    for axes in (left, right):
+        assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0", "5", "20"]
+    places = [list(container.lines[0].get_xdata()) for container in left.containers]
+    assert places == [[1], [0, 1, 2]]
 
 
 def test_listing_and_picture(results, tmp_path, capsys) -> None:
