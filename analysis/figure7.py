@@ -29,6 +29,7 @@ from raysweep.storage import Storage
 
 COLOURS = ("#c8553d", "#1f4e8c", "#588157", "#8d6a9f", "#b08900", "#5e6472")
 LINES = ("-", "--", ":")
+DODGE = 0.03
 
 
 class Replay(StrEnum):
@@ -182,8 +183,9 @@ def picture(curves: tuple[Curve, ...]) -> Figure:
                 "color": COLOURS[number % len(COLOURS)],
                 "linestyle": LINES[number // len(COLOURS) % len(LINES)],
             }
-            # Amounts grow fast: they stand side by side, not to scale.
-            places = [amounts.index(point.amount) for point in curve.points]
+            # Amounts grow fast: they stand side by side, not to scale. So do the curves' bars.
+            aside = DODGE * (number - (len(of_kind) - 1) / 2)
+            places = [amounts.index(point.amount) + aside for point in curve.points]
             _draw_curve(left, places, [point.forgetting for point in curve.points], style)
             _draw_curve(right, places, [point.accuracy for point in curve.points], style)
         left.axhline(0, color="0.5", linewidth=0.8)
@@ -196,7 +198,7 @@ def picture(curves: tuple[Curve, ...]) -> Figure:
     return figure
 
 
-def _draw_curve(axes: Axes, places: list[int], means: list[Mean], style: dict[str, str]) -> None:
+def _draw_curve(axes: Axes, places: list[float], means: list[Mean], style: dict[str, str]) -> None:
     values = [mean.value for mean in means]
     deviations = [mean.deviation or 0.0 for mean in means]
     axes.errorbar(places, values, yerr=deviations, marker="o", capsize=3, **style)  # type: ignore[arg-type]

@@ -116,7 +116,7 @@ def test_amounts_stand_in_order_though_not_every_curve_has_all(results) -> None:
     left, right = picture(figure7(results)).axes
     for axes in (left, right):
         assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0", "5", "20"]
-    places = [list(container.lines[0].get_xdata()) for container in left.containers]
+    places = [[round(x) for x in container.lines[0].get_xdata()] for container in left.containers]
     assert places == [[1], [0, 1, 2]]
 
 
