@@ -244,7 +244,7 @@ def _draw_pairs(axes: Axes, found: Figure4) -> None:
         axes.errorbar(
             radius,
             pair.forgetting.value,
-            xerr=[[radius - min(pair.seeds)], [max(pair.seeds) - radius]],
+            xerr=np.abs([[radius - min(pair.seeds)], [max(pair.seeds) - radius]]),
             yerr=pair.forgetting.deviation or 0.0,
             fmt=markers[pair.rest],
             color=colours[pair.first],
