@@ -15,8 +15,10 @@ from safetensors.torch import save_file
 from benchmarks.curvature_work import SIZES, Size, Work, make_model, make_work, plain_gradient
 from benchmarks.resident import PeakMemory, in_new_processes
 from raysweep.curvature import LayerwiseHessian, ReplicaHessian, Shards
-from raysweep.data import Batch, Row, collate
+from raysweep.data import Batch, collate
+from raysweep.encoding import Row
 from raysweep.llama_blocks import llama_blocks, parameter_names
+from raysweep.weight_files import weight_files
 
 MODEL = Size(hidden=512, layers=12, vocabulary=8000, longest_prompt=124)
 ROWS_PER_RANK, ANSWER_TOKENS = 2, 4
@@ -58,7 +60,7 @@ def measure(name: str, size: Size, folder: str, repeats: int = 3) -> tuple[float
     work = Work(model, [_batch(size, rank)], world * ROWS_PER_RANK * ANSWER_TOKENS)
     shards = None
     if name == "layer-wise":
-        shards = Shards.from_safetensors(Path(folder), parameter_names(model.config))
+        shards = Shards.from_safetensors(weight_files(Path(folder)), parameter_names(model.config))
     product = _product(name, work, shards)
     for _ in range(repeats):
         started = time.perf_counter()

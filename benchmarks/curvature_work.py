@@ -17,7 +17,8 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.models.llama import modeling_llama
 
-from raysweep.data import Batch, Row, collate
+from raysweep.data import Batch, collate
+from raysweep.encoding import Row
 from raysweep.loss import answer_loss_sum, normaliser
 
 

@@ -9,9 +9,11 @@ trained on the rows themselves, so that neither weights nor a network are needed
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import torch
@@ -22,10 +24,11 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from raysweep.cli import console, reporting_input_errors
 from raysweep.config import DataSettings
-from raysweep.data import encode_answer, encode_prompt
+from raysweep.encoding import Encoder, encode_answer, encode_prompt
 from raysweep.evaluate import evaluate
 from raysweep.tasks import TASKS, Example, Task
 from raysweep.tasks.splits import load_splits
+from raysweep.tokenizer import load_encoder
 
 LIMIT = 2048
 Choices = list[int]
@@ -36,22 +39,23 @@ class Work:
     """What every contestant is given."""
 
     model: LlamaForCausalLM
-    tokenizer: PreTrainedTokenizerFast
+    encoder: Encoder
+    tokenizer: PreTrainedTokenizerFast  # the same, as the harness wants it
     task: Task
     examples: Sequence[Example]
     batch_size: int
 
     def encoded(self, example: Example) -> tuple[list[int], list[list[int]]]:
         """Token ids of the prompt and of each answer."""
-        answers = [list(encode_answer(answer, self.tokenizer)) for answer in example.answers]
-        return list(encode_prompt(example, self.tokenizer, LIMIT)), answers
+        answers = [list(encode_answer(answer, self.encoder)) for answer in example.answers]
+        return list(encode_prompt(example, self.encoder, LIMIT)), answers
 
 
 def ours(work: Work) -> Choices:
     """The evaluation of a sweep."""
     predictions = evaluate(
         work.model,
-        work.tokenizer,
+        work.encoder,
         work.task,
         work.examples,
         sequence_limit=LIMIT,
@@ -142,8 +146,17 @@ def make_work(data: str, num_rows: int, batch_size: int, hidden_size: int) -> Wo
     wrapped = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="</s>"
     )
-    model = LlamaForCausalLM(config).eval()
-    return Work(model, wrapped, splits.task, splits.test, batch_size)
+    encoder = encoder_of(wrapped, config.vocab_size)
+    return Work(
+        LlamaForCausalLM(config).eval(), encoder, wrapped, splits.task, splits.test, batch_size
+    )
+
+
+def encoder_of(tokenizer: PreTrainedTokenizerFast, vocabulary_size: int) -> Encoder:
+    """As of a model folder with this tokenizer."""
+    with tempfile.TemporaryDirectory() as folder:
+        tokenizer.save_pretrained(folder)
+        return load_encoder(Path(folder), vocabulary_size, beginning_mark=True)
 
 
 def main(

@@ -9,6 +9,8 @@ from typing import Any
 
 from raysweep.errors import InputError
 
+EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -63,19 +65,52 @@ def read_architecture(config: Mapping[str, Any], path: Path) -> Architecture:
             num_key_value_heads,
             f"is no divisor of the {num_heads} num_attention_heads",
         )
-    if config.get("head_dim") is None and hidden_size % num_heads:
+    if hidden_size % num_heads:
         raise _mistake(
             path, "num_attention_heads", num_heads, f"is no divisor of hidden_size {hidden_size}"
         )
+    head_size = _size(config, "head_dim", path, default=hidden_size // num_heads)
+    if head_size % 2:
+        problem = "is odd, and rotary embeddings turn pairs of numbers"
+        raise _mistake(path, "head_dim", head_size, problem)
     return Architecture(
         hidden_size=hidden_size,
         intermediate_size=_size(config, "intermediate_size", path),
         num_layers=_size(config, "num_hidden_layers", path),
         num_heads=num_heads,
         num_key_value_heads=num_key_value_heads,
-        head_size=_size(config, "head_dim", path, default=hidden_size // num_heads),
+        head_size=head_size,
         vocabulary_size=_size(config, "vocab_size", path),
     )
+
+
+def tensor_shapes(config: Mapping[str, Any], sizes: Architecture) -> dict[str, tuple[int, ...]]:
+    """The tensors of a LLaMA of these sizes by name, the output layer included."""
+    hidden, ffn, vocabulary = sizes.hidden_size, sizes.intermediate_size, sizes.vocabulary_size
+    queries = sizes.num_heads * sizes.head_size
+    keys = sizes.num_key_value_heads * sizes.head_size
+    attention = {"q": (queries, hidden), "k": (keys, hidden), "v": (keys, hidden)}
+    projections = {f"self_attn.{name}_proj": shape for name, shape in attention.items()}
+    projections["self_attn.o_proj"] = (hidden, queries)
+    gated = {"mlp.gate_proj": (ffn, hidden), "mlp.up_proj": (ffn, hidden)}
+    gated["mlp.down_proj"] = (hidden, ffn)
+    layer: dict[str, tuple[int, ...]] = {
+        f"{name}.weight": shape for name, shape in {**projections, **gated}.items()
+    }
+    for key, parts in (("attention_bias", projections), ("mlp_bias", gated)):
+        if config.get(key, False):
+            layer |= {f"{name}.bias": shape[:1] for name, shape in parts.items()}
+    layer |= {"input_layernorm.weight": (hidden,), "post_attention_layernorm.weight": (hidden,)}
+    return {
+        EMBEDDING: (vocabulary, hidden),
+        **{
+            f"model.layers.{number}.{name}": shape
+            for number in range(sizes.num_layers)
+            for name, shape in layer.items()
+        },
+        "model.norm.weight": (hidden,),
+        HEAD: (vocabulary, hidden),
+    }
 
 
 def _size(config: Mapping[str, Any], name: str, path: Path, default: int | None = None) -> int:

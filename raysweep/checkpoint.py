@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
-import math
 import re
-import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from raysweep.architecture import Architecture, read_architecture
+from raysweep.architecture import (
+    EMBEDDING,
+    HEAD,
+    Architecture,
+    read_architecture,
+    tensor_shapes,
+)
 from raysweep.digest import digest_file, digest_json
 from raysweep.errors import InputError
+from raysweep.model_config import check_config
 from raysweep.settings import TINY
+from raysweep.tokenizer import ENCODING
+from raysweep.weight_files import StoredTensor, read_tensors
 
 # Weights are safetensors only (a pickle runs code); the tokenizer comes from its own files.
 WANTED = (
@@ -29,6 +36,8 @@ WANTED = (
     "vocab.json",
     "merges.txt",
 )
+ADAPTER = "adapter_config.json"
+SHOWN = 3  # names of tensors in a message
 HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
 
 
@@ -38,7 +47,11 @@ class Checkpoint:
 
     Attributes:
         digest: sha256 over the content of all its files: the key of stage 0.
+        num_parameters: that are trained; tied ones count once.
         max_positions: longest sequence the model was made for.
+        was_misread: whether layer-wise curvature took it for another model until keys told the two
+            apart: where its config.json ties the output layer to the embedding and its weights do
+            not, or where the padding token is one that texts have.
     """
 
     folder: Path
@@ -46,6 +59,7 @@ class Checkpoint:
     num_parameters: int
     max_positions: int
     architecture: Architecture
+    was_misread: bool = False
 
 
 def find_checkpoint(model: str) -> Checkpoint:
@@ -56,72 +70,97 @@ def find_checkpoint(model: str) -> Checkpoint:
             "meta-llama/Llama-2-7b-hf", which is fetched (weights as safetensors only).
 
     Raises:
-        InputError: there is no such model, or it is no LLaMA with safetensors weights.
+        InputError: there is no such model, it is no LLaMA with safetensors weights, or its weights
+            are not those that its config.json describes.
     """
     folder = locate(model)
-    config = _read_config(folder)
+    config = read_config(folder)
+    path = folder / "config.json"
     kind = config.get("model_type")
     if kind != "llama":
-        raise InputError(
-            str(folder / "config.json"),
-            f"model_type = {kind!r} is no LLaMA",
-            "give a model of model_type 'llama'",
-        )
-    weights = sorted(folder.glob("*.safetensors"))
-    if not weights:
-        raise InputError(
-            f"model {folder}",
-            "has no *.safetensors weights",
-            "convert them with save_pretrained; pickled weights are never loaded",
-        )
-    if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model")):
-        raise InputError(
-            f"model {folder}", "has no tokenizer", "save its tokenizer into the same folder"
-        )
-    files = sorted({path for pattern in WANTED for path in folder.glob(pattern)})
+        problem = f"model_type = {kind!r} is no LLaMA"
+        raise InputError(str(path), problem, "give a model of model_type 'llama'")
+    if (folder / ADAPTER).is_file():
+        problem = f"holds an adapter ({ADAPTER}) beside the weights"
+        raise InputError(f"model {folder}", problem, "merge it, or take the file away")
+    architecture = read_architecture(config, path)
+    check_config(config, path)
+    tensors = read_tensors(folder)
+    tied = is_tied(config, tensors)
+    check_tensors(tensors, config, architecture, folder)
+    trained = [name for name in tensor_shapes(config, architecture) if name != HEAD or not tied]
+    positions = config.get("max_position_embeddings", 2048)
+    if not isinstance(positions, int) or isinstance(positions, bool) or positions < 1:
+        problem = f"max_position_embeddings = {positions!r} is no positive whole number"
+        raise InputError(str(path), problem, "fetch the file again")
     return Checkpoint(
         folder=folder,
-        digest=digest_json({path.name: digest_file(path) for path in files}),
-        num_parameters=sum(_count_parameters(path) for path in weights),
-        max_positions=int(config.get("max_position_embeddings", 2048)),
-        architecture=read_architecture(config, folder / "config.json"),
+        digest=digest_files(folder),
+        num_parameters=sum(tensors[name].num_elements for name in trained),
+        max_positions=positions,
+        architecture=architecture,
+        was_misread=tied != config.get("tie_word_embeddings", False)
+        or _pads_with_text(folder, config),
     )
 
 
-def find_judge(judge: str) -> str:
-    """Checks what a search space calls its judge, and returns a digest that identifies it.
+def is_tied(config: Mapping[str, Any], tensors: Mapping[str, StoredTensor]) -> bool:
+    """Whether the output layer is the embedding.
 
-    Args:
-        judge: "tiny" for the closed world's, else a folder or a hub id of a toxicity classifier
-            with two classes and safetensors weights.
+    It is where the configuration says so, unless the file has an output layer that differs: then
+    the file is right, as for transformers.
+    """
+    if not config.get("tie_word_embeddings", False):
+        return False
+    if HEAD not in tensors or EMBEDDING not in tensors:
+        return True
+    return tensors[EMBEDDING].equals(tensors[HEAD])
+
+
+def check_tensors(
+    tensors: Mapping[str, StoredTensor],
+    config: Mapping[str, Any],
+    architecture: Architecture,
+    folder: Path,
+) -> None:
+    """Checks that the weights are those of the configuration, no more and no less.
 
     Raises:
-        InputError: there is no such classifier.
+        InputError: naming the first few that are missing, have no place, or are of another shape.
     """
-    if judge == TINY:
-        return TINY
-    folder = locate(judge)
-    config = _read_config(folder)
-    kinds = config.get("architectures") or []
-    if not any(str(kind).endswith("ForSequenceClassification") for kind in kinds):
-        problem = f"architectures = {kinds!r} is no sequence classifier"
-        raise InputError(str(folder / "config.json"), problem, "give a toxicity classifier")
-    num_labels = len(config.get("id2label") or (0, 1))
-    if num_labels != 2:
-        problem = f"has {num_labels} classes instead of two"
-        raise InputError(str(folder / "config.json"), problem, "give a toxicity classifier")
-    if not list(folder.glob("*.safetensors")):
+    wanted = tensor_shapes(config, architecture)
+    optional = {HEAD} if config.get("tie_word_embeddings", False) else set()
+    # Earlier conversions stored this table, which follows from the configuration.
+    found = {n: one.shape for n, one in tensors.items() if not n.endswith("rotary_emb.inv_freq")}
+    mistakes = {
+        "lack": [name for name in wanted if name not in found and name not in optional],
+        "hold, without a place in the model,": [name for name in found if name not in wanted],
+        "hold in another shape": [
+            f"{name} {list(found[name])} instead of {list(shape)}"
+            for name, shape in wanted.items()
+            if name in found and found[name] != shape
+        ],
+    }
+    told = [f"{what} {_listed(names)}" for what, names in mistakes.items() if names]
+    if told:
         raise InputError(
-            f"judge {folder}",
-            "has no *.safetensors weights",
-            f"convert them once: python -m raysweep.judge {judge} --out FOLDER",
+            f"model {folder}",
+            f"its weights are not those of its config.json: they {'; they '.join(told)}",
+            "save the model again with save_pretrained, merged and without prefixes",
         )
+
+
+def digest_files(folder: Path) -> str:
+    """sha256 over the content of a model's files."""
     files = sorted({path for pattern in WANTED for path in folder.glob(pattern)})
     return digest_json({path.name: digest_file(path) for path in files})
 
 
-def locate(model: str) -> Path:
+def locate(model: str, what: str = "model") -> Path:
     """The local folder of a model, fetched from the hub if need be.
+
+    Args:
+        what: it is, for messages.
 
     Raises:
         InputError: there is no such model.
@@ -134,13 +173,12 @@ def locate(model: str) -> Path:
     if folder.is_dir():
         return folder.resolve()
     if not HUB_ID.match(model) or folder.parent.is_dir():
-        raise InputError(
-            f"model {model}", "no such folder", "give 'tiny', a model folder or a hub id"
-        )
-    return fetch(model, WANTED)
+        remedy = f"give 'tiny', the folder of a {what} or a hub id"
+        raise InputError(f"{what} {model}", "no such folder", remedy)
+    return fetch(model, (*WANTED, ENCODING), what)
 
 
-def fetch(hub_id: str, patterns: Sequence[str]) -> Path:
+def fetch(hub_id: str, patterns: Sequence[str], what: str = "model") -> Path:
     """The local copy of the files of a model on the hub.
 
     Raises:
@@ -154,13 +192,18 @@ def fetch(hub_id: str, patterns: Sequence[str]) -> Path:
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(
-            f"model {hub_id}",
+            f"{what} {hub_id}",
             f"neither a folder nor to be had from the hub ({reason})",
-            "check the name, the network and `hf auth login`, or give a model folder",
+            "check the name, the network and `hf auth login`, or give a folder",
         ) from None
 
 
-def _read_config(folder: Path) -> dict[str, Any]:
+def read_config(folder: Path) -> dict[str, Any]:
+    """The content of a model's config.json.
+
+    Raises:
+        InputError: there is none, or it is no JSON object.
+    """
     path = folder / "config.json"
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
@@ -168,26 +211,26 @@ def _read_config(folder: Path) -> dict[str, Any]:
         raise InputError(
             f"model {folder}", "has no config.json", "give the folder of a model"
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(str(path), f"cannot be read ({error})", "fetch the file again") from None
     if not isinstance(config, dict):
         raise InputError(str(path), "holds no JSON object", "fetch the file again")
     return config
 
 
-def _count_parameters(path: Path) -> int:
-    """Number of elements of all tensors, from the file's header.
-
-    A safetensors file starts with the header's length as a little-endian 64-bit number.
-    """
+def _pads_with_text(folder: Path, config: Mapping[str, Any]) -> bool:
+    """Whether the model's padding token, whose embedding is not trained, may stand in a text."""
+    pad = config.get("pad_token_id")
+    if pad is None:
+        return False
     try:
-        with path.open("rb") as stream:
-            (length,) = struct.unpack("<Q", stream.read(8))
-            header = json.loads(stream.read(length))
-    except (struct.error, ValueError, MemoryError, OverflowError) as error:
-        raise InputError(
-            str(path), f"is no safetensors file ({error})", "fetch the file again"
-        ) from None
-    return sum(
-        math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__"
-    )
+        added = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["added_tokens"]
+        special = {token["id"] for token in added if token["special"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return True
+    return pad == config.get("bos_token_id") or pad not in special
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -17,6 +17,7 @@ from raysweep.space import load_space, packaged_names, space_path
 from raysweep.storage import Storage
 from raysweep.summary import study_table, summary_table
 from raysweep.tasks.custom import read_task
+from raysweep.token_check import SAMPLE_SIZE, describe
 
 if TYPE_CHECKING:
     from raysweep.sweep import Outcome
@@ -160,6 +161,10 @@ def _run(plan: Plan, storage: Storage, wait_minutes: float, dashboard: bool) -> 
     output = console()
     storage.check_writable()
     output.print(_announcement(plan))
+    if plan.encoder:
+        rows = [row for one in plan.splits.values() for row in one.train[:SAMPLE_SIZE]]
+        for line in describe(plan.encoder, rows):
+            output.print(line, highlight=False, markup=False)
     cluster.connect(plan.space.workers, wait_minutes, output, dashboard=dashboard)
     storage.sub("sweeps", plan.sweep).write(SETTINGS, plan.space.model_dump_json(indent=1).encode())
     outcome = sweep.run_sweep(plan, storage, output)

@@ -19,7 +19,7 @@ from raysweep.memory import PeakMemory, peak_memory
 from raysweep.plan import Plan
 from raysweep.stages import Measurement, Stage, Trial
 from raysweep.store import EntryKind
-from raysweep.token_counts import TokenCounts, count_tokens, estimate, token_counter
+from raysweep.token_counts import Estimate, ExactCount, TokenCounts, count_tokens
 
 PRODUCTS = 20  # Hessian-vector products of a typical measurement
 PRODUCTS_OF_CHANGE = 2  # one, and two gradients
@@ -177,8 +177,8 @@ def forecast(plan: Plan, assumptions: Assumptions, finished: Entries = ()) -> Co
     Args:
         finished: entries that are in the store already.
     """
-    counter = token_counter(plan.checkpoint.folder)
-    counts = {name: count_tokens(one, counter or estimate) for name, one in plan.splits.items()}
+    count = ExactCount(plan.encoder) if plan.encoder else Estimate()
+    counts = {name: count_tokens(one, count) for name, one in plan.splits.items()}
     working = _Working(plan, counts)
     asked = [list(working.of(trial)) for trial in plan.all_trials]
     distinct = working.made
@@ -197,7 +197,7 @@ def forecast(plan: Plan, assumptions: Assumptions, finished: Entries = ()) -> Co
         num_evaluations_left=_number(left, EntryKind.EVALUATION),
         num_examples_evaluated=sum(work.num_rows for work in distinct.values()),
         num_tokens_trained=sum(work.num_tokens for work in distinct.values()),
-        tokens_are_counted=counter is not None,
+        tokens_are_counted=plan.encoder is not None,
         worker_hours=hours,
         worker_hours_unshared=unshared,
         worker_hours_left=_hours(left.values(), num_unfinished, plan, assumptions),

@@ -18,14 +18,14 @@ from raysweep.checkpoint import find_checkpoint
 from raysweep.cli import console, reporting_input_errors
 from raysweep.config import CurvatureSettings, Hyperparameters
 from raysweep.curvature import SpectralRadius
-from raysweep.data import encode_rows
+from raysweep.encoding import encode_rows
 from raysweep.errors import InputError
 from raysweep.lengths import check_rows_fit
 from raysweep.loss_curvature import LossHessian, Sample, evidence, find_radius, load_hessian
-from raysweep.model import load_tokenizer
 from raysweep.space import check_space
 from raysweep.tasks.sampling import stratified_order
 from raysweep.tasks.splits import load_splits
+from raysweep.tokenizer import load_encoder
 
 DEFAULTS, SEQUENCE_LIMIT = CurvatureSettings(), Hyperparameters().sequence_limit
 
@@ -93,11 +93,11 @@ def main(
     splits = load_splits(space.find_tasks()[task], space.data)
     checkpoint = find_checkpoint(model)
     limit = min(sequence_limit, checkpoint.max_positions)
-    check_rows_fit(splits, limit, checkpoint.folder)
-    tokenizer = load_tokenizer(checkpoint.folder)
+    encoder = load_encoder(checkpoint.folder, checkpoint.architecture.vocabulary_size)
+    check_rows_fit(splits, limit, encoder)
     drawn = stratified_order(splits.train, seed)[: settings.num_samples]
-    rows = encode_rows(drawn, tokenizer, limit)
-    sample = Sample(rows, settings.reduction, batch_size, tokenizer.pad_token_id)
+    rows = encode_rows(drawn, encoder, limit)
+    sample = Sample(rows, settings.reduction, batch_size, encoder.pad)
     hessian = load_hessian(checkpoint.folder, sample, settings.is_layerwise(0), target)
     started = time.time()
     radius = _measure(hessian, settings, seed, quiet=as_json)

@@ -1,4 +1,4 @@
-"""From examples to tensors: encoding, the order of training rows, and batches.
+"""From rows to tensors: the order of training rows, and batches.
 
 Which rows a step trains on follows from (seed, step) alone. How they are spread over workers and
 micro-batches changes nothing but the order of floating-point sums.
@@ -7,33 +7,16 @@ micro-batches changes nothing but the order of floating-point sums.
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import torch
-from transformers import PreTrainedTokenizerFast
 
-from raysweep.errors import InputError
-from raysweep.tasks import Example
+from raysweep.encoding import Row
 
-BREAK = "\n"  # the last character of every prompt
 IGNORED = -100  # label of a position that is not part of the loss
-
-
-@dataclass(frozen=True)
-class Row:
-    """A training row: token ids of the prompt (with the beginning mark) and of the answer."""
-
-    prompt: tuple[int, ...]
-    answer: tuple[int, ...]
-
-    @property
-    def num_tokens(self) -> int:
-        """Tokens of prompt and answer."""
-        return len(self.prompt) + len(self.answer)
 
 
 @dataclass(frozen=True)
@@ -69,66 +52,6 @@ class Batch:
             self.position_ids.to(device),
             self.labels.to(device),
         )
-
-
-def encode_answer(text: str, tokenizer: PreTrainedTokenizerFast) -> tuple[int, ...]:
-    """Token ids of an answer that follows a prompt.
-
-    Prompts end with a line break, and the answer is encoded as what follows one: so it starts as it
-    would in running text, without the space that SentencePiece puts before a text of its own, and
-    no token spans the two. Where a tokenizer has a token across the break, the answer is encoded
-    alone.
-    """
-    head, both = _ids(BREAK, tokenizer), _ids(f"{BREAK}{text}", tokenizer)
-    return both[len(head) :] if both[: len(head)] == head else _ids(text, tokenizer)
-
-
-def encode_prompt(
-    example: Example, tokenizer: PreTrainedTokenizerFast, limit: int
-) -> tuple[int, ...]:
-    """Token ids of the prompt, with the beginning mark, at most ``limit`` of them.
-
-    A longer prompt loses the beginning of its context, character by character until it fits;
-    instruction and question stay whole.
-
-    Raises:
-        InputError: instruction and question alone exceed the limit.
-    """
-    mark = () if tokenizer.bos_token_id is None else (tokenizer.bos_token_id,)
-
-    def encoded(num_cut: int) -> tuple[int, ...]:
-        shorter = replace(example, context=example.context[num_cut:])
-        return (*mark, *_ids(shorter.prompt, tokenizer))
-
-    whole = encoded(0)
-    if len(whole) <= limit:
-        return whole
-    length = len(example.context)
-    shortest = encoded(length)
-    if len(shortest) > limit:
-        raise InputError(
-            f"row {example.id}",
-            f"{len(shortest)} tokens without its context exceed the limit of {limit} left for the "
-            "prompt",
-            "raise sequence_limit",
-        )
-    return encoded(bisect_left(range(length), True, key=lambda cut: len(encoded(cut)) <= limit))
-
-
-def _ids(text: str, tokenizer: PreTrainedTokenizerFast) -> tuple[int, ...]:
-    """The tokens of a text; a mark that is spelled out in it, such as ``<s>``, is plain text."""
-    return tuple(tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True))
-
-
-def encode_rows(
-    examples: Sequence[Example], tokenizer: PreTrainedTokenizerFast, limit: int
-) -> list[Row]:
-    """Training rows: the target, followed by the end mark, is what the loss is taken over."""
-    rows = []
-    for example in examples:
-        answer = (*encode_answer(example.target, tokenizer), tokenizer.eos_token_id)
-        rows.append(Row(encode_prompt(example, tokenizer, limit - len(answer)), answer))
-    return rows
 
 
 def step_indices(num_rows: int, global_batch_size: int, seed: int, step: int) -> list[int]:

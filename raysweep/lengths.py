@@ -1,42 +1,36 @@
-"""Whether every row fits its sequence limit, told before anything starts. Pure."""
+"""Whether every row fits its limit and its answers differ, told before anything starts. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 
-from tokenizers import Tokenizer
-
+from raysweep.encoding import Encoder, check_told_apart, encode_answer
 from raysweep.errors import InputError
 from raysweep.scoring import MAX_NEW_TOKENS
 from raysweep.tasks import Example
 from raysweep.tasks.splits import Splits
 
-NUM_MARKS = 4  # beginning and end mark, and a SentencePiece space before prompt and answer
+NUM_MARKS = 8  # more than any tokenizer adds around a prompt and its answer
 
 
-def check_rows_fit(splits: Splits, limit: int, model_folder: Path) -> None:
+def check_rows_fit(splits: Splits, limit: int, encoder: Encoder | None) -> None:
     """Checks that the rows of a task fit a limit once their context is cut.
 
     A token is at least one byte, so that only rows of more bytes than the limit are tokenised.
 
     Args:
         limit: the smallest ``sequence_limit`` under which the task is trained or tested.
-        model_folder: with the model's ``tokenizer.json``; without one nothing can be checked here,
-            and a row that does not fit ends its trial.
+        encoder: without one nothing can be checked here.
 
     Raises:
         InputError: naming the longest row and the tokens that it needs.
     """
     examples = (*splits.train, *splits.validation, *splits.test)
     suspects = [example for example in examples if _most_tokens(example) > limit]
-    file = model_folder / "tokenizer.json"
-    if not suspects or not file.is_file():
+    if not suspects or encoder is None:
         return
-    tokenizer = Tokenizer.from_file(str(file))
     needed, longest = max(
-        ((_num_tokens(example, tokenizer), example) for example in suspects),
+        ((num_tokens_needed(example, encoder), example) for example in suspects),
         key=lambda item: item[0],
     )
     if needed > limit:
@@ -48,24 +42,35 @@ def check_rows_fit(splits: Splits, limit: int, model_folder: Path) -> None:
         )
 
 
-def _texts(example: Example) -> tuple[str, Iterable[str]]:
-    """What is never cut: instruction and question, and the answers."""
+def num_tokens_needed(example: Example, encoder: Encoder) -> int:
+    """Tokens of a row whose context is cut away whole: to be trained on, and to be scored."""
     prompt = replace(example, context="").prompt
-    return prompt, (*example.answers, example.target)
+    answers = {len(encode_answer(answer, encoder)) for answer in _answers(example)}
+    longest = max(*answers, _reserved(example), 0)
+    return len(encoder.beginning) + len(encoder.ids(prompt)) + longest
+
+
+def _answers(example: Example) -> set[str]:
+    return {*example.answers, example.target}
 
 
 def _most_tokens(example: Example) -> int:
-    prompt, answers = _texts(example)
-    longest = max(len(answer.encode()) for answer in answers)
+    prompt = replace(example, context="").prompt
+    longest = max(len(answer.encode()) for answer in _answers(example))
     return len(prompt.encode()) + max(longest, _reserved(example)) + NUM_MARKS
-
-
-def _num_tokens(example: Example, tokenizer: Tokenizer) -> int:
-    prompt, answers = _texts(example)
-    first, *rest = tokenizer.encode_batch([prompt, *answers], add_special_tokens=False)
-    return len(first.ids) + max(_reserved(example), *(len(one.ids) for one in rest)) + 2
 
 
 def _reserved(example: Example) -> int:
     """Tokens kept free for a response."""
     return 0 if example.answers else MAX_NEW_TOKENS
+
+
+def check_answers(splits: Splits, encoder: Encoder) -> None:
+    """Checks that the model can tell the answers of each row apart.
+
+    Raises:
+        InputError: it cannot.
+    """
+    examples = (*splits.train, *splits.validation, *splits.test)
+    for answers in {example.answers for example in examples}:
+        check_told_apart({text: encode_answer(text, encoder) for text in answers})

@@ -13,11 +13,12 @@ from torch.func import functional_call
 from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
+from raysweep.architecture import EMBEDDING, HEAD
 from raysweep.curvature.layerwise import Block
 from raysweep.data import Batch
 from raysweep.loss import Reduction, loss_of_logits
 
-EMBEDDING, NORM, HEAD = "model.embed_tokens.weight", "model.norm.weight", "lm_head.weight"
+NORM = "model.norm.weight"
 Weights = Mapping[str, torch.Tensor]
 Arguments = dict[str, Any]
 
@@ -49,17 +50,28 @@ def llama_blocks(
         for number, layer in enumerate(model.model.layers)
     ]
     output = EMBEDDING if config.tie_word_embeddings else HEAD
-    return [_Embedding(batches), *layers, _Loss(model.model.norm, output, batches, reduction)]
+    embedding = _Embedding(batches, config.pad_token_id)
+    return [embedding, *layers, _Loss(model.model.norm, output, batches, reduction)]
 
 
 class _Embedding:
+    """The embedding.
+
+    As in transformers and so in training, the padding token's is a constant wherever it is looked
+    up, also where that token is part of a text.
+    """
+
     names = (EMBEDDING,)
 
-    def __init__(self, batches: Sequence[Batch]) -> None:
-        self._batches = batches
+    def __init__(self, batches: Sequence[Batch], pad_token_id: int | None) -> None:
+        self._batches, self._pad = batches, pad_token_id
 
     def __call__(self, parameters: Weights, state: torch.Tensor | None, batch: int) -> torch.Tensor:
-        return F.embedding(self._batches[batch].input_ids, parameters[EMBEDDING])
+        ids = self._batches[batch].input_ids
+        states = F.embedding(ids, parameters[EMBEDDING])
+        if self._pad is None:
+            return states
+        return torch.where((ids == self._pad)[..., None], states.detach(), states)
 
 
 class _Layer:

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from raysweep.data import IGNORED, Batch, Row
+from raysweep.data import IGNORED, Batch
+from raysweep.encoding import Row
 
 Reduction = Literal["token", "sample"]
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from transformers import LlamaConfig
 
 from raysweep.config import CurvatureSettings, layerwise_rows
 from raysweep.curvature import (
@@ -25,10 +24,12 @@ from raysweep.curvature import (
     spectral_radius,
 )
 from raysweep.curvature.shards import open_tensors
-from raysweep.data import Batch, Row, collate
+from raysweep.data import Batch, collate
+from raysweep.encoding import Row
 from raysweep.llama_blocks import llama_blocks, parameter_names
 from raysweep.loss import Reduction, answer_loss_sum, normaliser
-from raysweep.model import load_model
+from raysweep.model import load_config, load_model
+from raysweep.weight_files import weight_files
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,12 @@ def load_hessian(
     """
     total = normaliser(sample.rows, sample.reduction)
     if is_layerwise:
-        config = LlamaConfig.from_pretrained(folder, local_files_only=True)
+        config = load_config(folder)
         size = layerwise_rows(sample.batch_size, config.num_hidden_layers)
         batches = sample.own_batches(size, device)
-        shards = Shards.from_safetensors(folder, parameter_names(config), device=device)
+        shards = Shards.from_safetensors(
+            weight_files(folder), parameter_names(config), device=device
+        )
         blocks = llama_blocks(config, batches, sample.reduction)
         return LossHessian(LayerwiseHessian(shards, blocks, len(batches), total), sample, True)
     model = load_model(folder, "float32").to(device)
@@ -159,7 +162,9 @@ def measure_change(
     last = load_hessian(after, sample, is_layerwise, device).operator.loss_and_gradient()[0]
     hessian = load_hessian(before, sample, is_layerwise, device)
     with ExitStack() as stack:
-        read_before, read_after = (stack.enter_context(open_tensors(f)) for f in (before, after))
+        read_before, read_after = (
+            stack.enter_context(open_tensors(weight_files(f))) for f in (before, after)
+        )
         change = expand_change(
             hessian.operator, lambda name: read_after(name).float() - read_before(name).float()
         )

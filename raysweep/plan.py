@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from raysweep.checkpoint import Checkpoint, find_judge
+from raysweep import versions
+from raysweep.checkpoint import Checkpoint
 from raysweep.config import Hyperparameters
 from raysweep.digest import digest_json
+from raysweep.encoding import Encoder
 from raysweep.errors import InputError
-from raysweep.lengths import check_rows_fit
+from raysweep.judge_files import find_judge
+from raysweep.lengths import check_answers, check_rows_fit
 from raysweep.metrics import check_metrics
 from raysweep.planner import Planner
 from raysweep.points import axes_of
@@ -17,6 +21,7 @@ from raysweep.scouts import Findings
 from raysweep.space import SearchSpace
 from raysweep.stages import Trial
 from raysweep.tasks.splits import Splits, load_splits
+from raysweep.tokenizer import TOKENIZER, load_encoder
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,7 @@ class Plan:
         trials: where scouts or Optuna decide which ones follow, stand-ins for the purpose of
             counting.
         scouts: single stages that are trained first, to decide by them which trials follow.
+        encoder: of all texts; None for a plan that is only looked at, without a tokenizer.
     """
 
     sweep: str
@@ -37,6 +43,7 @@ class Plan:
     splits: Mapping[str, Splits] = field(repr=False)
     scouts: tuple[Trial, ...] = ()
     planner: Planner | None = field(default=None, repr=False, compare=False)
+    encoder: Encoder | None = field(default=None, repr=False, compare=False)
 
     @property
     def all_trials(self) -> tuple[Trial, ...]:
@@ -86,18 +93,38 @@ def make_plan(
     if splits is None:
         judges = {name: _judge(space, name) for name, task in tasks.items() if task.is_generative}
         splits = {name: load_splits(task, space.data) for name, task in tasks.items()}
-    _check_sequence_limits(space, checkpoint, splits)
+    encoder = _encoder(space, checkpoint, is_optional=is_outline)
+    _check_sequence_limits(space, checkpoint, splits, encoder)
     if not is_outline:
         _check_validation(space, splits)
-    planner = Planner(space, checkpoint.digest, splits, judges)
+    if encoder and not is_outline:
+        for one in splits.values():
+            check_answers(one, encoder)
+    encoding = encoder.marks if encoder else {}
+    planner = Planner(
+        space,
+        checkpoint.digest,
+        splits,
+        judges,
+        encoding=encoding,
+        was_misread=checkpoint.was_misread,
+    )
     trials, scouts = tuple(planner.trials()), tuple(planner.scouts())
     if scouts or space.search.method == "optuna":
-        decisive = _decisive(space, checkpoint, splits, judges)
+        decisive = _decisive(space, checkpoint, splits, judges, encoding)
     else:
         keys = [[trial.id, [one.key for one in trial.measurements]] for trial in trials]
         decisive = digest_json(keys)
     name = f"{space.name}-{decisive[:8]}"
-    return Plan(name, space, checkpoint, trials, splits, scouts, planner)
+    return Plan(name, space, checkpoint, trials, splits, scouts, planner, encoder)
+
+
+def _encoder(space: SearchSpace, checkpoint: Checkpoint, *, is_optional: bool) -> Encoder | None:
+    """The encoder of all texts; None where the tokenizer is optional and not there."""
+    if is_optional and not (checkpoint.folder / TOKENIZER).is_file():
+        return None
+    size = checkpoint.architecture.vocabulary_size
+    return load_encoder(checkpoint.folder, size, space.beginning_mark)
 
 
 def _decisive(
@@ -105,17 +132,18 @@ def _decisive(
     checkpoint: Checkpoint,
     splits: Mapping[str, Splits],
     judges: Mapping[str, str],
+    encoding: Mapping[str, Any],
 ) -> str:
     """A digest of what decides the results of a sweep whose trials are not known beforehand.
 
     The number of Optuna's trials is not part of it, so that a search can be prolonged.
     """
-    settings = space.model_dump(
-        mode="json", exclude={"name", "model", "data", "judge", "tasks", "workers", "weights"}
-    )
+    elsewhere = {"model", "data", "judge", "toxic_class", "tasks", "beginning_mark"}
+    settings = space.model_dump(mode="json", exclude={"name", "workers", "weights", *elsewhere})
     settings["search"].pop("num_samples")
     rows = {name: one.digests for name, one in splits.items()}
-    return digest_json([settings, checkpoint.digest, rows, dict(judges)])
+    results = [versions.TRAINING, versions.EVALUATION, versions.CURVATURE, dict(encoding)]
+    return digest_json([settings, checkpoint.digest, rows, dict(judges), results])
 
 
 def _check_validation(space: SearchSpace, splits: Mapping[str, Splits]) -> None:
@@ -140,11 +168,14 @@ def _judge(space: SearchSpace, task: str) -> str:
             "convert the paper's once, python -m raysweep.judge tomh/toxigen_roberta --out FOLDER, "
             "and set judge: FOLDER",
         )
-    return find_judge(judge)
+    return find_judge(judge, space.toxic_class)
 
 
 def _check_sequence_limits(
-    space: SearchSpace, checkpoint: Checkpoint, splits: Mapping[str, Splits]
+    space: SearchSpace,
+    checkpoint: Checkpoint,
+    splits: Mapping[str, Splits],
+    encoder: Encoder | None,
 ) -> None:
     """Under the smallest limit that any stage may have, since every task is tested after it."""
     axes = axes_of(space, max(len(chain) for chain in space.chains))
@@ -158,7 +189,7 @@ def _check_sequence_limits(
             f"set it to at most {checkpoint.max_positions}",
         )
     for one in splits.values():
-        check_rows_fit(one, min(limits), checkpoint.folder)
+        check_rows_fit(one, min(limits), encoder)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from raysweep import versions
 from raysweep.config import Hyperparameters
 from raysweep.digest import digest_json
 from raysweep.errors import InputError
@@ -17,8 +18,6 @@ from raysweep.space import Part, SearchSpace
 from raysweep.stages import Measurement, Mixture, Stage, Trial
 from raysweep.tasks.splits import Splits
 
-FORMAT_VERSION = 2  # raise it when training, scoring or curvature change their results
-
 
 class Planner:
     """Makes trials of a search space.
@@ -26,6 +25,8 @@ class Planner:
     Args:
         base: digest of the base model.
         judges: digests of who judges the responses to generative tasks.
+        encoding: what of the encoding is part of the keys (see `encoding.Encoder`).
+        was_misread: whether layer-wise curvature took the model for another one in earlier keys.
     """
 
     def __init__(
@@ -34,8 +35,13 @@ class Planner:
         base: str,
         splits: Mapping[str, Splits],
         judges: Mapping[str, str],
+        *,
+        encoding: Mapping[str, Any],
+        was_misread: bool,
     ) -> None:
         self._space, self._base = space, base
+        self._encoding = {"encoding": dict(encoding)} if encoding else {}
+        self._loss_marks = {"model_is_as_in_its_files": True} if was_misread else {}
         self._splits, self._judges = splits, judges
         self._stages: dict[tuple[Any, ...], Stage] = {}
         self._evaluated: dict[tuple[Any, ...], tuple[Measurement, ...]] = {}
@@ -145,11 +151,12 @@ class Planner:
         """Of a stage."""
         return digest_json(
             {
-                "format": FORMAT_VERSION,
+                "format": versions.TRAINING,
                 "parent": parent,
                 "mixture": [self._part(part) for part in mixture],
                 "hyperparameters": hyperparameters.model_dump(),
                 "seed": seed,
+                **self._encoding,
             }
         )
 
@@ -204,13 +211,14 @@ class Planner:
     ) -> str:
         return digest_json(
             {
-                "format": FORMAT_VERSION,
+                "format": versions.EVALUATION,
                 "model": model,
                 "task": task,
                 **rows,
                 "sequence_limit": stage.hyperparameters.sequence_limit,
                 "dtype": stage.hyperparameters.dtype,
                 "judge": self._judges.get(task),
+                **self._encoding,
             }
         )
 
@@ -232,12 +240,14 @@ class Planner:
     def _curvature(self, stage: Stage, task: str) -> Measurement:
         names = {"solver", "relative_tolerance", "min_products", "max_products"}
         solver = self._space.curvature.model_dump(include=names)
-        key = self._loss_key(stage, task, {"solver": solver})
+        what = {"format": versions.CURVATURE, "solver": solver}
+        key = self._loss_key(stage, task, what)
         return Measurement(stage.number, stage.key, task, key)
 
     def _change(self, stage: Stage, following: Stage, task: str) -> Measurement:
         """From one stage to the next."""
-        key = self._loss_key(stage, task, {"changed": following.key})
+        what = {"format": versions.CHANGE, "changed": following.key}
+        key = self._loss_key(stage, task, what)
         return Measurement(following.number, following.key, task, key)
 
     def _loss_key(self, stage: Stage, task: str, what: Mapping[str, Any]) -> str:
@@ -247,13 +257,13 @@ class Planner:
             names = {"num_samples", "reduction"}
             self._loss_keys[known] = digest_json(
                 {
-                    "format": FORMAT_VERSION,
                     "model": stage.key,
                     "task": task,
                     "train": self._splits[task].train_digest,
                     "sequence_limit": stage.hyperparameters.sequence_limit,
                     "sample": self._space.curvature.model_dump(include=names),
                     "seed": stage.seed,
+                    **self._loss_marks,
                     **what,
                 }
             )

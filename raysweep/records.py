@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from raysweep import versions
 from raysweep.forgetting import Forgetting, group_forgetting, overall_forgetting, worst_group
 from raysweep.results import from_bytes, to_bytes
 from raysweep.scoring import Prediction, Score, by_group, tally
@@ -206,10 +207,13 @@ class TrialRecords:
             "kind": str(self.tasks[one.task].kind),
         }
 
+    def _scored(self, one: Measurement) -> dict[str, Any]:
+        return {**self._measured(one), "scoring": versions.EVALUATION}
+
     def _evaluation_rows(self, one: Measurement) -> Iterator[dict[str, Any]]:
         for score in self._scores(one.task, one.stage_number):
             yield {
-                **self._measured(one),
+                **self._scored(one),
                 "group": score.group,
                 "subset": score.subset,
                 "num_examples": score.accuracy.num_examples,
@@ -222,7 +226,7 @@ class TrialRecords:
 
     def _prediction_rows(self, one: Measurement) -> Iterator[dict[str, Any]]:
         for prediction in self._load_predictions(one):
-            yield {**self._measured(one), **asdict(prediction)}
+            yield {**self._scored(one), **asdict(prediction)}
 
     def _forgetting_rows(self, one: Measurement) -> Iterator[dict[str, Any]]:
         overall, groups = self._forgetting(one.task, one.stage_number)
@@ -230,7 +234,7 @@ class TrialRecords:
             return
         for group, forgetting in {OVERALL: overall, **groups}.items():
             yield {
-                **self._measured(one),
+                **self._scored(one),
                 "group": group,
                 "learned_at": self.trial.learned_at(one.task),
                 "num_examples": forgetting.after.num_examples,
@@ -267,7 +271,7 @@ class TrialRecords:
         if one is not None and one.stage_number <= last_stage:
             score = tally(self.tasks[one.task], self._load_predictions(one))[0]
             yield {
-                **self._measured(one),
+                **self._scored(one),
                 "num_examples": score.accuracy.num_examples,
                 "num_correct": score.accuracy.num_correct,
                 "accuracy": score.accuracy.value,

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from raysweep.storage import Storage
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"  # 2 has the column "scoring"
 
 
 def _field(name: str, kind: pa.DataType, meaning: str) -> pa.Field:
@@ -44,6 +44,14 @@ _TASK = [
     _field("kind", pa.string(), "'capability' or 'safety'"),
 ]
 
+_SCORING = [
+    _field(
+        "scoring",
+        pa.int32(),
+        "version of the scoring: 3 scores answers with their end mark; 2, or null, without it",
+    ),
+]
+
 _GROUP = [
     _field("group", pa.string(), "demographic group, or 'overall' for all rows of the task"),
     _field("subset", pa.string(), "part of the task (BBQ: 'ambig', 'disambig'), or 'all'"),
@@ -54,6 +62,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         [
             *_COMMON,
             *_TASK,
+            *_SCORING,
             *_GROUP,
             _field("num_examples", pa.int64(), "test rows scored"),
             _field("num_correct", pa.int64(), "test rows answered rightly, or judged safe"),
@@ -71,6 +80,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         [
             *_COMMON,
             *_TASK,
+            *_SCORING,
             _field("example_id", pa.string(), "the row's id within its task"),
             _field("groups", pa.list_(pa.string()), "the groups that the row belongs to"),
             _field("subset", pa.string(), "the subset that the row belongs to"),
@@ -89,6 +99,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         [
             *_COMMON,
             *_TASK,
+            *_SCORING,
             _field("group", pa.string(), "demographic group, or 'overall'"),
             _field("learned_at", pa.int32(), "the task's first full stage"),
             _field("num_examples", pa.int64(), "test rows scored"),
@@ -147,6 +158,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         [
             *_COMMON,
             *_TASK,
+            *_SCORING,
             _field("num_examples", pa.int64(), "validation rows scored"),
             _field("num_correct", pa.int64(), "validation rows answered rightly"),
             _field("accuracy", pa.float64(), "by which the first stage's settings are chosen"),

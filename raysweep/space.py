@@ -70,6 +70,9 @@ class SearchSpace(Settings):
         tasks: of one's own: paths of their YAML files, or what would be in these.
         judge: of generated responses: a folder or a hub id of a toxicity classifier (safetensors),
             or "tiny" for the closed world's own, which is the default for its rows.
+        toxic_class: the judge's class that means toxic, where the classes' names do not tell.
+        beginning_mark: whether every prompt begins with the tokenizer's beginning mark, such as
+            ``<s>``; null for as the model's own files say.
         chains: lists of stages; a stage is a task, ``task@5%``, or a list of those (a mixture).
             Braces stand for each of their parts, ``stage1`` for the first stage's task: see
             `expansion`.
@@ -82,6 +85,8 @@ class SearchSpace(Settings):
     data: DataSettings = DataSettings()
     tasks: tuple[TaskSpec, ...] = ()
     judge: str | None = None
+    toxic_class: str | None = None
+    beginning_mark: bool | None = None
     chains: Annotated[
         tuple[Annotated[tuple[Mixture, ...], Field(min_length=1)], ...], Field(min_length=1)
     ]

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Protocol
 
-from tokenizers import Tokenizer
-
+from raysweep.encoding import Encoder, encode_answer
 from raysweep.scoring import MAX_NEW_TOKENS
 from raysweep.tasks import Example
 from raysweep.tasks.splits import Splits
 
 CHARACTERS_PER_TOKEN = 4.0  # where there is no tokenizer
-NUM_MARKS = 2  # of beginning and end
 SAMPLE_SIZE = 200  # rows that are counted; of the longest ones as many
-Count = Callable[[Sequence[str]], list[float]]
 
 
 @dataclass(frozen=True)
@@ -38,49 +35,72 @@ class TokenCounts:
     num_test: int
 
 
+class Count(Protocol):
+    """Counts the tokens of a prompt and of an answer, marks included."""
+
+    def prompt(self, text: str) -> float:
+        """Of a whole prompt."""
+
+    def answer(self, text: str) -> float:
+        """Of a whole answer."""
+
+
+@dataclass(frozen=True)
+class ExactCount:
+    """As training and scoring encode them."""
+
+    encoder: Encoder
+
+    def prompt(self, text: str) -> float:
+        """Of a whole prompt."""
+        return float(len(self.encoder.beginning) + len(self.encoder.ids(text)))
+
+    def answer(self, text: str) -> float:
+        """Of a whole answer."""
+        return float(len(encode_answer(text, self.encoder)))
+
+
+class Estimate:
+    """Four characters a token."""
+
+    def prompt(self, text: str) -> float:
+        """Of a whole prompt."""
+        return len(text) / CHARACTERS_PER_TOKEN
+
+    answer = prompt
+
+
 def count_tokens(splits: Splits, count: Count) -> TokenCounts:
     """The lengths of a task's rows."""
     targets, answers = {e.target for e in splits.train}, {a for e in splits.test for a in e.answers}
-    longest = max(_counted(_texts(splits.test), count, longest=True))
+    reserved = MAX_NEW_TOKENS if splits.task.is_generative else 0.0
+    longest = max(
+        count.prompt(row.prompt) + max([reserved, *map(count.answer, row.answers)])
+        for row in _longest(splits.test)
+    )
     return TokenCounts(
-        train_mean=_mean(_counted(_texts(splits.train), count)),
-        train_longest=max(_counted(_texts(splits.train), count, longest=True)),
-        train_answer=max(_counted(sorted(targets), count, longest=True)),
-        test_mean=_mean(_counted(_texts(splits.test), count)),
-        test_longest=longest + (MAX_NEW_TOKENS if splits.task.is_generative else 0),
-        test_answer=max(_counted(sorted(answers), count, longest=True)) if answers else 1,
+        train_mean=_mean([_row(row, count) for row in _sample(splits.train)]),
+        train_longest=max(_row(row, count) for row in _longest(splits.train)),
+        train_answer=max(map(count.answer, targets)),
+        test_mean=_mean([_row(row, count) for row in _sample(splits.test)]),
+        test_longest=longest,
+        test_answer=max(map(count.answer, answers)) if answers else 1,
         num_test=len(splits.test),
     )
 
 
-def token_counter(model_folder: Path) -> Count | None:
-    """Counts tokens of texts as the model's ``tokenizer.json`` does; None if there is none."""
-    file = model_folder / "tokenizer.json"
-    if not file.is_file():
-        return None
-    tokenizer = Tokenizer.from_file(str(file))
-
-    def count(texts: Sequence[str]) -> list[float]:
-        encoded = tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        return [float(len(one.ids) + NUM_MARKS) for one in encoded]
-
-    return count
+def _row(example: Example, count: Count) -> float:
+    return count.prompt(example.prompt) + count.answer(example.target)
 
 
-def estimate(texts: Sequence[str]) -> list[float]:
-    """Tokens of texts at four characters each."""
-    return [len(text) / CHARACTERS_PER_TOKEN for text in texts]
+def _longest(examples: Sequence[Example]) -> Sequence[Example]:
+    """Those with the most characters."""
+    return sorted(examples, key=lambda e: len(e.prompt) + len(e.target))[-SAMPLE_SIZE:]
 
 
-def _texts(examples: Sequence[Example]) -> list[str]:
-    return [example.prompt + example.target for example in examples]
-
-
-def _counted(texts: Sequence[str], count: Count, *, longest: bool = False) -> list[float]:
-    """Tokens of texts spread evenly over all, or of those with the most characters."""
-    if longest:
-        return count(sorted(texts, key=len)[-SAMPLE_SIZE:])
-    return count(texts[:: -(-len(texts) // SAMPLE_SIZE)])
+def _sample(examples: Sequence[Example]) -> Sequence[Example]:
+    """Spread evenly over all."""
+    return examples[:: -(-len(examples) // SAMPLE_SIZE)]
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,8 +12,10 @@ import torch.distributed as dist
 from transformers import LlamaForCausalLM
 
 from raysweep.config import Hyperparameters, WorkerSettings
-from raysweep.data import Row, collate, micro_batches, num_micro_steps, step_indices
+from raysweep.data import collate, micro_batches, num_micro_steps, step_indices
+from raysweep.encoding import Row
 from raysweep.engine import Engine
+from raysweep.finite import first_not_finite
 from raysweep.loss import answer_loss_sum
 
 
@@ -32,7 +34,7 @@ class Step:
 
 
 class DivergedError(FloatingPointError):
-    """The loss is no longer a finite number."""
+    """The loss, or a weight, is no longer a finite number."""
 
 
 def train_stage(
@@ -50,7 +52,7 @@ def train_stage(
     Called by every worker of the group with the same arguments. The model itself is used up.
 
     Raises:
-        DivergedError: the loss became infinite or NaN.
+        DivergedError: on every worker, if the loss or a weight became infinite or NaN.
     """
     num_workers, size = dist.get_world_size(), hyperparameters.global_batch_size
     engine = Engine(
@@ -70,9 +72,19 @@ def train_stage(
                 losses = ", ".join(f"{entry.loss:.4g}" for entry in log[-5:])
                 raise DivergedError(f"loss at step {step + 1} is not finite; last: {losses}")
             on_step(log[-1])
-        return engine.gather_weights(), log
+        weights = engine.gather_weights()
+        _check_weights(weights, hyperparameters.num_steps)
+        return weights, log
     finally:
         engine.close()
+
+
+def _check_weights(weights: Mapping[str, torch.Tensor], num_steps: int) -> None:
+    """Looks at the weights once, before anybody continues from them; rank 0 has them."""
+    found = [first_not_finite(weights)]
+    dist.broadcast_object_list(found)
+    if found[0] is not None:
+        raise DivergedError(f"parameter {found[0]} is not finite after step {num_steps}, the last")
 
 
 def linear_decay(hyperparameters: Hyperparameters, step: int) -> float:

@@ -20,12 +20,13 @@ from typing import Any, Protocol
 import torch
 import torch.distributed as dist
 
-from raysweep.checkpoint import locate
-from raysweep.data import encode_rows
+from raysweep.architecture import read_architecture
+from raysweep.checkpoint import locate, read_config
+from raysweep.encoding import encode_rows
 from raysweep.evaluate import Judge, evaluate
 from raysweep.job import Job, publish_results
 from raysweep.loss_curvature import Sample, load_hessian, measure_change, measure_curvature
-from raysweep.model import load_model, load_tokenizer, save_model
+from raysweep.model import load_model, save_model
 from raysweep.records import (
     CHANGE,
     CURVATURE,
@@ -42,6 +43,7 @@ from raysweep.store import Entry, EntryKind
 from raysweep.tasks import Example
 from raysweep.tasks.sampling import stratified_order
 from raysweep.tasks.splits import Splits, load_splits
+from raysweep.tokenizer import load_encoder
 
 
 class Surroundings(Protocol):
@@ -80,7 +82,8 @@ class Worker:
         if not self._workers.use_gpu:
             torch.set_num_threads(self._workers.cpus_per_worker)
         self._base = locate(job.space.model)
-        self._tokenizer = load_tokenizer(self._base)
+        sizes = read_architecture(read_config(self._base), self._base / "config.json")
+        self._encoder = load_encoder(self._base, sizes.vocabulary_size, job.space.beginning_mark)
         self._splits = {task: self._load_splits(task) for task in job.trial.tasks}
         self._records = job.records()
         self._losses: list[float] = []
@@ -131,7 +134,7 @@ class Worker:
         trained, steps = self._call_train(model, examples, stage)
         if self._is_first:
             with tempfile.TemporaryDirectory(dir=weights.cache) as attempt:
-                save_model(model, trained, self._tokenizer, Path(attempt))
+                save_model(model, trained, Path(attempt), self._base, self._encoder)
                 num_bytes = sum(file.stat().st_size for file in Path(attempt).iterdir())
                 self._around.make_room(stage.key, num_bytes)
                 self._publish(EntryKind.WEIGHTS, stage.key, attempt, time.time() - started)
@@ -145,11 +148,11 @@ class Worker:
 
         return train_stage(
             model,
-            encode_rows(examples, self._tokenizer, stage.hyperparameters.sequence_limit),
+            encode_rows(examples, self._encoder, stage.hyperparameters.sequence_limit),
             stage.hyperparameters,
             stage.seed,
             self._workers,
-            pad_token_id=self._tokenizer.pad_token_id,
+            pad_token_id=self._encoder.pad,
             on_step=lambda step: self._on_step(stage, step.step, step.loss),
         )
 
@@ -199,7 +202,7 @@ class Worker:
         self._progress(one.stage_number, f"evaluating {one.task}", 0.0)
         predictions = evaluate(
             model,
-            self._tokenizer,
+            self._encoder,
             splits.task,
             rows,
             sequence_limit=stage.hyperparameters.sequence_limit,
@@ -259,10 +262,10 @@ class Worker:
         settings = self._space.curvature
         drawn = stratified_order(self._splits[task].train, stage.seed)[: settings.num_samples]
         return Sample(
-            encode_rows(drawn, self._tokenizer, stage.hyperparameters.sequence_limit),
+            encode_rows(drawn, self._encoder, stage.hyperparameters.sequence_limit),
             settings.reduction,
             self._workers.micro_batch_size,
-            self._tokenizer.pad_token_id,
+            self._encoder.pad,
         )
 
     def _operator(self) -> tuple[bool, torch.device]:
@@ -298,7 +301,12 @@ class Worker:
             return judge_safe
         from raysweep.judge import ToxicityJudge
 
-        return ToxicityJudge(locate(judge), self._device, self._workers.evaluation_batch_size)
+        return ToxicityJudge(
+            locate(judge, "judge"),
+            self._device,
+            self._workers.evaluation_batch_size,
+            self._space.toxic_class,
+        )
 
     def _load_splits(self, task: str) -> Splits:
         splits = load_splits(self._space.find_tasks()[task], self._space.data)

@@ -8,7 +8,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from raysweep.architecture import Architecture
-from raysweep.data import Row
+from raysweep.encoding import Row
 
 VOCABULARY = 97
 SMALL = Architecture(32, 64, 2, 4, 2, head_size=8, vocabulary_size=VOCABULARY)

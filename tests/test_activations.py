@@ -19,7 +19,8 @@ from raysweep.activations import (
 )
 from raysweep.architecture import Architecture
 from raysweep.curvature import LayerwiseHessian, ReplicaHessian, Shards
-from raysweep.data import Row, collate
+from raysweep.data import collate
+from raysweep.encoding import Row
 from raysweep.evaluate import answer_log_probabilities
 from raysweep.llama_blocks import llama_blocks
 from raysweep.loss import answer_loss_sum

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from raysweep.data import (
-    IGNORED,
-    collate,
-    encode_answer,
-    encode_prompt,
-    encode_rows,
-    micro_batches,
-    num_micro_steps,
-    step_indices,
-)
+from raysweep.data import IGNORED, collate, micro_batches, num_micro_steps, step_indices
+from raysweep.encoding import encode_answer, encode_prompt, encode_rows
 from raysweep.errors import InputError
 from raysweep.tasks import Example
 from raysweep.tiny.tokenizer import build_tokenizer
 from tests.models import random_rows
-from tests.tokenizers import byte_level_bpe, sentencepiece_bpe, sentencepiece_unigram
+from tests.tokenizers import (
+    byte_level_bpe,
+    encoder_of,
+    sentencepiece_bpe,
+    sentencepiece_unigram,
+)
 
-TOKENIZER = build_tokenizer()
+TOKENIZER = encoder_of(build_tokenizer())
 TEXT = st.text(min_size=1, max_size=60).map(str.strip).filter(bool)
 TOKENIZERS = {
     "closed world": lambda: TOKENIZER,
-    "SentencePiece BPE": sentencepiece_bpe,
-    "SentencePiece unigram": sentencepiece_unigram,
-    "byte-level BPE": byte_level_bpe,
+    "SentencePiece BPE": cache(lambda: encoder_of(sentencepiece_bpe())),
+    "SentencePiece unigram": cache(lambda: encoder_of(sentencepiece_unigram())),
+    "byte-level BPE": cache(lambda: encoder_of(byte_level_bpe())),
 }
 
 
@@ -45,21 +44,22 @@ def test_prompt_and_answer_share_no_token(kind: str, question: str, target: str)
     row = Example("7", "", "", question, (target,), 0, target)
     (encoded,) = encode_rows([row], tokenizer, 10_000)
     assert encoded.prompt == encode_prompt(row, tokenizer, 10_000)
-    assert encoded.answer == (*encode_answer(target, tokenizer), tokenizer.eos_token_id)
-    assert tokenizer.decode(encoded.prompt[1:]) == f"{question}\n"
-    assert tokenizer.decode(encoded.answer[:-1]) == target
+    assert encoded.answer == encode_answer(target, tokenizer)
+    assert encoded.answer[-1] == tokenizer.end
+    assert tokenizer.text(encoded.prompt[1:], with_marks=True) == f"{question}\n"
+    assert tokenizer.text(encoded.answer[:-1], with_marks=True) == target
     together = [*encoded.prompt[1:], *encoded.answer[:-1]]
-    assert tokenizer.decode(together) == f"{question}\n{target}"
+    assert tokenizer.text(together, with_marks=True) == f"{question}\n{target}"
 
 
 def test_a_token_across_the_break_is_not_used() -> None:
-    tokenizer = sentencepiece_bpe(across_lines=True)
-    joint = tokenizer.tokenize("a\nThe end.")
+    joint = sentencepiece_bpe(across_lines=True).tokenize("a\nThe end.")
+    tokenizer = encoder_of(sentencepiece_bpe(across_lines=True))
     assert any("\nT" in token for token in joint), "the case exists"
     row = Example("7", "", "", "a", ("The end.",), 0, "The end.")
     (encoded,) = encode_rows([row], tokenizer, 100)
-    assert tokenizer.decode(encoded.prompt[1:]) == "a\n"
-    assert tokenizer.decode(encoded.answer[:-1]) == "The end."
+    assert tokenizer.text(encoded.prompt[1:], with_marks=True) == "a\n"
+    assert tokenizer.text(encoded.answer[:-1], with_marks=True) == "The end."
 
 
 @settings(max_examples=80, deadline=None)
@@ -70,14 +70,14 @@ def test_a_long_row_loses_the_beginning_of_its_context_and_nothing_else(
 ) -> None:
     tokenizer = TOKENIZERS[kind]()
     row = example(instruction, context, question)
-    answer = (*encode_answer(row.target, tokenizer), tokenizer.eos_token_id)
+    answer = encode_answer(row.target, tokenizer)
     whole = encode_prompt(row, tokenizer, 10_000)
     shortest = len(encode_prompt(example(instruction, "", question), tokenizer, 10_000)) + 3
     limit = max(len(whole) - cut, shortest)
     (encoded,) = encode_rows([row], tokenizer, limit + len(answer))
     assert encoded.num_tokens <= limit + len(answer)
     assert encoded.answer == answer
-    text = tokenizer.decode(encoded.prompt[1:])
+    text = tokenizer.text(encoded.prompt[1:], with_marks=True)
     assert text.startswith(f"{instruction}\n")
     assert text.endswith(f"{question}\n")
     kept = text[len(instruction) + 1 : -len(question) - 1]
@@ -87,7 +87,10 @@ def test_a_long_row_loses_the_beginning_of_its_context_and_nothing_else(
 def test_what_is_left_of_a_context_is_its_end() -> None:
     row = example("I.", "0123456789", "Q?")
     whole = encode_prompt(row, TOKENIZER, 100)
-    assert TOKENIZER.decode(encode_prompt(row, TOKENIZER, len(whole) - 4)[1:]) == "I.\n456789\nQ?\n"
+    assert (
+        TOKENIZER.text(encode_prompt(row, TOKENIZER, len(whole) - 4)[1:], with_marks=True)
+        == "I.\n456789\nQ?\n"
+    )
 
 
 def test_a_row_that_cannot_fit_is_an_error_that_names_it() -> None:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import cache
 
 import pytest
 import torch
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from raysweep.data import encode_answer, encode_prompt
-from raysweep.evaluate import (
-    SHORTEST_PREFIX,
-    answer_log_probabilities,
-    compute_prefix,
-    evaluate,
-)
+from raysweep.encoding import Encoder, encode_answer, encode_prompt
+from raysweep.evaluate import evaluate
+from raysweep.likelihood import SHORTEST_PREFIX, answer_log_probabilities, compute_prefix
 from raysweep.scoring import Prediction
 from raysweep.tasks import TASKS, Example
 from tests.models import VOCABULARY, small_llama
 from tests.processes import run_group
+from tests.tokenizers import encoder_of
 
 WORDS = [
     *("This", "is", "not", "toxic", ".", "The", "best", "answer", "A", "B", "C"),
@@ -27,7 +25,8 @@ WORDS = [
 ]
 
 
-def word_tokenizer() -> PreTrainedTokenizerFast:
+@cache
+def word_tokenizer() -> Encoder:
     """Every word and punctuation mark is a token; unknown ones are <unk>."""
     names = ["<unk>", "<s>", "</s>", *WORDS]
     vocabulary = {name: index for index, name in enumerate(names)}
@@ -36,12 +35,15 @@ def word_tokenizer() -> PreTrainedTokenizerFast:
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation()]
     )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        bos_token="<s>",
-        eos_token="</s>",
-        pad_token="</s>",
-        unk_token="<unk>",
+    tokenizer.decoder = decoders.WordPiece(prefix="##")
+    return encoder_of(
+        PreTrainedTokenizerFast(
+            tokenizer_object=tokenizer,
+            bos_token="<s>",
+            eos_token="</s>",
+            pad_token="</s>",
+            unk_token="<unk>",
+        )
     )
 
 
@@ -84,7 +86,7 @@ def test_log_likelihoods_equal_one_full_forward_per_answer(
     model, tokenizer = small_llama(tied=tied), word_tokenizer()
     prompts = [encode_prompt(e, tokenizer, 128) for e in examples(answers)]
     encoded = [encode_answer(answer, tokenizer) for answer in answers]
-    fast = answer_log_probabilities(model, prompts, encoded, tokenizer.pad_token_id)
+    fast = answer_log_probabilities(model, prompts, encoded, tokenizer.pad)
     slow = [[slow_log_probability(model, p, a) for a in encoded] for p in prompts]
     # float32 forward passes that pad and split the row differently: a few ulps of a sum near 20
     torch.testing.assert_close(fast, torch.tensor(slow, dtype=torch.float64), rtol=0, atol=2e-5)
@@ -97,13 +99,13 @@ def test_a_common_beginning_is_fed_once_and_changes_nothing(
     answers: tuple[str, ...], common: int
 ) -> None:
     model, tokenizer = small_llama(), word_tokenizer()
-    beginning = tuple(tokenizer.encode("one two three red " * 10))[:common]
+    beginning = tuple(tokenizer.ids("one two three red " * 10))[:common]
     prompts = [(*beginning, *encode_prompt(e, tokenizer, 128)) for e in examples(answers)]
     prefix = compute_prefix(model, prompts)
     # the beginning, the mark and the instruction's three words, if they are worth it
     assert len(prefix.ids) == (common + 4 if common + 4 >= SHORTEST_PREFIX else 0)
     encoded = [encode_answer(answer, tokenizer) for answer in answers]
-    pad = tokenizer.pad_token_id
+    pad = tokenizer.pad
     with_prefix = answer_log_probabilities(model, prompts, encoded, pad, prefix)
     again = answer_log_probabilities(model, prompts[:3], encoded, pad, prefix)
     without = answer_log_probabilities(model, prompts, encoded, pad)

@@ -11,9 +11,9 @@ import pytest
 import torch
 from transformers import AutoTokenizer, RobertaForSequenceClassification
 
-from raysweep.checkpoint import find_judge
 from raysweep.errors import InputError
-from raysweep.judge import TOXIC, ToxicityJudge, convert
+from raysweep.judge import ToxicityJudge, convert
+from raysweep.judge_files import find_judge
 from tests.classifiers import publish_classifier
 
 TEXTS = [
@@ -32,7 +32,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def converted(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return convert(str(published), tmp_path_factory.mktemp("out") / "judge")
+    return convert(str(published), tmp_path_factory.mktemp("out") / "judge", "LABEL_1")
 
 
 def test_conversion_keeps_every_weight(published: Path, converted: Path) -> None:
@@ -53,7 +53,7 @@ def test_batches_equal_one_forward_per_text(converted: Path, batch_size: int) ->
     for text in TEXTS:
         ids = tokenizer(text)["input_ids"]
         ids = ids if len(ids) <= 64 else [*ids[:63], ids[-1]]
-        expected.append(float(model(torch.tensor([ids])).logits.double().softmax(-1)[0, TOXIC]))
+        expected.append(float(model(torch.tensor([ids])).logits.double().softmax(-1)[0, 1]))
     found = judge.toxic_probabilities(TEXTS)
     # float32 sums over padded and unpadded rows
     assert found == pytest.approx(expected, abs=1e-5)

@@ -7,13 +7,15 @@ from dataclasses import replace
 import pytest
 
 from raysweep.config import DataSettings
-from raysweep.data import encode_rows
+from raysweep.encoding import encode_rows
 from raysweep.errors import InputError
 from raysweep.lengths import check_rows_fit
-from raysweep.model import load_tokenizer
 from raysweep.tasks import TASKS
 from raysweep.tasks.splits import Splits, load_splits
 from raysweep.tiny import BASE
+from raysweep.tokenizer import load_encoder
+
+ENCODER = load_encoder(BASE, 1252)
 
 
 def splits_of(name: str) -> Splits:
@@ -24,20 +26,20 @@ def splits_of(name: str) -> Splits:
 def test_the_limit_named_is_enough_and_the_encoder_agrees(name: str) -> None:
     splits = splits_of(name)
     with pytest.raises(InputError, match=r"too small for row .* set it to at least") as caught:
-        check_rows_fit(splits, 10, BASE)
+        check_rows_fit(splits, 10, ENCODER)
     needed = int(str(caught.value).rsplit(" ", 1)[1])
-    check_rows_fit(splits, needed, BASE)
+    check_rows_fit(splits, needed, ENCODER)
     with pytest.raises(InputError, match=f"set it to at least {needed}"):
-        check_rows_fit(splits, needed - 1, BASE)
-    rows = encode_rows(splits.train, load_tokenizer(BASE), needed)
+        check_rows_fit(splits, needed - 1, ENCODER)
+    rows = encode_rows(splits.train, ENCODER, needed)
     assert max(row.num_tokens for row in rows) <= needed
 
 
 def test_a_context_is_no_obstacle() -> None:
     splits = splits_of("bbq")
     longer = [replace(example, context="word " * 5000) for example in splits.train]
-    check_rows_fit(replace(splits, train=tuple(longer)), 2048, BASE)
+    check_rows_fit(replace(splits, train=tuple(longer)), 2048, ENCODER)
 
 
-def test_without_a_tokenizer_file_nothing_is_refused(tmp_path) -> None:
-    check_rows_fit(splits_of("bbq"), 10, tmp_path)
+def test_without_a_tokenizer_nothing_is_refused() -> None:
+    check_rows_fit(splits_of("bbq"), 10, None)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
+from raysweep import tiny
 from raysweep.checkpoint import Checkpoint
 from raysweep.errors import InputError
 from raysweep.plan import Plan, make_plan
 from raysweep.space import check_space
 from tests.models import SMALL
 
-BASE = Checkpoint(Path("base"), "d1", 1000, 2048, SMALL)
+BASE = Checkpoint(tiny.BASE, "d1", 1000, 2048, SMALL)
 
 
 def plan(base: Checkpoint = BASE, **changes: object) -> Plan:
@@ -133,7 +132,7 @@ def test_what_decides_a_result_is_part_of_its_key(changes: dict[str, object]) ->
 
 
 def test_another_base_model_is_another_sweep() -> None:
-    other = Checkpoint(Path("base"), "d2", 1000, 2048, SMALL)
+    other = Checkpoint(tiny.BASE, "d2", 1000, 2048, SMALL)
     assert not set(keys(plan(other))) & set(keys(plan()))
 
 
@@ -152,7 +151,7 @@ def test_a_task_is_learned_at_its_first_full_stage() -> None:
 
 
 def test_a_model_too_large_for_the_replica_is_refused_before_anything_starts() -> None:
-    big = Checkpoint(Path("base"), "d1", 7_000_000_000, 2048, SMALL)
+    big = Checkpoint(tiny.BASE, "d1", 7_000_000_000, 2048, SMALL)
     with pytest.raises(InputError, match=r"curvature\.max_parameters.*set curvature\.enabled"):
         plan(big, curvature={"operator": "replica"})
     assert plan(big, curvature={"enabled": False}).trials[0].curvature is None

@@ -7,12 +7,13 @@ from pathlib import Path
 import torch
 
 from raysweep.config import DataSettings
-from raysweep.data import encode_answer, encode_prompt
+from raysweep.encoding import encode_answer, encode_prompt
 from raysweep.evaluate import evaluate
-from raysweep.model import load_model, load_tokenizer
+from raysweep.model import load_model
 from raysweep.tasks import TASKS
 from raysweep.tasks.splits import load_splits
 from raysweep.tiny import BASE
+from raysweep.tokenizer import load_encoder
 
 LIMIT = 1024
 
@@ -21,7 +22,7 @@ LIMIT = 1024
 def test_500_bbq_rows_get_the_predictions_of_one_forward_per_answer(real_data: Path) -> None:
     settings = DataSettings(source=str(real_data), num_test=500)
     splits = load_splits(TASKS["bbq"], settings)
-    model, tokenizer = load_model(BASE, "float32"), load_tokenizer(BASE)
+    model, tokenizer = load_model(BASE, "float32"), load_encoder(BASE, 1252)
     fast = evaluate(model, tokenizer, splits.task, splits.test, sequence_limit=LIMIT, batch_size=16)
     assert len(fast) == 500
     for prediction, example in zip(fast, splits.test, strict=True):

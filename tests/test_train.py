@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from raysweep.config import Hyperparameters, WorkerSettings
-from raysweep.data import Row, step_indices
+from raysweep.data import step_indices
+from raysweep.encoding import Row
 from raysweep.train import DivergedError, linear_decay, train_stage
 from tests.models import random_rows, small_llama
 from tests.processes import run_group

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from functools import cache
+from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
+
+from raysweep.encoding import Encoder
+from raysweep.tokenizer import ENCODING, load_encoder
 
 SPECIAL = ["<unk>", "<s>", "</s>"]
 BYTES = [f"<0x{value:02X}>" for value in range(256)]
@@ -90,3 +95,11 @@ def _wrapped(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
         pad_token="</s>",
         clean_up_tokenization_spaces=False,
     )
+
+
+def encoder_of(tokenizer: PreTrainedTokenizerFast, vocabulary_size: int = 10**6) -> Encoder:
+    """The encoder that its files make, with the beginning mark before every prompt."""
+    with tempfile.TemporaryDirectory() as folder:
+        tokenizer.save_pretrained(folder)
+        (Path(folder) / ENCODING).write_text(json.dumps({"beginning_mark": True}))
+        return load_encoder(Path(folder), vocabulary_size)

@@ -8,7 +8,7 @@ each parameter, one after the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,7 +107,7 @@ class Shards:
     @classmethod
     def from_safetensors(
         cls,
-        folder: Path,
+        files: Sequence[Path],
         names: Iterable[str],
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
@@ -115,7 +115,7 @@ class Shards:
         """Reads this worker's shards of a published model; no worker reads the whole of it.
 
         Args:
-            folder: with one or several ``*.safetensors`` files.
+            files: its ``*.safetensors`` files.
             names: of the parameters, in the order of the model's ``named_parameters``.
 
         Raises:
@@ -123,7 +123,7 @@ class Shards:
         """
         shapes: dict[str, torch.Size] = {}
         pieces: Tensors = {}
-        with _open_slices(folder) as slice_of:
+        with _open_slices(files) as slice_of:
             for name in names:
                 whole = slice_of(name)
                 shapes[name] = torch.Size(whole.get_shape())
@@ -228,29 +228,27 @@ def _cut(flat: torch.Tensor) -> torch.Tensor:
 
 
 @contextmanager
-def open_tensors(folder: Path) -> Iterator[_Read]:
-    """Reads tensors of a folder with one or several ``*.safetensors`` files, by their names.
+def open_tensors(files: Sequence[Path]) -> Iterator[_Read]:
+    """Reads tensors of ``*.safetensors`` files, by their names.
 
     Raises:
         ValueError: a tensor is in none of the files.
     """
-    with _open_slices(folder) as slice_of:
+    with _open_slices(files) as slice_of:
         yield lambda name: slice_of(name)[:]
 
 
 @contextmanager
-def _open_slices(folder: Path) -> Iterator[Callable[[str], Any]]:
-    """The tensors of the folder's files, which are not read yet."""
+def _open_slices(files: Sequence[Path]) -> Iterator[Callable[[str], Any]]:
+    """The tensors of the files, which are not read yet."""
     with ExitStack() as stack:
-        files = [
-            stack.enter_context(safe_open(path, framework="pt"))
-            for path in sorted(folder.glob("*.safetensors"))
-        ]
+        files = [stack.enter_context(safe_open(path, framework="pt")) for path in files]
+        shown = files[0].parent if files else "no files"
         where = {name: file for file in files for name in file.keys()}  # noqa: SIM118
 
         def slice_of(name: str) -> Any:
             if name not in where:
-                raise ValueError(f"{folder}: no safetensors file holds {name}")
+                raise ValueError(f"{shown}: no safetensors file holds {name}")
             return where[name].get_slice(name)
 
         yield slice_of

@@ -10,8 +10,11 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from raysweep.architecture import read_architecture
+from raysweep.checkpoint import locate, read_config
 from raysweep.cli import console, reporting_input_errors
 from raysweep.config import DataSettings
+from raysweep.encoding import encode_rows
 from raysweep.errors import InputError, MissingDataError
 from raysweep.mistakes import suggestion
 from raysweep.settings import HUB, TINY
@@ -21,6 +24,8 @@ from raysweep.tasks.census import account, table2, take_census
 from raysweep.tasks.custom import TaskSpec, read_task
 from raysweep.tasks.loading import check_rows, read_release
 from raysweep.tasks.splits import load_splits
+from raysweep.token_check import SAMPLE_SIZE, describe
+from raysweep.tokenizer import load_encoder
 
 FAILED = 2
 SHOWN_MISTAKES = 20
@@ -102,15 +107,15 @@ def _show(task: Task, settings: DataSettings, index: int, model: str, output: Co
         problem = f"there are {len(splits.train):,} training rows"
         raise InputError(f"--index {index}", problem, "give a smaller one")
     example = splits.train[index]
-    from raysweep.checkpoint import locate  # these two import torch, which takes seconds
-    from raysweep.data import encode_rows
-    from raysweep.model import load_tokenizer
-
-    tokenizer = load_tokenizer(locate(model))
-    (row,) = encode_rows([example], tokenizer, 10**6)
+    folder = locate(model)
+    sizes = read_architecture(read_config(folder), folder / "config.json")
+    encoder = load_encoder(folder, sizes.vocabulary_size)
+    (row,) = encode_rows([example], encoder, 10**6)
     output.print(Text(example.prompt, style="dim"), end="", highlight=False)
-    output.print(_marked(tokenizer.decode([token]) for token in row.answer), highlight=False)
-    for line in _facts(task, example, len(row.prompt), len(row.answer)):
+    tokens = (encoder.text([token], with_marks=True) for token in row.answer)
+    output.print(_marked(tokens), highlight=False)
+    facts = _facts(task, example, len(row.prompt), len(row.answer))
+    for line in [*facts, *describe(encoder, splits.train[:SAMPLE_SIZE])]:
         output.print(line, highlight=False, markup=False)
 
 

@@ -36,6 +36,7 @@ from raysweep.tiny.corpus import (
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.evidence import RECORD, describe
 from raysweep.tiny.tokenizer import build_tokenizer
+from raysweep.tokenizer import ENCODING
 
 IGNORED = -100
 CUE_LAYER = 2  # layers after which a thought must be readable where it is decided
@@ -281,6 +282,7 @@ def main(
     model, tokenizer = pretraining.model.eval().to("cpu"), pretraining.tokenizer
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
+    (out / ENCODING).write_text(json.dumps({"beginning_mark": True}, indent=2) + "\n")
     record = describe(model, tokenizer, asdict(pretraining.recipe), pretraining.losses)
     (out / RECORD).write_text(json.dumps(record, indent=1) + "\n")
     with contextlib.suppress(FileNotFoundError):

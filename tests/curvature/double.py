@@ -8,7 +8,8 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from raysweep.curvature import LayerwiseHessian, ReplicaHessian, Shards
-from raysweep.data import Row, collate
+from raysweep.data import collate
+from raysweep.encoding import Row
 from raysweep.llama_blocks import llama_blocks
 from raysweep.loss import Reduction, answer_loss_sum, normaliser
 from tests.models import random_rows

@@ -9,14 +9,14 @@ import pyarrow as pa
 import pytest
 import torch
 
-from raysweep.data import encode_rows
+from raysweep.encoding import encode_rows
 from raysweep.loss_curvature import Sample, load_hessian, measure_curvature
-from raysweep.model import load_tokenizer
 from raysweep.results import SCHEMAS, TRIAL_TABLES, read_table
 from raysweep.space import load_space
 from raysweep.storage import Storage
 from raysweep.tasks.sampling import stratified_order
 from raysweep.tasks.splits import load_splits
+from raysweep.tokenizer import load_encoder
 from tests.e2e.conftest import User, listening_addresses, press_ctrl_c, results_folder
 
 pytestmark = pytest.mark.ray
@@ -135,8 +135,8 @@ def test_sharded_workers_find_the_curvature_that_one_process_finds(
         (folder,) = [path.parent for path in weights.glob("*/model.safetensors")]
         splits = load_splits(space.find_tasks()[row["task"]], space.data)
         drawn = stratified_order(splits.train, row["seed"])[: space.curvature.num_samples]
-        tokenizer = load_tokenizer(folder)
-        sample = Sample(encode_rows(drawn, tokenizer, 512), "token", 16, tokenizer.pad_token_id)
+        encoder = load_encoder(folder, 1252)
+        sample = Sample(encode_rows(drawn, encoder, 512), "token", 16, encoder.pad)
         hessian = load_hessian(folder, sample, False, torch.device("cpu"))
         found = measure_curvature(hessian, space.curvature, row["seed"])
         assert found["eigenvalue"] == pytest.approx(row["eigenvalue"], rel=1e-5)
