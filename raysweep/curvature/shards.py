@@ -242,13 +242,14 @@ def open_tensors(files: Sequence[Path]) -> Iterator[_Read]:
 def _open_slices(files: Sequence[Path]) -> Iterator[Callable[[str], Any]]:
     """The tensors of the files, which are not read yet."""
     with ExitStack() as stack:
-        files = [stack.enter_context(safe_open(path, framework="pt")) for path in files]
-        shown = files[0].parent if files else "no files"
-        where = {name: file for file in files for name in file.keys()}  # noqa: SIM118
+        opened = [stack.enter_context(safe_open(path, framework="pt")) for path in files]
+        where = {name: file for file in opened for name in file.keys()}  # noqa: SIM118
 
         def slice_of(name: str) -> Any:
             if name not in where:
-                raise ValueError(f"{shown}: no safetensors file holds {name}")
+                raise ValueError(
+                    f"no safetensors file holds {name}: {[str(path) for path in files]}"
+                )
             return where[name].get_slice(name)
 
         yield slice_of
