@@ -37,8 +37,8 @@ class Encoder:
     """A tokenizer and the marks around a text; made by `tokenizer.load_encoder`.
 
     Attributes:
-        tokenizer: neither cuts nor pads, and takes a mark that is spelled out in a text, such as
-            ``<s>``, for plain text.
+        tokenizer: neither cuts nor pads. A mark that is spelled out in a text, such as ``<s>``, is
+            plain text, unless the tokenizer's model itself (Unigram) has it among its pieces.
         beginning: ids before every prompt; empty where the model has seen none.
         end: the mark after every answer.
         pad: fills rows up; masked, so that which one it is is all the same.

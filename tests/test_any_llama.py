@@ -41,8 +41,11 @@ ROPES: list[dict[str, Any]] = [
     {"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.0},
     {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0},
     {
-        **{"rope_type": "llama3", "rope_theta": 10000.0, "factor": 8.0},
-        **{"low_freq_factor": 1.0, "high_freq_factor": 4.0},
+        "rope_type": "llama3",
+        "rope_theta": 10000.0,
+        "factor": 8.0,
+        "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0,
         "original_max_position_embeddings": 32,
     },
 ]
@@ -236,8 +239,11 @@ def test_both_operators_have_the_products_of_a_double_backward(made: dict[str, A
 def test_what_is_trained_is_read_back_as_it_was(tmp_path: Path) -> None:
     """A head of its own in spite of the configuration's word stays one through a stage."""
     made = {
-        **{"seed": 0, "ids": {w: i for i, w in enumerate([*SPECIAL, *WORDS])}, "padding": None},
-        **{"puts_beginning": False, "is_head_stored": True},
+        "seed": 0,
+        "ids": {w: i for i, w in enumerate([*SPECIAL, *WORDS])},
+        "padding": None,
+        "puts_beginning": False,
+        "is_head_stored": True,
         "config": {"tie_word_embeddings": True, "vocab_size": 20, "rope_parameters": ROPES[0]},
     }
     with written(made) as folder:
@@ -259,8 +265,11 @@ def test_what_is_trained_is_read_back_as_it_was(tmp_path: Path) -> None:
 
 def test_shards_are_of_the_model_that_is_loaded() -> None:
     made = {
-        **{"seed": 1, "ids": {w: i for i, w in enumerate([*SPECIAL, *WORDS])}, "padding": None},
-        **{"puts_beginning": True, "is_head_stored": False},
+        "seed": 1,
+        "ids": {w: i for i, w in enumerate([*SPECIAL, *WORDS])},
+        "padding": None,
+        "puts_beginning": True,
+        "is_head_stored": False,
         "config": {"tie_word_embeddings": True, "vocab_size": 20, "rope_parameters": ROPES[0]},
     }
     with written(made) as folder:
