@@ -139,10 +139,11 @@ def read_header(path: Path) -> Sequence[StoredTensor]:
 def _weight_map(index: Path) -> dict[str, str]:
     """Tensor -> file, in the index's own words."""
     try:
-        found = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-        names = {str(name): str(file) for name, file in found.items()}
+        content = json.loads(index.read_text(encoding="utf-8"))
+        names = {str(name): str(file) for name, file in content["weight_map"].items()}
+        dict(content["metadata"])  # transformers cannot do without
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise InputError(str(index), "holds no weight_map", FETCH) from None
+        raise InputError(str(index), "holds no weight_map and metadata", FETCH) from None
     for file in names.values():
         if Path(file).name != file:
             raise InputError(str(index), f"names {file!r}, outside its folder", FETCH)

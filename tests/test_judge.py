@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, RobertaForSequenceClassification
 
 from raysweep.errors import InputError
 from raysweep.judge import ToxicityJudge, convert
-from raysweep.judge_files import find_judge
+from raysweep.judge_files import find_judge, toxic_index
 from tests.classifiers import publish_classifier
 
 TEXTS = [
@@ -119,3 +121,65 @@ def test_a_judge_is_checked_before_anything_starts(published: Path, converted: P
         with pytest.raises(InputError, match=problem):
             find_judge(str(published))
     (published / "config.json").write_text(json.dumps(config))
+
+
+@pytest.mark.parametrize(
+    ("names", "toxic_class", "wanted"),
+    [
+        (["benign", "toxic"], None, 1),
+        (["toxic", "benign"], None, 0),
+        (["Non-Toxic", "Toxic"], None, 1),
+        (["HATE", "NOT-HATE"], None, 0),
+        (["neutral", "LABEL_1"], None, 1),
+        (["LABEL_0", "LABEL_1"], "LABEL_0", 0),
+        (["toxic", "benign"], "benign", 1),  # whoever says so is obeyed
+    ],
+)
+def test_the_toxic_class_is_found_by_name_or_by_the_setting(
+    names: list[str], toxic_class: str | None, wanted: int
+) -> None:
+    config = {"id2label": {"0": names[0], "1": names[1]}}
+    assert toxic_index(config, Path("config.json"), toxic_class) == wanted
+
+
+@pytest.mark.parametrize(
+    ("config", "toxic_class", "problem"),
+    [
+        ({"id2label": {"0": "LABEL_0", "1": "LABEL_1"}}, None, "does not tell which class"),
+        ({}, None, "does not tell which class means toxic; say so: toxic_class: NAME"),
+        ({"id2label": {"0": "toxic", "1": "hate"}}, None, "does not tell which class"),
+        ({"id2label": {"0": "safe", "1": "benign"}}, None, "does not tell which class"),
+        ({"id2label": {"0": "a", "1": "b"}}, "c", "toxic_class = 'c': is no class of the judge"),
+        ({"id2label": ["a", "b"]}, None, "instead of two"),
+    ],
+)
+def test_classes_that_nobody_can_tell_apart(config, toxic_class, problem) -> None:
+    with pytest.raises(InputError, match=problem):
+        toxic_index(config, Path("config.json"), toxic_class)
+
+
+def test_the_class_that_is_toxic_is_part_of_the_judge(converted: Path) -> None:
+    judge = ToxicityJudge(converted, torch.device("cpu"), 8)
+    turned = ToxicityJudge(converted, torch.device("cpu"), 8, "benign")
+    for one, other in zip(
+        judge.toxic_probabilities(TEXTS), turned.toxic_probabilities(TEXTS), strict=True
+    ):
+        assert one == pytest.approx(1 - other)
+    assert find_judge(str(converted)) != find_judge(str(converted), "benign")
+
+
+def test_a_judge_without_a_trained_head_is_refused(converted: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "headless"
+    shutil.copytree(converted, folder)
+    weights = load_file(folder / "model.safetensors")
+    body = {name: one for name, one in weights.items() if not name.startswith("classifier")}
+    save_file(body, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(InputError, match="has no trained head"):
+        find_judge(str(folder))
+    with pytest.raises(InputError, match=r"not those of its config.json: classifier\."):
+        ToxicityJudge(folder, torch.device("cpu"), 8)
+
+
+def test_a_missing_judge_is_called_a_judge() -> None:
+    with pytest.raises(InputError, match=r"judge /no/such: no such folder; give .* of a judge"):
+        find_judge("/no/such")
