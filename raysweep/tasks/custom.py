@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import string
+import unicodedata
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -18,7 +20,9 @@ from raysweep.mistakes import describe
 from raysweep.settings import Settings, read_settings
 from raysweep.tasks.files import READERS
 from raysweep.tasks.hub import HubDataset, read_hub
+from raysweep.tasks.names import answers_mistake, name_mistake
 from raysweep.tasks.task import ALL, POOL, Example, Kind, RawRow, Release, Task
+from raysweep.tasks.text import MISSING, compared
 
 Split = Literal["train", "validation", "test", "pool"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
@@ -74,6 +78,24 @@ class TaskSpec(Settings):
             raise ValueError("YAML reads yes, no, true and false as truth values; quote them")
         return {str(key): value for key, value in answers.items()}
 
+    @field_validator("answers")
+    @classmethod
+    def _told_apart(cls, answers: Mapping[str, str]) -> Mapping[str, str]:
+        if len({compared(label) for label in answers}) < len(answers):
+            raise ValueError("two labels differ in white space or Unicode form only")
+        if problem := answers_mistake(tuple(answers.values())):
+            raise ValueError(problem)
+        return answers
+
+    @field_validator("subsets")
+    @classmethod
+    def _subset_names(cls, subsets: tuple[str, ...]) -> tuple[str, ...]:
+        if problem := next(filter(None, map(name_mistake, subsets)), ""):
+            raise ValueError(f"a subset {problem}")
+        if len({compared(name) for name in subsets}) < len(subsets):
+            raise ValueError("a subset is listed twice; list each once")
+        return subsets
+
     @field_validator("instruction", "context", "question")
     @classmethod
     def _well_formed(cls, template: str) -> str:
@@ -90,8 +112,6 @@ class TaskSpec(Settings):
         splits = set(self.files or (self.hub.splits if self.hub else ()))
         if splits != {POOL} and (POOL in splits or not {"train", "test"} <= splits):
             raise ValueError("the splits must be train and test (and validation), or pool alone")
-        if len(set(self.answers.values())) < len(self.answers):
-            raise ValueError("two labels have the same answer; give each one of its own")
         if not _columns(self.question) and not _columns(self.context):
             raise ValueError("neither question nor context names a column; write {column}")
         if bool(self.subset) != bool(self.subsets):
@@ -161,22 +181,16 @@ def _reader(name: str, place: str) -> Any:
 
 def _parse(spec: TaskSpec, row: _AnyRow) -> Example:
     values = row.model_extra or {}
-    label = _text(values, spec.label)
-    if label not in spec.answers and label.lower() in spec.answers:
-        label = label.lower()  # True and False, as spreadsheets and data frames write them
-    if label not in spec.answers:
-        raise _wrong(spec.label, label, f"is none of {', '.join(spec.answers)}")
-    subset = _text(values, spec.subset) if spec.subset else ALL
-    if spec.subset and subset not in spec.subsets:
-        raise _wrong(spec.subset, subset, f"is none of {', '.join(spec.subsets)}")
+    label = _listed(values, spec.label, tuple(spec.answers))
+    subset = _listed(values, spec.subset, spec.subsets) if spec.subset else ALL
     context, question = _filled(spec.context, values), _filled(spec.question, values)
     if not question:
         raise _wrong("question", question, "is empty")
     answers = tuple(spec.answers.values())
     index = list(spec.answers).index(label)
-    content = "\0".join([context, question, label])
+    content = "\0".join(unicodedata.normalize("NFC", t) for t in (context, question, label))
     return Example(
-        id=_text(values, spec.id) if spec.id else hashlib.sha256(content.encode()).hexdigest()[:16],
+        id=_name(values, spec.id) if spec.id else hashlib.sha256(content.encode()).hexdigest()[:16],
         instruction=_filled(spec.instruction, values),
         context=context,
         question=question,
@@ -189,9 +203,35 @@ def _parse(spec: TaskSpec, row: _AnyRow) -> Example:
     )
 
 
+def _listed(values: Mapping[str, Any], column: str, names: tuple[str, ...]) -> str:
+    """The one of the names that a value means."""
+    known = {compared(name): name for name in names}
+    text = compared(_text(values, column))
+    # True and False, as spreadsheets and data frames write them
+    found = known.get(text) or known.get(text.lower())
+    if found is None:
+        raise _wrong(column, text, f"is none of {', '.join(names)}")
+    return found
+
+
 def _filled(template: str, values: Mapping[str, Any]) -> str:
-    texts = {column: _text(values, column) for column in _columns(template)}
+    """The template with a row's values; a value within a sentence may not be missing."""
+    texts = {}
+    for column in _columns(template):
+        texts[column] = text = _text(values, column)
+        if text in MISSING:
+            raise _wrong(column, text, "is a missing value, as a data frame writes it")
+        if not text and template.strip() != f"{{{column}}}":
+            raise _wrong(column, text, f"is empty within {template.strip()!r}")
     return template.format_map(texts).strip()
+
+
+def _name(values: Mapping[str, Any], column: str) -> str:
+    """A value that names something: an id or a group."""
+    text = compared(_text(values, column))
+    if not text or text in MISSING:
+        raise _wrong(column, text, "is a missing value" if text else "is empty")
+    return text
 
 
 def _columns(template: str) -> list[str]:
@@ -210,6 +250,8 @@ def _text(values: Mapping[str, Any], column: str) -> str:
     value = values[column]
     if isinstance(value, bool):
         return json.dumps(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise _wrong(column, value, "is no number")
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, int | float):
@@ -227,11 +269,13 @@ def _groups(values: Mapping[str, Any], column: str | None) -> tuple[str, ...]:
     value = values.get(column) if column else None
     if value is None or value == "":
         return ()
-    if isinstance(value, str | int):
-        return (_text(values, column or ""),)
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return tuple(sorted(set(value)))
-    raise _wrong(column or "", value, "is neither a group nor a list of groups")
+    listed = value if isinstance(value, list) else [value]
+    if not all(isinstance(item, str | int) for item in listed):
+        raise _wrong(column or "", value, "is neither a group nor a list of groups")
+    groups = tuple(sorted({_name({column or "": item}, column or "") for item in listed}))
+    if problem := next(filter(None, map(name_mistake, groups)), ""):
+        raise _wrong(column or "", value, problem)
+    return groups
 
 
 def _absent(values: Mapping[str, Any]) -> str:

@@ -77,12 +77,12 @@ def decode(content: bytes, place: str) -> str:
 def json_lines(path: Path) -> Iterator[Located]:
     """The rows of a JSON Lines file."""
     for place, line in text_lines(read_text(path), str(path)):
-        yield place, _object(_parsed(line, place, json.loads), place)
+        yield place, _object(_parsed(line, place, _loads), place)
 
 
 def json_list(path: Path) -> Iterator[Located]:
     """The rows of a file that is one JSON list; places are the lines on which rows begin."""
-    text, decoder = read_text(path), json.JSONDecoder()
+    text, decoder = read_text(path), json.JSONDecoder(object_pairs_hook=_without_repeats)
     end, line, counted = _skip(text, 0), 1, 0
     if text[end] != "[":
         raise InputError(f"{path}:1", "not a JSON list", FETCH_AGAIN)
@@ -106,7 +106,10 @@ def json_list(path: Path) -> Iterator[Located]:
 def csv_rows(path: Path) -> Iterator[Located]:
     """The rows of a comma-separated file with a header; all values are text."""
     reader = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
-    columns = len(reader.fieldnames or ())
+    names = list(reader.fieldnames or ())
+    columns = len(names)
+    if repeated := next((name for name in names if names.count(name) > 1), None):
+        raise InputError(f"{path}:1", f"the column {repeated!r} stands there twice", "rename one")
     while True:
         place = f"{path}:{reader.line_num + 1}"
         try:
@@ -130,7 +133,12 @@ def parquet_rows(path: Path) -> Iterator[Located]:
     if not path.is_file():
         raise MissingDataError(str(path), "no such file", "give the path of a Parquet file")
     try:
-        rows = pq.read_table(path).to_pylist()
+        table = pq.read_table(path)
+        names = table.column_names
+        if repeated := next((name for name in names if names.count(name) > 1), None):
+            problem = f"the column {repeated!r} stands there twice"
+            raise InputError(str(path), problem, "rename one")
+        rows = table.to_pylist()
     except (pa.ArrowException, OSError) as error:
         problem = f"no Parquet file ({' '.join(str(error).split())})"
         raise InputError(str(path), problem, FETCH_AGAIN) from None
@@ -174,6 +182,19 @@ def text_lines(text: str, place: str) -> Iterator[tuple[str, str]]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             yield f"{place}:{number}", line.removesuffix("\r")
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object in which no key stands twice, of which one value would be lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        repeated = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {repeated!r} stands there twice")
+    return found
+
+
+_loads = partial(json.loads, object_pairs_hook=_without_repeats)
 
 
 def _parsed(text: str, place: str, parse: Callable[[str], Any]) -> Any:

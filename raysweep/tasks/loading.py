@@ -7,8 +7,8 @@ and field: none goes missing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -17,7 +17,10 @@ from raysweep.errors import InputError, MissingDataError
 from raysweep.settings import HUB, TINY
 from raysweep.tasks.files import FETCH_AGAIN
 from raysweep.tasks.hub import read_hub
-from raysweep.tasks.task import Dropped, Example, Release, Row, Task, Validated
+from raysweep.tasks.names import answers_mistake, name_mistake
+from raysweep.tasks.task import ALL, Dropped, Example, Release, Row, Task, Validated
+
+LISTED_AGAIN = "another group of a row that is kept, with all its groups"
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,29 @@ def load_examples(task: Task, source: str) -> Loaded:
                 kept.append(outcome)
         if not num_read[split]:
             raise InputError(f"task {task.name!r}", f"has no rows in {split}", FETCH_AGAIN)
-        examples[split] = tuple(kept)
+        examples[split] = merge_groups(kept)
+        if len(examples[split]) < len(kept):
+            drops[split, LISTED_AGAIN] += len(kept) - len(examples[split])
     return Loaded(examples, num_read, drops)
+
+
+def merge_groups(examples: Sequence[Example]) -> tuple[Example, ...]:
+    """Rows that differ in nothing but their groups as one row of all these groups.
+
+    A table in long format lists a text once per group. Rows that are equal in their groups, too,
+    stay: they are repeats, which are counted as such.
+    """
+    by_row: dict[Example, list[Example]] = {}
+    for example in examples:
+        by_row.setdefault(replace(example, groups=()), []).append(example)
+    merged: list[Example] = []
+    for same in by_row.values():
+        if len({example.groups for example in same}) == 1:
+            merged += same
+        else:
+            groups = tuple(sorted({group for example in same for group in example.groups}))
+            merged.append(replace(same[0], groups=groups))
+    return tuple(merged)
 
 
 def check_rows(task: Task, release: Release) -> tuple[int, list[InputError]]:
@@ -97,7 +121,7 @@ class _Reader:
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._places: dict[str, str] = {}
+        self._places: dict[str, tuple[str, Example, set[tuple[str, ...]]]] = {}
 
     def read(self, place: str, row: Row) -> Example | Dropped:
         """What becomes of a row.
@@ -109,12 +133,29 @@ class _Reader:
             outcome = self._task.parse_row(row)
         except ValidationError as error:
             raise bad_row(place, error) from None
-        if isinstance(outcome, Example) and not self._task.content_ids:
-            first = self._places.setdefault(outcome.id, place)
-            if first != place:
-                problem = f"the id {outcome.id!r} stands at {first} already"
-                raise InputError(place, problem, FETCH_AGAIN)
+        if isinstance(outcome, Example):
+            self._check_names(place, outcome)
+            if not self._task.content_ids:
+                self._check_id(place, outcome)
         return outcome
+
+    def _check_id(self, place: str, example: Example) -> None:
+        """Ids are unique; another group of the same row may stand on a line of its own."""
+        row = replace(example, groups=())
+        first, known, groups = self._places.setdefault(example.id, (place, row, set()))
+        if first != place and (row != known or example.groups in groups):
+            problem = f"the id {example.id!r} stands at {first} already"
+            raise InputError(place, problem, FETCH_AGAIN)
+        groups.add(example.groups)
+
+    def _check_names(self, place: str, example: Example) -> None:
+        problem = answers_mistake(example.answers)
+        for what, names in (("group", example.groups), ("subset", (example.subset,))):
+            for name in names:
+                if (what == "group" or name != ALL) and (mistake := name_mistake(name)):
+                    problem = f"a {what} {mistake}"
+        if problem:
+            raise InputError(place, problem, "correct the task or the row")
 
 
 def bad_row(place: str, error: ValidationError) -> InputError:

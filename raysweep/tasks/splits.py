@@ -108,10 +108,7 @@ def load_splits(task: Task, settings: DataSettings) -> Splits:
 
 def _disjoint(task: Task, loaded: Loaded, settings: DataSettings) -> Splits:
     drops = loaded.drops.copy()
-    clean = {
-        split: _distinct(rows, split, drops, task.is_generative)
-        for split, rows in loaded.examples.items()
-    }
+    clean = {split: _distinct(rows, split, drops, task) for split, rows in loaded.examples.items()}
     num_train, seed = _num_train(task, settings), settings.seed
     pool = stratified_order(clean[POOL] if POOL in clean else clean["train"], seed)
     if POOL in clean and task.sizes is None:
@@ -192,27 +189,53 @@ def _parted(pool: Sequence[Example]) -> tuple[list[Example], list[Example]]:
     return parts
 
 
-def _distinct(
-    examples: Iterable[Example], split: str, drops: Drops, is_generative: bool
-) -> list[Example]:
-    """One example per content and answer, and none of a content with several answers.
+def _distinct(examples: Iterable[Example], split: str, drops: Drops, task: Task) -> list[Example]:
+    """One example per content and answer.
 
+    None of a content with several answers, or in several subsets: what holds is not known.
     Several responses to the same prompt contradict each other only where answers are restricted.
     """
-    by_content: dict[str, dict[str, Example]] = defaultdict(dict)
+    by_content: dict[str, dict[str, list[Example]]] = defaultdict(dict)
     for example in sorted(examples, key=lambda example: example.id):
-        same = by_content[example.content_digest]
-        if example.target in same:
-            drops[split, "repeats another row"] += 1
-        else:
-            same[example.target] = example
+        same = by_content[example.content_digest].setdefault(example.target, [])
+        if same:
+            drops[split, _repeats(example, same[0], task)] += 1
+        same.append(example)
     kept: list[Example] = []
-    for same in by_content.values():
-        if len(same) > 1 and not is_generative:
-            drops[split, "same text with different answers"] += len(same)
-        else:
-            kept += same.values()
+    for answers in by_content.values():
+        if len(answers) > 1 and not task.is_generative:
+            drops[split, "same text with different answers"] += len(answers)
+            continue
+        for same in answers.values():
+            if len({example.subset for example in same}) > 1:
+                drops[split, "same text in different subsets"] += 1
+            else:
+                kept.append(_with_groups(same, task))
     return kept
+
+
+def _is_long(task: Task, example: Example) -> bool:
+    """Whether equal rows may be one row, listed once per group.
+
+    Not where people have tagged each row by itself: there two rows of one text are two opinions,
+    of which the first one counts.
+    """
+    return task.content_ids or example.is_verbatim
+
+
+def _repeats(example: Example, first: Example, task: Task) -> str:
+    if example.groups == first.groups:
+        return "repeats another row"
+    kept = "all groups are kept" if _is_long(task, first) else "the first one's groups are kept"
+    return f"repeats another row with other groups: {kept}"
+
+
+def _with_groups(same: Sequence[Example], task: Task) -> Example:
+    """One of several equal rows."""
+    if not _is_long(task, same[0]):
+        return same[0]
+    groups = tuple(sorted({group for example in same for group in example.groups}))
+    return replace(same[0], groups=groups)
 
 
 def _without(

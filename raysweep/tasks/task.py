@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
+from raysweep.tasks.text import compared
+
 if TYPE_CHECKING:
     from raysweep.tasks.hub import HubDataset
 
 Row = Mapping[str, Any]
 OVERALL = "overall"
 ALL = "all"
+RESERVED = (OVERALL, ALL)
+"""What results call all rows of a task, and all of its subsets: no group's or subset's name."""
 POOL = "pool"
 BIASED, COUNTER_BIASED, UNKNOWN = "biased", "counter-biased", "unknown"
 """The roles of an answer in a bias benchmark: with the stereotype, against it, undecided."""
@@ -85,7 +89,7 @@ class Example:
     def content_digest(self) -> str:
         """sha256 of the normalised text of the prompt: equal for rows that ask the same."""
         text = f"{self.context}\n{self.question}"
-        folded = " ".join(text.split()) if self.is_verbatim else normalise(text)
+        folded = compared(text) if self.is_verbatim else normalise(text)
         return hashlib.sha256(folded.encode()).hexdigest()
 
 
