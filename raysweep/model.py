@@ -32,7 +32,7 @@ def load_config(folder: Path) -> LlamaConfig:
     content = read_config(folder)
     try:
         config = LlamaConfig.from_pretrained(folder, local_files_only=True)
-    except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, OSError) as error:
         problem = f"describes no LLaMA ({' '.join(str(error).split())[:200]})"
         raise InputError(str(folder / "config.json"), problem, "fetch the file again") from None
     config.tie_word_embeddings = is_tied(content, read_tensors(folder))

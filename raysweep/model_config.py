@@ -19,6 +19,7 @@ ACTIVATIONS = (
     *("silu", "swish", "gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "quick_gelu"),
     *("mish", "relu", "relu2", "tanh", "sigmoid"),
 )
+NUMBERS = ("float32", "bfloat16", "float16", "float64", "auto")
 ROPES: Mapping[str, tuple[str, ...]] = {
     "default": (),
     "linear": ("factor",),
@@ -81,6 +82,9 @@ def check_config(config: Mapping[str, Any], path: Path) -> None:
     for name in ("rms_norm_eps", "initializer_range"):
         if name in config and not _is_positive(config[name]):
             raise _wrong(path, name, config[name], "is no positive number")
+    for name in ("dtype", "torch_dtype"):
+        if config.get(name) not in (None, *NUMBERS):
+            raise _wrong(path, name, config[name], f"is none of {', '.join(NUMBERS)}")
     activation = config.get("hidden_act", "silu")
     if activation not in ACTIVATIONS:
         problem = f"is unknown; known: {', '.join(ACTIVATIONS)}"

@@ -91,7 +91,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             _field(
                 "log_probabilities",
                 pa.list_(pa.float64()),
-                "natural log-likelihood of each whole answer; empty for generation",
+                "natural log-likelihood of each answer with its end mark; empty for generation",
             ),
         ]
     ),

@@ -157,6 +157,8 @@ def test_tied_is_what_the_loaded_model_is(
         ({"max_position_embeddings": 0}, "max_position_embeddings = 0 is no positive whole"),
         ({"max_position_embeddings": "long"}, "max_position_embeddings = 'long' is no positive"),
         ({"head_dim": 7}, "head_dim = 7 is odd"),
+        ({"dtype": "int8"}, "dtype = 'int8' is none of float32"),
+        ({"dtype": []}, "dtype = [] is none of float32"),
         ({"rope_parameters": {"rope_type": "dynamic", "factor": 2.0}}, "rope type 'dynamic'"),
         ({"rope_parameters": None, "rope_scaling": {"type": "dynamic", "factor": 2.0}},
          "rope type 'dynamic': position tables that change"),
