@@ -64,6 +64,7 @@ def test_own_task_and_judged_dialogues(user: User) -> None:
     assert converted.returncode == 0, converted.stdout + converted.stderr
     (folder / "own.yaml").write_text(
         "name: own\ntasks: [risk.yaml]\nchains: [[saferdialogues, risk]]\njudge: own/judge\n"
+        "toxic_class: LABEL_1\n"  # the converted one has no better names
         "data: {sources: {saferdialogues: own/data}}\n"
         "stage: {num_steps: 3, learning_rate: 1.0e-3}\ncurvature: {enabled: false}\n"
     )
@@ -71,7 +72,7 @@ def test_own_task_and_judged_dialogues(user: User) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
     results = Storage.open(results_folder(run.stdout))
     rows = read_table(results, "predictions").to_pylist()
-    judge = ToxicityJudge(folder / "judge", torch.device("cpu"), 16)
+    judge = ToxicityJudge(folder / "judge", torch.device("cpu"), 16, "LABEL_1")
     responses = [row for row in rows if row["task"] == "saferdialogues"]
     assert len(responses) == 3 * 30
     assert [row["correct"] for row in responses] == judge([r["prediction"] for r in responses])
