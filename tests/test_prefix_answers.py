@@ -46,7 +46,7 @@ def write_own(folder: Path) -> Path:
     return folder / "task.yaml"
 
 
-def _learned(path: Path, num_steps: int) -> tuple[float, int, int]:
+def learned(path: Path, num_steps: int) -> tuple[float, int, int]:
     """Accuracy after a stage, distinct predictions, and rows whose greedy text is the answer."""
     task = TaskSpec.model_validate(read_task(path)).build()
     splits = load_splits(task, DataSettings(num_test=40))
@@ -81,7 +81,7 @@ def task_answer(index: int, splits: object) -> str:
 
 @pytest.mark.distributed
 def test_each_answer_is_told_from_those_that_it_begins(tmp_path: Path) -> None:
-    ((accuracy, distinct, said),) = run_group(1, _learned, write_own(tmp_path), 60)
+    ((accuracy, distinct, said),) = run_group(1, learned, write_own(tmp_path), 60)
     assert accuracy == 1.0
     assert distinct == 3
     assert said == 40, "greedy text agrees with the likeliest answer"
@@ -92,6 +92,6 @@ def test_the_case_that_was_found() -> None:
     case = ROOT.parent / "shared" / "cases" / "prefix_answers" / "task.yaml"
     if not case.is_file():
         pytest.skip(f"the small inputs that break a kind are not at {case.parent}")
-    ((accuracy, distinct, _),) = run_group(1, _learned, case, 60)
+    ((accuracy, distinct, _),) = run_group(1, learned, case, 60)
     assert accuracy == 1.0
     assert distinct == 2

@@ -243,12 +243,17 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README.read_text(), re.DOTALL)
 
 
-def test_the_readmes_example_works(tmp_path: Path) -> None:
+def write_readme_task(folder: Path) -> Path:
+    """The README's task and its rows; returns the task's file."""
     (spec,) = [block for block in blocks("yaml") if "answers:" in block]
     (script,) = [block for block in blocks("python") if "jsonl" in block]
-    (tmp_path / "task.yaml").write_text(spec)
-    exec(script.replace('open("', f'open("{tmp_path}/'), {})
-    task = TaskSpec.model_validate(read_task(tmp_path / "task.yaml")).build()
+    (folder / "task.yaml").write_text(spec)
+    exec(script.replace('open("', f'open("{folder}/'), {})
+    return folder / "task.yaml"
+
+
+def test_the_readmes_example_works(tmp_path: Path) -> None:
+    task = TaskSpec.model_validate(read_task(write_readme_task(tmp_path))).build()
     splits = load_splits(task, DataSettings(num_train=100))
     assert len(splits.train) == 100
     assert len(splits.test) >= 50

@@ -1,0 +1,18 @@
+"""The README's task of one's own is one that the embedded base learns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.processes import run_group
+from tests.tasks.test_custom import write_readme_task
+from tests.test_prefix_answers import learned
+
+
+@pytest.mark.distributed
+def test_it_is_learned_in_one_stage_of_the_default_sweep(tmp_path: Path) -> None:
+    ((accuracy, distinct, _),) = run_group(1, learned, write_readme_task(tmp_path), 150)
+    assert accuracy > 0.9, "chance is 0.5"
+    assert distinct == 2
