@@ -9,8 +9,15 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from raysweep.errors import InputError
+from raysweep.paths import shown
 
 SCALARS = ("float", "int", "string", "bool", "literal")  # of pydantic's error types
+WANTED = {
+    "float_type": "a valid number",
+    "int_type": "a valid whole number",
+    "string_type": "text",
+    "bool_type": "true or false",
+}
 
 
 class SettingError(ValueError):
@@ -41,8 +48,8 @@ def describe(error: ValidationError, root: type[BaseModel], place: str) -> Input
         problem = _explain(first, _owner(root, first["loc"]))
     if not key:
         return InputError(place, "settings that do not fit together", problem)
-    shown = "" if first["type"] == "missing" and cause is None else f" = {value!r}"
-    return InputError(place, f"{key}{shown}", problem)
+    given = "" if first["type"] == "missing" and cause is None else f" = {_repr(value)}"
+    return InputError(place, f"{shown(key)}{given}", shown(problem, 2000))
 
 
 def _explain(error: Any, owner: type[BaseModel]) -> str:
@@ -60,9 +67,28 @@ def _explain(error: Any, owner: type[BaseModel]) -> str:
     message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if error["type"] == "dict_type" or error["type"] == "model_type":
         return "not a mapping; write its settings as key: value"
-    if error["type"] == "string_type" and isinstance(error["input"], bool):
-        return "YAML reads yes, no, true and false as truth values; quote them"
+    if error["type"] in WANTED and isinstance(error["input"], bool | str | int | float):
+        return _of_another_kind(error["type"], error["input"])
     return message if message[:2].isupper() else message[0].lower() + message[1:]
+
+
+def _of_another_kind(kind: str, value: Any) -> str:
+    """What a plain value should be, and how that is written."""
+    if isinstance(value, bool):
+        hint = "true and false are truth values" + ("; quote them" if kind == "string_type" else "")
+    elif isinstance(value, str):
+        hint = "write it without quotes or underscores" if "bool" not in kind else "this is text"
+    else:
+        hint = "quote it" if kind == "string_type" else "write it without a point"
+    return f"should be {WANTED[kind]}; {hint}"
+
+
+def _repr(value: Any) -> str:
+    """A value as Python writes it, cut where it is long."""
+    try:
+        return shown(repr(value), 200)
+    except ValueError:  # thousands of digits
+        return "a number of thousands of digits"
 
 
 def _owner(root: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:

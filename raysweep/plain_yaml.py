@@ -1,7 +1,7 @@
 """Plain YAML: the core schema of YAML 1.2, in files of a size that a person writes. Pure.
 
 A value is what it looks like: ``true`` and ``false`` are truth values and nothing else is, so that
-``yes``, ``on`` and ``1:30`` are text; ``0100`` is a hundred, ``1e-5`` is a number and ``2024-01-01``
+``yes``, ``on`` and ``1:30`` are text, ``0100`` is a hundred, ``1e-5`` a number and ``2024-01-01``
 is no date. Tags are refused, and so is a key that is given twice: a mistake, not a correction.
 """
 

@@ -44,7 +44,7 @@ def test_a_grid_under_stage_moves_all_stages_together() -> None:
 
 
 def test_equal_points_are_planned_once() -> None:
-    assert len(plan(stages={1: {"learning_rate": {"grid": [1e-3, "1e-3"]}}}).trials) == 2
+    assert len(plan(stages={1: {"learning_rate": {"grid": [1, 1.0]}}}).trials) == 2
 
 
 def test_every_task_is_evaluated_after_every_stage_and_before() -> None:

@@ -15,7 +15,7 @@ SPACE = {
     "name": "lr",
     "chains": [["toxigen", "arc_easy"]],
     "stage": {"num_steps": 10},
-    "stages": {1: {"learning_rate": {"grid": ["1e-5", 2e-5]}}},
+    "stages": {1: {"learning_rate": {"grid": [1e-5, 2e-5]}}},
 }
 
 
