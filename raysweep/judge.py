@@ -20,6 +20,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 from raysweep.checkpoint import HUB_ID, fetch
 from raysweep.cli import console, reporting_input_errors
 from raysweep.errors import InputError
+from raysweep.paths import check_out, shown, user_path
 
 TOXIC = 1  # index of the class
 PICKLE = "pytorch_model.bin"
@@ -84,9 +85,10 @@ def convert(source: str, out: Path) -> Path:
     Raises:
         InputError: there is no such model, its pickle is no plain state dict, or ``out`` exists.
     """
+    out = check_out(out, f"--out {shown(out)}", is_folder=True)
     if out.exists():
         raise InputError(str(out), "exists already", "give a folder that does not exist yet")
-    folder = Path(source).expanduser()
+    folder = user_path(source, f"SOURCE {shown(repr(source))}")
     if not folder.is_dir():
         if not HUB_ID.match(source):
             raise InputError(source, "no such folder", "give a folder or a hub id")

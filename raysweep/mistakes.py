@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import Any, get_args
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from raysweep.errors import InputError
 from raysweep.paths import shown
 
+_Kind = TypeVar("_Kind", bound=BaseModel)
 SCALARS = ("float", "int", "string", "bool", "literal")  # of pydantic's error types
 WANTED = {
     "float_type": "a valid number",
@@ -50,6 +51,28 @@ def describe(error: ValidationError, root: type[BaseModel], place: str) -> Input
         return InputError(place, "settings that do not fit together", problem)
     given = "" if first["type"] == "missing" and cause is None else f" = {_repr(value)}"
     return InputError(place, f"{shown(key)}{given}", shown(problem, 2000))
+
+
+def checked(kind: type[_Kind], content: Mapping[str, Any], place: str) -> _Kind:
+    """Settings of a kind.
+
+    Raises:
+        InputError: naming ``place``, the key, the value and the remedy.
+    """
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        raise describe(error, kind, place) from None
+
+
+def check_finite(value: float | None, option: str, most: float = 1e15) -> None:
+    """Checks the number of an option: from 0, and finite.
+
+    Raises:
+        InputError: it is not.
+    """
+    if value is not None and not 0 <= value <= most:
+        raise InputError(f"{option} {value:g}", f"is no number from 0 to {most:g}", "give another")
 
 
 def _explain(error: Any, owner: type[BaseModel]) -> str:

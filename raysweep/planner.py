@@ -18,6 +18,7 @@ from raysweep.stages import Measurement, Mixture, Stage, Trial
 from raysweep.tasks.splits import Splits
 
 FORMAT_VERSION = 2  # raise it when training, scoring or curvature change their results
+MAX_NAME = 100  # letters of the tasks in a trial's name; a file's name has room for 255 bytes
 
 
 class Planner:
@@ -261,5 +262,8 @@ class Planner:
 
 
 def _name(stages: Sequence[Stage]) -> str:
+    """The first tasks and a digest of all that was done: short enough for a file's name."""
     tasks = "-".join(stage.mixture[0].task for stage in stages)
+    if len(tasks) > MAX_NAME:
+        tasks = f"{tasks[:MAX_NAME].rstrip('-')}-{len(stages)}-stages"
     return f"{tasks}-{stages[-1].key[:8]}"

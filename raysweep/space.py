@@ -23,7 +23,7 @@ from raysweep.config import (
     absolute,
 )
 from raysweep.expansion import expand
-from raysweep.mistakes import SettingError, describe, nested_mistake, suggestion
+from raysweep.mistakes import SettingError, checked, nested_mistake, suggestion
 from raysweep.paths import shown, user_path
 from raysweep.search import SearchSettings, StoppingSettings
 from raysweep.settings import TINY, Settings, read_settings, refuse_repeats
@@ -269,10 +269,7 @@ def check_space(content: Mapping[str, Any], place: str) -> SearchSpace:
             where it is more than can be planned.
     """
     check_size(content, place)
-    try:
-        return SearchSpace.model_validate(content)
-    except ValidationError as error:
-        raise describe(error, SearchSpace, place) from None
+    return checked(SearchSpace, content, place)
 
 
 def _are_written_chains(chains: Any) -> bool:

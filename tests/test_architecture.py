@@ -13,12 +13,12 @@ ROOT = Path(__file__).parents[1]
 RAY = {"cluster", "group", "halving", "monitor", "searcher", "sweep", "trainer", "trial"}
 DEEPSPEED = {"engine"}
 PURE = {
-    "activations", "architecture", "axes", "board", "budget", "checkpoint", "cli", "command",
-    "config", "cost", "digest", "errors", "expansion", "finished", "forgetting", "job", "leases",
-    "lengths", "memory", "metrics", "mistakes", "outline", "plan", "plan_report", "planner",
-    "points", "query", "records", "results", "schedule", "scoring", "scouts", "scratch", "search",
-    "settings", "space", "stages", "storage", "store", "study", "summary", "tasks",
-    "token_counts",
+    "activations", "architecture", "axes", "board", "bounds", "budget", "checkpoint", "cli",
+    "command", "config", "cost", "digest", "errors", "expansion", "finished", "forgetting",
+    "job", "leases", "lengths", "memory", "metrics", "mistakes", "outline", "paths",
+    "plain_yaml", "plan", "plan_report", "planner", "points", "query", "records", "results",
+    "schedule", "scoring", "scouts", "scratch", "search", "settings", "size", "space", "stages",
+    "storage", "store", "study", "summary", "tasks", "token_counts",
 }  # fmt: skip
 
 
