@@ -170,8 +170,9 @@ def _check_sequence_limits(
                     known = smallest.get((part.task, kind), limit)
                     smallest[part.task, kind] = min(known, limit)
     for (task, kind), limit in smallest.items():
-        rows = {one: () for one in ("train", "validation", "test") if one != kind}
-        check_rows_fit(replace(splits[task], **rows), limit, checkpoint.folder)
+        rows = getattr(splits[task], kind)
+        alone = replace(splits[task], train=(), validation=(), test=rows)
+        check_rows_fit(alone, limit, checkpoint.folder)
 
 
 def _limits(space: SearchSpace, length: int) -> list[tuple[str, tuple[int, ...]]]:
