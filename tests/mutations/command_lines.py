@@ -21,27 +21,10 @@ from tests.mutations.outcome import Case
 SWEEPS = ("lr_sweep", "order_sweep", "replay_sweep", "curvature_sweep", "optuna_sweep", "sweep")
 SECONDS = 40.0  # of computing: rows are read and plans are made
 PATHS = (
-    *(
-        "",
-        " ",
-        "~nobody/x",
-        "a\0b",
-        "x" * 300,
-        "/".join(["x" * 200] * 30),
-        "/dev/zero",
-        "/dev/null",
-    ),
-    *("/", "nowhere", "pipe", "file", "loop", "folder", "\udcff", "nope://x", "s3:///", "://", "."),
-    *(
-        "file:///nowhere",
-        "a\nb",
-        "[/red]",
-        "~",
-        "file/below",
-        "é" * 200,
-        "/proc/self/mem",
-        "tiny/x",
-    ),
+    *("", " ", "~nobody/x", "a\0b", "x" * 300, "/".join(["x" * 200] * 30), "/dev/zero"),
+    *("/dev/null", "/", "nowhere", "pipe", "file", "loop", "folder", "\udcff", "nope://x"),
+    *("s3:///", "://", ".", "file:///nowhere", "a\nb", "[/red]", "~", "file/below", "é" * 200),
+    "/proc/self/mem",
 )
 NUMBERS = (
     *("", "0", "-1", "1", "2", "2.0", "1e3", "nan", "inf", "-inf", "1e-321", "1e400", "x", "0x10"),
@@ -129,7 +112,9 @@ def make(source: random.Random, folder: Path) -> Case:
     entry = source.choice((entry, entry, entry, entry, "analysis", "judge"))
     room = "sweep" if entry in SWEEPS else entry
     arguments = list(_positional(room, source))
-    for name in source.sample(list(OPTIONS[room]), k=min(source.choice((1, 1, 2, 3)), 2)):
+    for name in source.sample(
+        list(OPTIONS[room]), k=min(source.choice((1, 1, 2)), len(OPTIONS[room]))
+    ):
         values = OPTIONS[room][name]
         arguments += [name, source.choice(values)] if values else [name]
     if room == "curvature" and "--task" not in arguments:
