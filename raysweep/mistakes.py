@@ -97,13 +97,17 @@ def _explain(error: Any, owner: type[BaseModel]) -> str:
 
 def _of_another_kind(kind: str, value: Any) -> str:
     """What a plain value should be, and how that is written."""
+    hint = ""
     if isinstance(value, bool):
-        hint = "true and false are truth values" + ("; quote them" if kind == "string_type" else "")
-    elif isinstance(value, str):
-        hint = "write it without quotes or underscores" if "bool" not in kind else "this is text"
-    else:
-        hint = "quote it" if kind == "string_type" else "write it without a point"
-    return f"should be {WANTED[kind]}; {hint}"
+        quoted = "; quote them" if kind == "string_type" else ""
+        hint = f"; true and false are truth values{quoted}"
+    elif kind == "string_type":
+        hint = "; quote it"
+    elif kind == "int_type" and isinstance(value, float):
+        hint = "; write it without a point"
+    elif kind != "bool_type" and isinstance(value, str):
+        hint = "; write it without quotes or underscores"
+    return f"should be {WANTED[kind]}{hint}"
 
 
 def _repr(value: Any) -> str:

@@ -42,7 +42,7 @@ def check_size(content: Mapping[str, Any], place: str) -> None:
     factors = [*_chain_factors(chains), *_other_factors(content)]
     num_chains = sum(math.prod(_options(part) for part in _parts(chain)) for chain in chains)
     if num_chains > MAX_TRIALS:
-        raise _too_many(place, "chains", num_chains, "chains", factors, MAX_TRIALS)
+        raise _too_many(place, "chains x braces", num_chains, "chains", factors, MAX_TRIALS)
     lengths = sum((_lengths(chain) for chain in chains), Counter[int]())
     repeats = math.prod(factor.number for factor in _repeats(content))
     trials = {
