@@ -30,7 +30,7 @@ def expanded(text: str | Path) -> Path:
         raise ValueError("is no UTF-8 text")
     try:
         path = Path(text).expanduser()
-        os.lstat(path)
+        os.stat(path)
     except RuntimeError:
         raise ValueError(f"{Path(text).parts[0]} is nobody's home folder here") from None
     except OSError as error:

@@ -168,7 +168,9 @@ class Planner:
             for one in self._evaluations(number, key, stage, tasks)
         )
         curvatures, changes = self._curvatures(stages, tasks)
-        return Trial(self._name_of(stages), stages[0].seed, stages, evaluations, curvatures, changes)
+        return Trial(
+            self._name_of(stages), stages[0].seed, stages, evaluations, curvatures, changes
+        )
 
     def _name_of(self, stages: tuple[Stage, ...]) -> str:
         """A trial's name; of two whose short digests are the same the second has a longer one."""
