@@ -272,12 +272,12 @@ def _seeds(text: str | None) -> list[int] | None:
         return None
     parts = [part.strip() for part in text.split(",")]
     if not all(WHOLE_NUMBER.fullmatch(part) for part in parts):
-        problem = "not a list of whole numbers from 0 to 2^63 - 1"
+        problem = "not a list of whole numbers"
     elif len({int(part) for part in parts}) < len(parts):
         problem = "a seed is listed twice"
     elif max(map(int, parts)) >= 2**63:
         problem = "a seed is beyond 2^63 - 1"
     else:
         return [int(part) for part in parts]
-    remedy = "write for example --seeds 0,1,2"
+    remedy = "write for example --seeds 0,1,2, each from 0 to 2^63 - 1"
     raise InputError(f"--seeds {shown(text) or repr(text)}", problem, remedy)

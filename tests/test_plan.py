@@ -203,10 +203,10 @@ def test_a_sequence_limit_beyond_the_model_is_refused() -> None:
 
 
 def test_a_name_of_many_tasks_is_short_enough_for_a_file() -> None:
-    chain = ["saferdialogues", "toxigen_v1"] * 25
+    chain = ["saferdialogues", "toxigen"] * 25
     (trial,) = plan(chains=[chain], stages={}, curvature={"enabled": False}).trials
     assert len(f".{trial.id}.arrow.{'f' * 32}.tmp") < 255
-    assert trial.id.startswith("saferdialogues-toxigen_v1-saferdialogues-")
+    assert trial.id.startswith("saferdialogues-toxigen-saferdialogues-")
     assert trial.id.endswith(f"-50-stages-{trial.stages[-1].key[:8]}")
     (usual,) = plan(chains=[["toxigen", "csqa2"]], stages={}).trials
     assert usual.id == f"toxigen-csqa2-{usual.stages[-1].key[:8]}"
