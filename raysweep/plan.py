@@ -170,8 +170,13 @@ def _check_sequence_limits(
                     known = smallest.get((part.task, kind), limit)
                     smallest[part.task, kind] = min(known, limit)
     for (task, kind), limit in smallest.items():
-        rows = getattr(splits[task], kind)
-        alone = replace(splits[task], train=(), validation=(), test=rows)
+        one = splits[task]
+        alone = replace(
+            one,
+            train=one.train if kind == "train" else (),
+            validation=one.validation if kind == "validation" else (),
+            test=one.test if kind == "test" else (),
+        )
         check_rows_fit(alone, limit, checkpoint.folder)
 
 
