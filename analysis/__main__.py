@@ -15,6 +15,7 @@ from analysis import figure3, figure4, figure7, pareto, table1
 from analysis.load import num_unfinished
 from raysweep.cli import console, reporting_input_errors
 from raysweep.errors import InputError
+from raysweep.paths import check_out, shown
 from raysweep.query import open_results
 from raysweep.storage import Storage
 
@@ -125,7 +126,9 @@ def _rates(text: str) -> tuple[float, ...]:
 def _folder(sweep: Storage, out: Path | None) -> Path:
     if out is None and "://" in sweep.uri:
         raise InputError("--out", f"not given, and {sweep.uri} is not local", "give a folder")
-    folder = out or Path(sweep.root) / "analysis"
+    folder = Path(sweep.root) / "analysis"
+    if out is not None:
+        folder = check_out(out, f"--out {shown(out)}", is_folder=True)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

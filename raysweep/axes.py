@@ -8,8 +8,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Self
 
-from pydantic import Field, FiniteFloat, model_validator
+from pydantic import Field, model_validator
 
+from raysweep.bounds import Real
 from raysweep.settings import Settings
 
 
@@ -72,7 +73,7 @@ class _Range(Settings, ABC):
 class Uniform(_Range):
     """A number between two bounds is drawn for each sample: ``{uniform: [0.0, 0.2]}``."""
 
-    uniform: tuple[FiniteFloat, FiniteFloat]
+    uniform: tuple[Real, Real]
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -88,7 +89,7 @@ class Uniform(_Range):
 class LogUniform(_Range):
     """A number whose logarithm is uniform: ``{loguniform: [1.0e-6, 1.0e-4]}``."""
 
-    loguniform: tuple[FiniteFloat, FiniteFloat]
+    loguniform: tuple[Real, Real]
 
     @property
     def bounds(self) -> tuple[float, float]:

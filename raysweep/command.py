@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +12,8 @@ import typer
 from raysweep.checkpoint import find_checkpoint
 from raysweep.cli import console, reporting_input_errors
 from raysweep.errors import InputError
+from raysweep.mistakes import check_finite
+from raysweep.paths import shown, user_path
 from raysweep.plan import Plan, make_plan
 from raysweep.space import load_space, packaged_names, space_path
 from raysweep.storage import Storage
@@ -35,6 +37,7 @@ EXIT_CODES = (
     "in the settings (nothing was started), 130 when interrupted."
 )
 DEFAULT_STORAGE = "raysweep-results"
+WHOLE_NUMBER = re.compile(r"[0-9]{1,19}")
 
 SpaceFile = Annotated[
     str | None,
@@ -116,6 +119,7 @@ def sweep_command(
         resume: Resume = False,
     ) -> None:
         pair = _pair(tasks)
+        check_finite(wait_for_workers, "--wait-for-workers")
         overrides = {
             "model": model,
             "tasks": [own for _, own in pair if own] or None,
@@ -128,7 +132,8 @@ def sweep_command(
             "stage": {"num_steps": num_steps},
             "workers": {"num_workers": num_workers, "use_gpu": use_gpu},
         }
-        name = space_file or space or default_space
+        given = (one for one in (space_file, space, default_space) if one is not None)
+        name = next(given, None)
         if name is None:
             raise InputError("SPACE", "none is given", f"give a file, or {', '.join(PACKAGED)}")
         settings = load_space(space_path(name), overrides)
@@ -246,28 +251,38 @@ def _pair(text: str | None) -> list[tuple[str, dict[str, Any] | None]]:
     if text is None:
         return []
     pair = [part.strip() for part in text.split(",")]
-    if len(pair) != 2 or pair[0] == pair[1]:
+    if len(pair) != 2 or pair[0] == pair[1] or not all(pair):
         raise InputError(
-            f"--tasks {text}",
+            f"--tasks {shown(text) or repr(text)}",
             "not a pair of different tasks",
             "write for example --tasks bbq,arc_easy",
         )
-    return [_named(part) for part in pair]
+    named = [_named(part) for part in pair]
+    if named[0][0] == named[1][0]:
+        problem = f"both are the task {named[0][0]!r}"
+        raise InputError(f"--tasks {shown(text)}", problem, "give two different tasks")
+    return named
 
 
 def _named(part: str) -> tuple[str, dict[str, Any] | None]:
     if not part.endswith((".yaml", ".yml")):
         return part, None
-    own = read_task(Path(part))
+    own = read_task(user_path(part, f"--tasks {shown(repr(part))}"))
     return str(own["name"]), own
 
 
 def _seeds(text: str | None) -> list[int] | None:
+    """Whole numbers in a list; what they may be is the search space's to say."""
     if text is None:
         return None
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise InputError(
-            f"--seeds {text}", "not a list of whole numbers", "write for example --seeds 0,1,2"
-        ) from None
+    parts = [part.strip() for part in text.split(",")]
+    if not all(WHOLE_NUMBER.fullmatch(part) for part in parts):
+        problem = "not a list of whole numbers"
+    elif len({int(part) for part in parts}) < len(parts):
+        problem = "a seed is listed twice"
+    elif max(map(int, parts)) >= 2**63:
+        problem = "a seed is beyond 2^63 - 1"
+    else:
+        return [int(part) for part in parts]
+    remedy = "write for example --seeds 0,1,2, each from 0 to 2^63 - 1"
+    raise InputError(f"--seeds {shown(text) or repr(text)}", problem, remedy)

@@ -7,15 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
+from raysweep.bounds import (
+    BatchSize,
+    Beta,
+    Clipping,
+    Epsilon,
+    Failures,
+    Flag,
+    Gigabytes,
+    LearningRate,
+    Parameters,
+    PositiveRows,
+    Processes,
+    Products,
+    Rows,
+    Seed,
+    SequenceLimit,
+    Steps,
+    Tolerance,
+    WeightDecay,
+)
+from raysweep.paths import expanded
 from raysweep.settings import HUB, TINY, Settings
-
-NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Hyperparameters(Settings):
@@ -33,15 +50,15 @@ class Hyperparameters(Settings):
         dtype: of weights and activations ("float32", "bfloat16"); optimizer states are float32.
     """
 
-    learning_rate: PositiveFloat = 1e-5
-    num_steps: int = Field(100, ge=0)
-    global_batch_size: PositiveInt = 16
-    weight_decay: NonNegativeFloat = 0.1
+    learning_rate: LearningRate = 1e-5
+    num_steps: Steps = 100
+    global_batch_size: BatchSize = 16
+    weight_decay: WeightDecay = 0.1
     beta1: Beta = 0.9
     beta2: Beta = 0.95
-    epsilon: PositiveFloat = 1e-8
-    gradient_clipping: NonNegativeFloat = 1.0
-    sequence_limit: PositiveInt = 2048
+    epsilon: Epsilon = 1e-8
+    gradient_clipping: Clipping = 1.0
+    sequence_limit: SequenceLimit = 2048
     dtype: Literal["float32", "bfloat16"] = "float32"
 
 
@@ -63,11 +80,11 @@ class DataSettings(Settings):
 
     source: str = TINY
     sources: Mapping[str, str] = {}
-    num_train: PositiveInt | None = None
-    num_validation: int = Field(500, ge=0)
-    num_test: PositiveInt | None = None
-    paper_sizes: bool = False
-    seed: int = Field(0, ge=0)
+    num_train: PositiveRows | None = None
+    num_validation: Rows = 500
+    num_test: PositiveRows | None = None
+    paper_sizes: Flag = False
+    seed: Seed = 0
 
     @field_validator("source")
     @classmethod
@@ -104,18 +121,18 @@ class CurvatureSettings(Settings):
         max_parameters: largest model of which each worker is to hold a replica.
     """
 
-    enabled: bool = True
+    enabled: Flag = True
     stages: Literal["first", "all"] = "first"
     tasks: Literal["own", "all"] = "own"
-    changes: bool = True
-    num_samples: PositiveInt = 50
+    changes: Flag = True
+    num_samples: PositiveRows = 50
     reduction: Literal["token", "sample"] = "token"
     solver: Literal["lanczos", "power"] = "lanczos"
-    relative_tolerance: PositiveFloat = 1e-3
-    min_products: PositiveInt = 12
-    max_products: PositiveInt = 60
+    relative_tolerance: Tolerance = 1e-3
+    min_products: Products = 12
+    max_products: Products = 60
     operator: Literal["auto", "replica", "layerwise"] = "auto"
-    max_parameters: PositiveInt = 1_000_000_000
+    max_parameters: Parameters = 1_000_000_000
 
     def is_layerwise(self, zero_stage: int) -> bool:
         """Whether the weights stay sharded, for workers with that ZeRO stage."""
@@ -146,7 +163,7 @@ class WeightsSettings(Settings):
             which are trained again when it comes; null keeps all.
     """
 
-    budget_gb: PositiveFloat | None = None
+    budget_gb: Gigabytes | None = None
 
 
 class WorkerSettings(Settings):
@@ -164,20 +181,25 @@ class WorkerSettings(Settings):
         max_failures: how often a trial is started again after its workers or its driver died.
     """
 
-    num_workers: PositiveInt = 2
-    use_gpu: bool = False
-    cpus_per_worker: PositiveInt = 1
+    num_workers: Processes = 2
+    use_gpu: Flag = False
+    cpus_per_worker: Processes = 1
     zero_stage: Literal[0, 1, 2, 3] = 3
-    micro_batch_size: PositiveInt = 16
-    evaluation_batch_size: PositiveInt = 64
-    max_concurrent_trials: PositiveInt | None = None
-    max_failures: int = Field(2, ge=0)
+    micro_batch_size: BatchSize = 16
+    evaluation_batch_size: BatchSize = 64
+    max_concurrent_trials: Processes | None = None
+    max_failures: Failures = 2
 
 
 def absolute(value: str) -> str:
     """A relative path of something that exists, made absolute: workers have folders of their own.
 
     Other values, and paths that begin with ``~``, mean the same on every host.
+
+    Raises:
+        ValueError: it can be no path.
     """
-    is_path = value not in (TINY, HUB) and not value.startswith("~") and Path(value).exists()
+    if value in (TINY, HUB):
+        return value
+    is_path = expanded(value).exists() and not value.startswith("~")
     return str(Path(value).resolve()) if is_path else value

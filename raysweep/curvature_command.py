@@ -22,6 +22,7 @@ from raysweep.encoding import encode_rows
 from raysweep.errors import InputError
 from raysweep.lengths import check_rows_fit
 from raysweep.loss_curvature import LossHessian, Sample, evidence, find_radius, load_hessian
+from raysweep.paths import check_out, shown
 from raysweep.space import check_space
 from raysweep.tasks.sampling import stratified_order
 from raysweep.tasks.splits import load_splits
@@ -161,6 +162,7 @@ def _device(name: str | None) -> torch.device:
 def _check_plot(path: Path) -> None:
     if path.suffix not in (".png", ".pdf", ".svg"):
         raise InputError(f"--plot {path}", "no picture's name", "end it in .png, .pdf or .svg")
+    check_out(path, f"--plot {shown(path)}")
     if not path.absolute().parent.is_dir():
         raise InputError(f"--plot {path}", "its folder does not exist", "make it first")
 

@@ -27,12 +27,12 @@ def expand(chain: Written) -> list[Chain]:
         ValueError: a reference names no earlier stage, or nothing is left of a chain.
     """
     mixtures = [(stage,) if isinstance(stage, str) else tuple(stage) for stage in chain]
-    options = [itertools.product(*map(_texts, mixture)) for mixture in mixtures]
+    options = [itertools.product(*map(texts, mixture)) for mixture in mixtures]
     chains = [_resolved(choice) for choice in itertools.product(*options)]
     return list(dict.fromkeys(chains))
 
 
-def _texts(part: str) -> list[str | None]:
+def texts(part: str) -> list[str | None]:
     """What a part with braces stands for; None for a share of 0 %."""
     pieces = BRACES.split(part)
     choices = [

@@ -28,6 +28,7 @@ from raysweep.checkpoint import HUB_ID, fetch, read_config
 from raysweep.cli import console, reporting_input_errors
 from raysweep.errors import InputError
 from raysweep.judge_files import toxic_index
+from raysweep.paths import check_out, shown, user_path
 from raysweep.tokenizer import TOKENIZER
 
 KNOWN_TOXIC = {"tomh/toxigen_roberta": "LABEL_1"}  # its classes have no other names
@@ -127,9 +128,10 @@ def convert(source: str, out: Path, toxic_class: str | None = None) -> Path:
         InputError: there is no such model, its pickle is no plain state dict, it has no such class,
             or ``out`` exists.
     """
+    out = check_out(out, f"--out {shown(out)}", is_folder=True)
     if out.exists():
         raise InputError(str(out), "exists already", "give a folder that does not exist yet")
-    folder = Path(source).expanduser()
+    folder = user_path(source, f"SOURCE {shown(repr(source))}")
     if not folder.is_dir():
         if not HUB_ID.match(source):
             raise InputError(source, "no such folder", "give a folder or a hub id")

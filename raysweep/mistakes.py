@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import Any, get_args
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from raysweep.errors import InputError
+from raysweep.paths import shown
 
+_Kind = TypeVar("_Kind", bound=BaseModel)
 SCALARS = ("float", "int", "string", "bool", "literal")  # of pydantic's error types
+WANTED = {
+    "float_type": "a valid number",
+    "int_type": "a valid whole number",
+    "string_type": "text",
+    "bool_type": "true or false",
+}
 
 
 class SettingError(ValueError):
@@ -41,8 +49,30 @@ def describe(error: ValidationError, root: type[BaseModel], place: str) -> Input
         problem = _explain(first, _owner(root, first["loc"]))
     if not key:
         return InputError(place, "settings that do not fit together", problem)
-    shown = "" if first["type"] == "missing" and cause is None else f" = {value!r}"
-    return InputError(place, f"{key}{shown}", problem)
+    given = "" if first["type"] == "missing" and cause is None else f" = {_repr(value)}"
+    return InputError(place, f"{shown(key)}{given}", shown(problem, 2000))
+
+
+def checked(kind: type[_Kind], content: Mapping[str, Any], place: str) -> _Kind:
+    """Settings of a kind.
+
+    Raises:
+        InputError: naming ``place``, the key, the value and the remedy.
+    """
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        raise describe(error, kind, place) from None
+
+
+def check_finite(value: float | None, option: str, most: float = 1e15) -> None:
+    """Checks the number of an option: from 0, and finite.
+
+    Raises:
+        InputError: it is not.
+    """
+    if value is not None and not 0 <= value <= most:
+        raise InputError(f"{option} {value:g}", f"is no number from 0 to {most:g}", "give another")
 
 
 def _explain(error: Any, owner: type[BaseModel]) -> str:
@@ -60,9 +90,32 @@ def _explain(error: Any, owner: type[BaseModel]) -> str:
     message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if error["type"] == "dict_type" or error["type"] == "model_type":
         return "not a mapping; write its settings as key: value"
-    if error["type"] == "string_type" and isinstance(error["input"], bool):
-        return "YAML reads yes, no, true and false as truth values; quote them"
+    if error["type"] in WANTED and isinstance(error["input"], bool | str | int | float):
+        return _of_another_kind(error["type"], error["input"])
     return message if message[:2].isupper() else message[0].lower() + message[1:]
+
+
+def _of_another_kind(kind: str, value: Any) -> str:
+    """What a plain value should be, and how that is written."""
+    hint = ""
+    if isinstance(value, bool):
+        quoted = "; quote them" if kind == "string_type" else ""
+        hint = f"; true and false are truth values{quoted}"
+    elif kind == "string_type":
+        hint = "; quote it"
+    elif kind == "int_type" and isinstance(value, float):
+        hint = "; write it without a point"
+    elif kind != "bool_type" and isinstance(value, str):
+        hint = "; write it without quotes or underscores"
+    return f"should be {WANTED[kind]}{hint}"
+
+
+def _repr(value: Any) -> str:
+    """A value as Python writes it, cut where it is long."""
+    try:
+        return shown(repr(value), 200)
+    except ValueError:  # thousands of digits
+        return "a number of thousands of digits"
 
 
 def _owner(root: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:

@@ -177,19 +177,50 @@ def _check_sequence_limits(
     splits: Mapping[str, Splits],
     encoder: Encoder | None,
 ) -> None:
-    """Under the smallest limit that any stage may have, since every task is tested after it."""
-    axes = axes_of(space, max(len(chain) for chain in space.chains))
-    swept = [axis.examples for name, axis in axes.items() if name.endswith(".sequence_limit")]
-    default = Hyperparameters().sequence_limit
-    limits = [int(value) for examples in swept for value in examples] or [default]
-    if max(limits) > checkpoint.max_positions:
-        raise InputError(
-            "sequence_limit",
-            f"{max(limits)} is more than the model's {checkpoint.max_positions} positions",
-            f"set it to at most {checkpoint.max_positions}",
+    """Under each stage's own limit: what it trains on, and all tasks of its chain, tested after it.
+
+    A stage that may take several limits is checked under the smallest.
+    """
+    for length in {len(chain) for chain in space.chains}:
+        for key, limits in _limits(space, length):
+            if max(limits) > checkpoint.max_positions:
+                raise InputError(
+                    key,
+                    f"{max(limits)} is more than the model's {checkpoint.max_positions} positions",
+                    f"set it to at most {checkpoint.max_positions}",
+                )
+    smallest: dict[tuple[str, str], int] = {}
+    for chain in space.chains:
+        limits_of = [min(limits) for _, limits in _limits(space, len(chain))]
+        trains_anywhere = space.search.orders != ("listed",) or space.curvature.tasks == "all"
+        for stage, mixture in zip(limits_of, chain, strict=True):
+            for part in mixture:
+                wanted = {"test": min(limits_of), "validation": limits_of[0]}
+                wanted["train"] = min(limits_of) if trains_anywhere else stage
+                for kind, limit in wanted.items():
+                    known = smallest.get((part.task, kind), limit)
+                    smallest[part.task, kind] = min(known, limit)
+    for (task, kind), limit in smallest.items():
+        one = splits[task]
+        alone = replace(
+            one,
+            train=one.train if kind == "train" else (),
+            validation=one.validation if kind == "validation" else (),
+            test=one.test if kind == "test" else (),
         )
-    for one in splits.values():
-        check_rows_fit(one, min(limits), encoder)
+        check_rows_fit(alone, limit, encoder)
+
+
+def _limits(space: SearchSpace, length: int) -> list[tuple[str, tuple[int, ...]]]:
+    """The key that decides each stage's limit, and the values that it may have."""
+    axes, default = axes_of(space, length), Hyperparameters().sequence_limit
+    found = []
+    for number in range(1, length + 1):
+        keys = (f"stages.{number}.sequence_limit", "stage.sequence_limit")
+        key = next((one for one in keys if one in axes), None)
+        examples = axes[key].examples if key else (default,)
+        found.append((key or "sequence_limit", tuple(map(int, examples))))
+    return found
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from raysweep.command import NumSteps, NumTest, NumWorkers
 from raysweep.cost import ACCELERATORS, Assumptions, forecast
 from raysweep.errors import InputError
 from raysweep.finished import Finished, find_finished
+from raysweep.mistakes import check_finite
 from raysweep.outline import outlined_checkpoint, outlined_splits
 from raysweep.plan import Plan, make_plan
 from raysweep.plan_report import cost_lines, stage_tree
@@ -76,6 +77,10 @@ def main(
     Of --json, the hours are null where no speed is known, those of GPUs and money also where no
     worker has a GPU (and no price is given), and storage without --storage.
     """
+    check_finite(utilisation, "--utilisation", most=1)
+    check_finite(tokens_per_second, "--tokens-per-second")
+    check_finite(startup_seconds, "--startup-seconds")
+    check_finite(price, "--price")
     overrides = {
         "model": model,
         "data": {"source": data, "num_test": num_test},
@@ -89,7 +94,7 @@ def main(
             outlined_plan(settings) if outline else make_plan(settings, _checkpoint(settings))
         )
     plan = combined(plans)
-    finished = find_finished(plan, storage) if storage else None
+    finished = find_finished(plan, storage) if storage is not None else None
     measured = finished.tokens_per_second if finished else None
     uses_gpu = gpu is not None or plan.space.workers.use_gpu
     assumptions = Assumptions(

@@ -18,6 +18,9 @@ from raysweep.space import Part, SearchSpace
 from raysweep.stages import Measurement, Mixture, Stage, Trial
 from raysweep.tasks.splits import Splits
 
+MAX_NAME = 100  # letters of the tasks in a trial's name; a file's name has room for 255 bytes
+NUM_DIGITS = 8  # of a key in it
+
 
 class Planner:
     """Makes trials of a search space.
@@ -49,6 +52,7 @@ class Planner:
         self._loss_keys: dict[tuple[str, ...], str] = {}
         self._points: dict[int, list[Point]] = {}
         self._made: dict[tuple[Any, ...], Any] = {}
+        self._names: dict[str, str] = {}
 
     def trials(self, findings: Findings | None = None) -> Iterator[Trial]:
         """All trials of the space, no two alike.
@@ -172,7 +176,14 @@ class Planner:
             for one in self._evaluations(number, key, stage, tasks)
         )
         curvatures, changes = self._curvatures(stages, tasks)
-        return Trial(_name(stages), stages[0].seed, stages, evaluations, curvatures, changes)
+        return Trial(
+            self._name_of(stages), stages[0].seed, stages, evaluations, curvatures, changes
+        )
+
+    def _name_of(self, stages: tuple[Stage, ...]) -> str:
+        """A trial's name; of two whose short digests are the same the second has a longer one."""
+        name, key = _name(stages), stages[-1].key
+        return name if self._names.setdefault(name, key) == key else _name(stages, 2 * NUM_DIGITS)
 
     def _scout(self, stage: Stage) -> Trial:
         search, task = self._space.search, stage.mixture[0].task
@@ -270,6 +281,9 @@ class Planner:
         return self._loss_keys[known]
 
 
-def _name(stages: Sequence[Stage]) -> str:
+def _name(stages: Sequence[Stage], num_digits: int = NUM_DIGITS) -> str:
+    """The first tasks and a digest of all that was done: short enough for a file's name."""
     tasks = "-".join(stage.mixture[0].task for stage in stages)
-    return f"{tasks}-{stages[-1].key[:8]}"
+    if len(tasks) > MAX_NAME:
+        tasks = f"{tasks[:MAX_NAME].rstrip('-')}-{len(stages)}-stages"
+    return f"{tasks}-{stages[-1].key[:num_digits]}"

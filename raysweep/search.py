@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, model_validator
 
+from raysweep.bounds import Position, PositiveRows, PositiveSteps, ReductionFactor, Seed
 from raysweep.settings import Settings, refuse_repeats
 
 Order = Literal["listed", "flattest_first", "sharpest_first"]
@@ -30,8 +31,8 @@ class SearchSettings(Settings):
     """
 
     method: Literal["grid", "random", "optuna"] = "grid"
-    num_samples: PositiveInt | None = None
-    seed: int = Field(0, ge=0)
+    num_samples: PositiveRows | None = None
+    seed: Seed = 0
     objectives: Mapping[str, Literal["min", "max"]] = {}
     sampler: Literal["tpe", "nsga2", "random"] = "tpe"
     first_stage: Literal["all", "best"] = "all"
@@ -72,9 +73,9 @@ class StoppingSettings(Settings):
 
     metric: str
     mode: Literal["min", "max"]
-    reduction_factor: float = Field(3.0, gt=1, allow_inf_nan=False)
-    grace_stages: PositiveInt = 1
-    every_steps: PositiveInt | None = None
+    reduction_factor: ReductionFactor = 3.0
+    grace_stages: Position = 1
+    every_steps: PositiveSteps | None = None
 
     @model_validator(mode="after")
     def _known_inside_a_stage(self) -> Self:

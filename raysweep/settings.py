@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict
 
 from raysweep.errors import InputError
+from raysweep.paths import shown, user_file
+from raysweep.plain_yaml import PlainYamlError, read_plain_yaml
 
 TINY = "tiny"
 """The embedded model, data and judge."""
@@ -23,23 +24,6 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class _Loader(yaml.SafeLoader):
-    """A safe loader to which a key that is given twice is a mistake, not a correction."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            if not isinstance(key_node, yaml.ScalarNode):
-                continue  # no setting; refused below or by the settings' schema
-            key = self.construct_object(key_node)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"{key!r} is given twice", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
 def read_settings(path: Path, remedy: str, example: str) -> dict[str, Any]:
     """The mapping in a YAML file, unchecked.
 
@@ -48,18 +32,15 @@ def read_settings(path: Path, remedy: str, example: str) -> dict[str, Any]:
         example: where to see how such a file looks.
 
     Raises:
-        InputError: the file is missing, no YAML, or no mapping.
+        InputError: the file is missing, no plain YAML, or no mapping.
     """
+    file = user_file(path, remedy)
     try:
-        with path.open(encoding="utf-8") as stream:
-            content = yaml.load(stream, _Loader)
-    except (FileNotFoundError, IsADirectoryError):
-        raise InputError(str(path), "no such file", remedy) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        problem = " ".join(str(error).split())
-        raise InputError(str(path), f"cannot be read ({problem})", "correct the file") from None
+        content = read_plain_yaml(file)
+    except (OSError, PlainYamlError) as error:
+        raise InputError(shown(path), f"cannot be read ({error})", "correct the file") from None
     if not isinstance(content, dict):
-        raise InputError(str(path), "holds no mapping of settings", f"see {example}")
+        raise InputError(shown(path), "holds no mapping of settings", f"see {example}")
     return content
 
 

@@ -10,15 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import (
-    Field,
-    PositiveInt,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from raysweep.axes import Grid, LogUniform, Uniform, as_axis, axis_kind
+from raysweep.bounds import Position, Seed
 from raysweep.config import (
     CurvatureSettings,
     DataSettings,
@@ -28,9 +23,11 @@ from raysweep.config import (
     absolute,
 )
 from raysweep.expansion import expand
-from raysweep.mistakes import SettingError, describe, nested_mistake, suggestion
+from raysweep.mistakes import SettingError, checked, nested_mistake, suggestion
+from raysweep.paths import shown, user_path
 from raysweep.search import SearchSettings, StoppingSettings
 from raysweep.settings import TINY, Settings, read_settings, refuse_repeats
+from raysweep.size import check_size
 from raysweep.tasks import Task, known_tasks
 from raysweep.tasks.custom import TaskSpec, read_task
 
@@ -39,7 +36,7 @@ class Part(Settings):
     """A share of one task's training set within a stage's mixture."""
 
     task: str
-    fraction: float = Field(1.0, gt=0, le=1)
+    fraction: float = Field(1.0, ge=1e-9, le=1, strict=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -50,15 +47,25 @@ class Part(Settings):
         if match is None:
             raise ValueError("write a task, or a task and its share such as 'bbq@5%'")
         percent = match["percent"]
-        if percent and not 0 < float(percent) <= 100:
-            raise ValueError("a share is more than 0 % and at most 100 %")
+        if percent and not 1e-7 <= float(percent) <= 100:
+            raise ValueError("a share is more than 0 % (at least 1e-7 %) and at most 100 %")
         return {"task": match["task"], "fraction": float(percent) / 100 if percent else 1.0}
 
     def __str__(self) -> str:
         return self.task if self.fraction == 1 else f"{self.task}@{self.fraction * 100:g}%"
 
 
-Mixture = Annotated[tuple[Part, ...], Field(min_length=1)]
+def _each_task_once(mixture: tuple[Part, ...]) -> tuple[Part, ...]:
+    tasks = [part.task for part in mixture]
+    if twice := next((task for task in tasks if tasks.count(task) > 1), None):
+        written = " + ".join(map(str, mixture))
+        raise ValueError(
+            f"the mixture {written} has {twice!r} twice: the same rows; give each task one share"
+        )
+    return mixture
+
+
+Mixture = Annotated[tuple[Part, ...], Field(min_length=1), AfterValidator(_each_task_once)]
 
 
 class SearchSpace(Settings):
@@ -90,9 +97,9 @@ class SearchSpace(Settings):
     chains: Annotated[
         tuple[Annotated[tuple[Mixture, ...], Field(min_length=1)], ...], Field(min_length=1)
     ]
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0,)
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     stage: Mapping[str, Any] = {}
-    stages: Mapping[PositiveInt, Mapping[str, Any]] = {}
+    stages: Mapping[Position, Mapping[str, Any]] = {}
     search: SearchSettings = SearchSettings()
     stopping: StoppingSettings | None = None
     weights: WeightsSettings = WeightsSettings()
@@ -210,7 +217,7 @@ def load_space(path: Path, overrides: Mapping[str, Any] | None = None) -> Search
     """
     content = read_settings(path, "give the path of a search space", "search_spaces/lr.yaml")
     merged = _merged(content, overrides or {})
-    place = str(path) if merged == content else f"{path} with the options given"
+    place = shown(path) if merged == content else f"{shown(path)} with the options given"
     if isinstance(merged.get("tasks"), list):
         merged["tasks"] = [_own_task(entry, path.parent) for entry in merged["tasks"]]
     return check_space(merged, place)
@@ -218,7 +225,9 @@ def load_space(path: Path, overrides: Mapping[str, Any] | None = None) -> Search
 
 def _own_task(entry: Any, folder: Path) -> Any:
     """What a task's YAML file holds, where an entry is the path of one; else the entry."""
-    return read_task(folder / Path(entry).expanduser()) if isinstance(entry, str) else entry
+    if not isinstance(entry, str):
+        return entry
+    return read_task(folder / user_path(entry, f"tasks {shown(repr(entry))}"))
 
 
 def packaged_space(name: str) -> Path:
@@ -235,7 +244,7 @@ def packaged_names() -> list[str]:
 
 def space_path(name: str) -> Path:
     """The file that a user means: a path, or the name of a packaged search space."""
-    path = Path(name)
+    path = user_path(name, f"SPACE {shown(repr(name))}")
     return packaged_space(name) if name in packaged_names() and not path.is_file() else path
 
 
@@ -261,12 +270,11 @@ def check_space(content: Mapping[str, Any], place: str) -> SearchSpace:
     """Turns plain values into a search space.
 
     Raises:
-        InputError: naming ``place``, the key, the value and the remedy.
+        InputError: naming ``place``, the key, the value and the remedy; or the number of trials
+            where it is more than can be planned.
     """
-    try:
-        return SearchSpace.model_validate(content)
-    except ValidationError as error:
-        raise describe(error, SearchSpace, place) from None
+    check_size(content, place)
+    return checked(SearchSpace, content, place)
 
 
 def _are_written_chains(chains: Any) -> bool:

@@ -23,6 +23,7 @@ from pyarrow import fs
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from raysweep.errors import InputError
+from raysweep.paths import shown, user_path
 
 LASTING_ERRORS = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT),
@@ -60,17 +61,21 @@ class Storage:
         """Opens a location.
 
         Raises:
-            InputError: the URI names no file system that is known here.
+            InputError: it can be no folder, or the URI names no file system that is known here.
         """
         text = str(uri)
         if "://" not in text:
-            text = str(Path(text).expanduser().resolve())
-            return cls(text, text, fs.LocalFileSystem())
+            path = user_path(text, f"storage {shown(repr(text))}").resolve()
+            if path.exists() and not path.is_dir():
+                raise InputError(f"storage {shown(path)}", "is no folder", "give a folder or a URI")
+            return cls(str(path), str(path), fs.LocalFileSystem())
+        if not text.isprintable():
+            raise InputError(f"storage {shown(repr(text))}", "is no URI", "give a folder or a URI")
         try:
             filesystem, root = fs.FileSystem.from_uri(text)
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, NotImplementedError) as error:
             raise InputError(
-                f"storage {text}",
+                f"storage {shown(text)}",
                 f"cannot be opened ({str(error).splitlines()[0]})",
                 "give a folder, or an s3:// or gs:// URI with valid credentials",
             ) from error

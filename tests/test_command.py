@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from raysweep.command import _pair, _seeds
+from raysweep.errors import InputError
+from raysweep.mistakes import check_finite
+
 ROOT = Path(__file__).parents[1]
 SPACE = """
 name: wrong
@@ -50,11 +54,16 @@ def lr_sweep(folder: Path, *arguments: str, address: str = "") -> subprocess.Com
         ("", ["--seeds", "1,x"], "--seeds 1,x: not a list of whole numbers; write"),
         ("", ["--tasks", "bbq"], "--tasks bbq: not a pair of different tasks; write"),
         ("", ["--storage", "nope://x"], "storage nope://x: cannot be opened"),
+        ("", ["--storage", "pipe"], "pipe: is no folder; give a folder or a URI"),
+        ("", ["--space", "pipe"], "pipe: is no file; give the path of a search space"),
+        ("", ["--seeds", "9223372036854775808"], "a seed is beyond 2^63 - 1; write"),
+        ("seeds: [0.5]", [], "seeds.0 = 0.5; should be a valid whole number"),
     ],
 )
 def test_a_mistake_is_one_line(
     tmp_path: Path, change: str, arguments: list[str], expected: str
 ) -> None:
+    os.mkfifo(tmp_path / "pipe")
     (tmp_path / "gpt").mkdir()
     (tmp_path / "gpt" / "config.json").write_text('{"model_type": "gpt2"}')
     key = change.split(":")[0]
@@ -83,3 +92,55 @@ def test_help_tells_what_a_newcomer_asks(tmp_path: Path) -> None:
         assert word in text
     assert "Exit code" in text
     assert "again" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "--seeds '': not a list of whole numbers"),
+        ("0,", "not a list of whole numbers"),
+        ("0-4", "not a list of whole numbers"),
+        ("0..100000", "not a list of whole numbers"),
+        ("-1", "not a list of whole numbers; write for example --seeds 0,1,2, each from 0"),
+        ("1.0", "not a list of whole numbers"),
+        ("1_0", "not a list of whole numbers"),
+        ("١", "not a list of whole numbers"),
+        ("9" * 5000, "not a list of whole numbers"),
+        ("3,03", "a seed is listed twice"),
+        ("9223372036854775808", "a seed is beyond 2^63 - 1"),
+    ],
+)
+def test_seeds_that_are_none(text: str, problem: str) -> None:
+    with pytest.raises(InputError) as caught:
+        _seeds(text)
+    assert problem in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+def test_seeds() -> None:
+    assert _seeds("0, 1,9223372036854775807") == [0, 1, 2**63 - 1]
+    assert _seeds(None) is None
+
+
+@pytest.mark.parametrize("text", ["", ",", "bbq,", "bbq", "bbq,bbq", "a,b,c", "x" * 10_000])
+def test_tasks_that_are_no_pair(text: str) -> None:
+    with pytest.raises(InputError, match="not a pair of different tasks"):
+        _pair(text)
+
+
+@pytest.mark.parametrize("name", ["pipe.yaml", "\0.yaml", "~nosuchuser/a.yaml", "x" * 300 + ".yml"])
+def test_a_task_file_that_is_none(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe.yaml")
+    with pytest.raises(InputError):
+        _pair(f"bbq,{name}")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0, 1e300])
+def test_a_number_of_an_option_is_finite(value: float) -> None:
+    with pytest.raises(InputError, match=r"--price .* is no number from 0 to 1e"):
+        check_finite(value, "--price")
+    check_finite(0.5, "--price")
+    check_finite(None, "--price")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from raysweep import tiny
+from raysweep import planner, tiny
 from raysweep.checkpoint import Checkpoint
 from raysweep.errors import InputError
 from raysweep.plan import Plan, make_plan
 from raysweep.space import check_space
+from raysweep.tasks.splits import Splits
 from tests.models import SMALL
 
 BASE = Checkpoint(tiny.BASE, "d1", 1000, 2048, SMALL)
@@ -43,7 +46,7 @@ def test_a_grid_under_stage_moves_all_stages_together() -> None:
 
 
 def test_equal_points_are_planned_once() -> None:
-    assert len(plan(stages={1: {"learning_rate": {"grid": [1e-3, "1e-3"]}}}).trials) == 2
+    assert len(plan(stages={1: {"learning_rate": {"grid": [1, 1.0]}}}).trials) == 2
 
 
 def test_every_task_is_evaluated_after_every_stage_and_before() -> None:
@@ -196,3 +199,112 @@ def test_what_decides_a_curvature_is_in_its_key() -> None:
 def test_a_sequence_limit_beyond_the_model_is_refused() -> None:
     with pytest.raises(InputError, match="sequence_limit: 4096 is more than the model's 2048"):
         plan(stage={"sequence_limit": 4096})
+
+
+def test_a_name_of_many_tasks_is_short_enough_for_a_file() -> None:
+    chain = ["saferdialogues", "toxigen"] * 25
+    (trial,) = plan(chains=[chain], stages={}, curvature={"enabled": False}).trials
+    assert len(f".{trial.id}.arrow.{'f' * 32}.tmp") < 255
+    assert trial.id.startswith("saferdialogues-toxigen-saferdialogues-")
+    assert trial.id.endswith(f"-50-stages-{trial.stages[-1].key[:8]}")
+    (usual,) = plan(chains=[["toxigen", "csqa2"]], stages={}).trials
+    assert usual.id == f"toxigen-csqa2-{usual.stages[-1].key[:8]}"
+
+
+def test_trials_whose_short_digests_are_the_same_keep_names_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of 100,000 trials with digests of 32 bits two are alike with a probability of 69 %."""
+    monkeypatch.setattr(planner, "NUM_DIGITS", 1)
+    monkeypatch.setattr(planner._name, "__defaults__", (1,))
+    made = plan(seeds=list(range(20)), stages={}, chains=[["toxigen"]])
+    keys = [trial.stages[0].key for trial in made.trials]
+    assert len({key[0] for key in keys}) < len({key[:2] for key in keys}) == 20
+    assert len({trial.id for trial in made.trials}) == 20
+    assert made.trials[0].id == f"toxigen-{keys[0][:1]}"
+
+
+LIMITS = {  # chain, settings of stage and stages, and the limits of (task, set of rows)
+    "each stage trains under its own limit, tests under the smallest": (
+        ["toxigen", "csqa2"],
+        {"stages": {1: {"sequence_limit": 2000}, 2: {"sequence_limit": 900}}},
+        {
+            ("toxigen", "train"): 2000, ("csqa2", "train"): 900,
+            ("toxigen", "test"): 900, ("csqa2", "test"): 900,
+        },
+    ),
+    "a stage's own limit stands over that of all stages": (
+        ["toxigen", "csqa2"],
+        {
+            "stage": {"sequence_limit": {"grid": [500, 10_000]}},
+            "stages": {1: {"sequence_limit": 600}, 2: {"sequence_limit": {"grid": [800, 700]}}},
+        },
+        {
+            ("toxigen", "train"): 600, ("csqa2", "train"): 700,
+            ("toxigen", "test"): 600, ("csqa2", "test"): 600,
+        },
+    ),
+    "a task that comes back, and a mixture": (
+        ["toxigen", ["csqa2", "toxigen@5%"]],
+        {"stages": {1: {"sequence_limit": 800}, 2: {"sequence_limit": 700}}},
+        {
+            ("toxigen", "train"): 700, ("csqa2", "train"): 700,
+            ("toxigen", "test"): 700, ("csqa2", "test"): 700,
+        },
+    ),
+    "orders put every task anywhere": (
+        ["toxigen", "csqa2"],
+        {
+            "stages": {1: {"sequence_limit": 600}, 2: {"sequence_limit": 700}},
+            "search": {"orders": ["flattest_first"]},
+        },
+        {
+            ("toxigen", "train"): 600, ("csqa2", "train"): 600,
+            ("toxigen", "test"): 600, ("csqa2", "test"): 600,
+        },
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_rows_are_checked_under_the_limits_that_they_meet(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain, settings, expected = LIMITS[name]
+    found = {}
+
+    def note(splits: Splits, limit: int, encoder: object) -> None:
+        for kind in ("train", "test"):
+            if getattr(splits, kind):
+                found[splits.task.name, kind] = limit
+
+    monkeypatch.setattr("raysweep.plan.check_rows_fit", note)
+    made = plan(**{"stages": {}, "chains": [chain], **settings})
+    assert found == expected
+    if name.startswith(("each", "a stage", "a task")):  # and as the planned stages say
+        for (task, kind), limit in expected.items():
+            limits = [
+                stage.hyperparameters.sequence_limit
+                for trial in made.trials
+                for stage in trial.stages
+                if kind == "test" or task in {part.task for part in stage.mixture}
+            ]
+            assert limit == min(limits)
+
+
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        ({"stages": {2: {"sequence_limit": 4096}}}, "stages.2.sequence_limit"),
+        ({"stages": {2: {"sequence_limit": {"grid": [9, 4096]}}}}, "stages.2.sequence_limit"),
+        ({"stage": {"sequence_limit": 4096}, "stages": {}}, "stage.sequence_limit"),
+    ],
+)
+def test_the_limit_that_is_beyond_the_model_is_named(settings: dict[str, Any], key: str) -> None:
+    with pytest.raises(InputError, match=f"^{key}: 4096 is more than the model's 2048 positions"):
+        plan(**settings)
+
+
+def test_a_limit_that_no_stage_uses_is_no_mistake() -> None:
+    both = {"sequence_limit": 2048}
+    plan(stage={"sequence_limit": 4096}, stages={1: both, 2: both})

@@ -8,14 +8,16 @@ import pytest
 import yaml
 
 from raysweep.config import Hyperparameters
+from raysweep.digest import digest_json
 from raysweep.errors import InputError
+from raysweep.points import points
 from raysweep.space import SearchSpace, check_space, load_space, packaged_space
 
 SPACE = {
     "name": "lr",
     "chains": [["toxigen", "arc_easy"]],
     "stage": {"num_steps": 10},
-    "stages": {1: {"learning_rate": {"grid": ["1e-5", 2e-5]}}},
+    "stages": {1: {"learning_rate": {"grid": [1e-5, 2e-5]}}},
 }
 
 
@@ -88,6 +90,53 @@ def error_of(**changes: object) -> str:
             "stage.num_steps = {'uniform': [5, 10]}; takes whole numbers; write {choice",
         ),
         ({"search": {"method": "random"}}, "give num_samples together with method: random"),
+        # A truth value is no number, text is no number, 2.0 is no whole number.
+        ({"stage": {"num_steps": True}}, "stage.num_steps = True; should be a valid whole number"),
+        (
+            {"stage": {"learning_rate": True}},
+            "learning_rate = True; should be a valid number; true",
+        ),
+        (
+            {"stage": {"num_steps": "100"}},
+            "stage.num_steps = '100'; should be a valid whole number",
+        ),
+        ({"stage": {"learning_rate": "1e-5"}}, "learning_rate = '1e-5'; should be a valid number"),
+        ({"stage": {"num_steps": 2.0}}, "should be a valid whole number; write it without a point"),
+        ({"data": {"num_test": 2.0}}, "data.num_test = 2.0; should be a valid whole number"),
+        ({"data": {"paper_sizes": "yes"}}, "data.paper_sizes = 'yes'; should be true or false"),
+        ({"workers": {"use_gpu": 1}}, "workers.use_gpu = 1; should be true or false"),
+        ({"curvature": {"enabled": "off"}}, "curvature.enabled = 'off'; should be true or false"),
+        ({"model": True}, "model = True; should be text; true and false are truth values; quote"),
+        ({"stages": {True: {}}}, "stages.1.[key] = True; should be a valid whole number"),
+        ({"stages": {"1": {}}}, "stages.1"),
+        ({"stage": {"weight_decay": {"grid": [0.1, "0.2"]}}}, "'0.2'; should be a valid number"),
+        # Bounds.
+        ({"stage": {"num_steps": 10**20}}, "should be less than or equal to 10000000"),
+        ({"stage": {"global_batch_size": 10**14}}, "should be less than or equal to 1000000"),
+        ({"stage": {"learning_rate": 1e-321}}, "moves no weight: 1e-12 is the smallest"),
+        ({"stage": {"learning_rate": 1e5}}, "should be less than or equal to 10"),
+        ({"stage": {"learning_rate": 10**400}}, "should be a valid number"),
+        ({"stage": {"learning_rate": {"grid": [1e-3, 1e5]}}}, "should be less than or equal to 10"),
+        ({"stage": {"weight_decay": 1e-310}}, "nearer to 0 than float32 can hold"),
+        ({"stage": {"epsilon": 1e-40}}, "nearer to 0 than float32 can hold"),
+        ({"stage": {"beta1": float("nan")}}, "stage.beta1 = nan"),
+        ({"seeds": [2**63]}, "seeds.0 = 9223372036854775808; should be less than or equal"),
+        ({"data": {"seed": 2**63}}, "data.seed = 9223372036854775808"),
+        ({"data": {"num_train": 10**12}}, "data.num_train = 1000000000000; should be less"),
+        ({"workers": {"num_workers": 10**9}}, "workers.num_workers = 1000000000; should be less"),
+        ({"workers": {"max_failures": 10**9}}, "workers.max_failures = 1000000000; should be"),
+        ({"curvature": {"max_products": 10**9}}, "curvature.max_products = 1000000000"),
+        ({"weights": {"budget_gb": float("inf")}}, "weights.budget_gb = inf"),
+        ({"chains": [["toxigen@0.00000000001%"]]}, "a share is more than 0 %"),
+        # The same rows twice in one mixture, and paths that can be none.
+        ({"chains": [["csqa", ["bbq", "bbq"]]]}, "the mixture bbq + bbq has 'bbq' twice"),
+        ({"chains": [["csqa", ["bbq", "bbq@5%"]]]}, "the mixture bbq + bbq@5% has 'bbq' twice"),
+        ({"chains": [["bbq", ["{csqa,bbq}", "stage1@5%"]]]}, "the mixture bbq + bbq@5% has"),
+        ({"model": ""}, "model = ''; is empty"),
+        ({"judge": "a\0b"}, "holds a NUL character"),
+        ({"data": {"source": "~nosuchuser/x"}}, "~nosuchuser is nobody's home folder here"),
+        ({"data": {"sources": {"bbq": "x" * 5000}}}, "is longer than a path may be"),
+        ({"model": "\udcff"}, "is no UTF-8 text"),
     ],
 )
 def test_a_mistake_names_key_value_and_remedy(changes: dict[str, object], expected: str) -> None:
@@ -149,3 +198,54 @@ def test_defaults_are_the_papers() -> None:
     assert (paper.beta1, paper.beta2, paper.weight_decay) == (0.9, 0.95, 0.1)
     assert (paper.num_steps, paper.learning_rate, paper.global_batch_size) == (100, 1e-5, 16)
     assert paper.sequence_limit == 2048
+
+
+def test_a_long_value_is_told_in_short() -> None:
+    assert len(error_of(name="x" * 10**6)) < 500
+    assert len(error_of(**{"x" * 10**6: 1})) < 1000
+
+
+# Of chains, seeds and the points of each chain's length, before YAML was read by the core schema
+# and numbers had bounds: whoever changes one of them loses the stages of that space.
+DIGESTS = {
+    "best_first": "ae25514ece43",
+    "curvature": "0b458a19b060",
+    "curvature_order": "7860b2d81882",
+    "halving": "b7c765877f7a",
+    "lr": "641d6256ac6c",
+    "optuna": "4f5400ad93ff",
+    "order": "7853105b99bc",
+    "replay": "b749f060cc6c",
+    "replay_mixed": "c514e79ca866",
+    "replay_steps": "975ced77becd",
+    "overnight/curvature": "08b1fc27b23a",
+    "overnight/lr": "56071e63e372",
+    "overnight/order": "e3ccbeb54ede",
+    "overnight/repair": "010e3a814010",
+    "overnight/replay": "b790dd0e7691",
+    "overnight/replay_steps": "dc60133f6b8a",
+    "paper/best_first": "7fd2852be859",
+    "paper/curvature": "fb372edd0fb1",
+    "paper/curvature_order": "948b4b40ad94",
+    "paper/lr": "03308f8f3115",
+    "paper/lr_batch16": "58fdadb52855",
+    "paper/optuna": "907c36db1616",
+    "paper/order": "6679e7618da9",
+    "paper/replay": "0a091f585918",
+    "paper/replay_steps": "931780f9ebb4",
+}
+
+
+def content_digest(space: SearchSpace) -> str:
+    lengths = sorted({len(chain) for chain in space.chains})
+    drawn = [
+        [[stage.model_dump() for stage in point] for point in points(space, length)]
+        for length in lengths
+    ]
+    chains = [[[str(part) for part in mixture] for mixture in chain] for chain in space.chains]
+    return digest_json([chains, list(space.seeds), drawn])[:12]
+
+
+@pytest.mark.parametrize("name", DIGESTS)
+def test_packaged_spaces_mean_what_they_meant(name: str) -> None:
+    assert content_digest(load_space(packaged_space(name))) == DIGESTS[name]

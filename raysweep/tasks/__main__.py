@@ -16,7 +16,7 @@ from raysweep.cli import console, reporting_input_errors
 from raysweep.config import DataSettings
 from raysweep.encoding import encode_rows
 from raysweep.errors import InputError, MissingDataError
-from raysweep.mistakes import suggestion
+from raysweep.mistakes import checked, suggestion
 from raysweep.settings import HUB, TINY
 from raysweep.space import load_space
 from raysweep.tasks import PAPER_TASKS, TASKS, Example, Task, known_tasks
@@ -57,7 +57,8 @@ def main(
     seed: Seed = 0,
 ) -> None:
     """Shows the sizes of all tasks' training and test sets beside the paper's Table 2."""
-    output, settings = console(), DataSettings(source=data, seed=seed)
+    output = console()
+    settings = checked(DataSettings, {"source": data, "seed": seed}, "command line")
     tasks: Mapping[str, Task] = PAPER_TASKS
     if space:
         configured = load_space(space)

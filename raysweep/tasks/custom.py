@@ -75,7 +75,7 @@ class TaskSpec(Settings):
         if not isinstance(answers, Mapping):
             return answers
         if any(isinstance(key, bool) for key in answers):
-            raise ValueError("YAML reads yes, no, true and false as truth values; quote them")
+            raise ValueError("true and false are truth values; quote them")
         return {str(key): value for key, value in answers.items()}
 
     @field_validator("answers")

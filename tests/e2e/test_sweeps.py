@@ -156,7 +156,9 @@ def test_a_trial_that_diverges_is_named_and_the_others_finish(user: User) -> Non
     (user.folder / "bad.yaml").write_text(
         "name: bad\nchains: [[toxigen, csqa2]]\ndata: {num_train: 130, num_test: 26}\n"
         "stage: {num_steps: 3, sequence_limit: 512}\n"
-        "stages: {1: {learning_rate: {grid: [1.0e+30, 1.0e-3]}}}\n"
+        # Gradients this small have squares of 0 in float32: AdamW divides by epsilon alone.
+        "stages: {1: {learning_rate: 1.0e-3, epsilon: 1.0e-37,\n"
+        "             gradient_clipping: {grid: [1.0e-20, 1.0]}}}\n"
         "curvature: {enabled: false}\n"
     )
     run = user.run("raysweep.lr_sweep", "--space", "bad.yaml", "--storage", "bad")

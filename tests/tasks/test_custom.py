@@ -239,6 +239,18 @@ def test_a_search_space_brings_its_own_tasks(tmp_path: Path) -> None:
             load_space(tmp_path / "space.yaml")
 
 
+def test_answers_may_be_keyed_by_yes_and_no_without_quotes(tmp_path: Path) -> None:
+    keys = "name: risk\nkind: capability\nfiles: {pool: all.jsonl}\n"
+    keys += "question: '{code}'\nlabel: risky\n"
+    (tmp_path / "task.yaml").write_text(f"{keys}answers: {{yes: Risky., no: Fine.}}\n")
+    assert read_task(tmp_path / "task.yaml")["answers"] == {"yes": "Risky.", "no": "Fine."}
+    (tmp_path / "task.yaml").write_text(f"{keys}answers: {{a: yes, b: no}}\n")
+    assert read_task(tmp_path / "task.yaml")["answers"] == {"a": "yes", "b": "no"}
+    (tmp_path / "task.yaml").write_text(f"{keys}answers: {{true: Risky., false: Fine.}}\n")
+    with pytest.raises(InputError, match="true and false are truth values; quote them"):
+        read_task(tmp_path / "task.yaml")
+
+
 def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README.read_text(), re.DOTALL)
 
