@@ -16,9 +16,9 @@ PURE = {
     "activations", "architecture", "axes", "board", "budget", "checkpoint", "cli", "command",
     "config", "cost", "digest", "encoding", "errors", "expansion", "finished", "forgetting", "job",
     "judge_files", "leases", "lengths", "memory", "metrics", "mistakes", "model_config", "outline",
-    "plan", "plan_report", "planner", "points", "query", "records", "results", "schedule",
-    "scoring", "scouts", "scratch", "search", "settings", "space", "stages", "storage", "store",
-    "study", "summary", "tasks", "token_check", "token_counts", "tokenizer", "versions",
+    "plan", "plan_report", "planner", "points", "query", "records", "result_files", "results",
+    "schedule", "scoring", "scouts", "scratch", "search", "settings", "space", "stages", "storage",
+    "store", "study", "summary", "tasks", "token_check", "token_counts", "tokenizer", "versions",
     "weight_files",
 }  # fmt: skip
 
