@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -79,12 +80,14 @@ def _look(sweep: Storage, table: str, name: str) -> ResultFile:
             )
             reader = pa.ipc.open_file(stream, options=options)
             batches = (reader.get_batch(i) for i in range(reader.num_record_batches))
-            rows = next((batch.slice(0, 1).to_pylist() for batch in batches if len(batch)), [])
+            first = next(
+                (batch.slice(0, 1).to_pylist()[0] for batch in batches if len(batch)), None
+            )
         except pa.ArrowException as error:
             problem = f"is no Arrow file ({' '.join(str(error).split())})"
             raise InputError(f"results {sweep.uri}/{name}", problem, "move it away") from None
-    row = rows[0] if rows else {}
-    is_scored = bool(rows) and "scoring" in SCHEMAS[table].names
+    row: dict[str, Any] = first or {}
+    is_scored = first is not None and "scoring" in SCHEMAS[table].names
     version = (schema.metadata or {}).get(b"schema_version", b"1").decode()
     scoring = (row.get("scoring") or FIRST_SCORING) if is_scored else None
     return ResultFile(name, row.get("trial"), row.get("sweep"), scoring, version)
