@@ -63,7 +63,7 @@ def _table1(sweep: Storage, folder: Path, output: Console) -> None:
     table = table1.display(rows)
     output.print(table)
     table.draw(folder / "table1.png")
-    output.print(f"wrote {folder / 'table1.png'}\n", soft_wrap=True)
+    output.print(f"wrote {folder / 'table1.png'}\n", soft_wrap=True, markup=False)
 
 
 def _figure3(selection: figure3.Selection, folder: Path, output: Console) -> None:
@@ -75,7 +75,7 @@ def _figure3(selection: figure3.Selection, folder: Path, output: Console) -> Non
         return
     output.print(figure3.listing(selection.shown))
     figure3.draw(selection.shown, folder / "figure3.png")
-    output.print(f"wrote {folder / 'figure3.png'}", soft_wrap=True)
+    output.print(f"wrote {folder / 'figure3.png'}", soft_wrap=True, markup=False)
     if selection.left_out:
         output.print(_left_out(selection))
 
@@ -85,7 +85,7 @@ def _figure4(sweep: Storage, folder: Path, output: Console) -> None:
     if found.curvatures:
         output.print(figure4.listing(found))
         figure4.draw(found, folder / "figure4.png")
-        output.print(f"wrote {folder / 'figure4.png'}", soft_wrap=True)
+        output.print(f"wrote {folder / 'figure4.png'}", soft_wrap=True, markup=False)
 
 
 def _figure7(sweep: Storage, folder: Path, output: Console) -> None:
@@ -93,7 +93,7 @@ def _figure7(sweep: Storage, folder: Path, output: Console) -> None:
     if curves:
         output.print(figure7.listing(curves))
         figure7.draw(curves, folder / "figure7.png")
-        output.print(f"wrote {folder / 'figure7.png'}", soft_wrap=True)
+        output.print(f"wrote {folder / 'figure7.png'}", soft_wrap=True, markup=False)
 
 
 def _search(sweep: Storage, folder: Path, output: Console) -> None:
@@ -101,7 +101,8 @@ def _search(sweep: Storage, folder: Path, output: Console) -> None:
     if found:
         path = folder / ("search.png" if len(found.objectives) == 1 else "pareto.png")
         pareto.draw(found, path)
-        output.print(f"wrote {path}, {len(found.candidates)} trials of the search", soft_wrap=True)
+        told = f"wrote {path}, {len(found.candidates)} trials of the search"
+        output.print(told, soft_wrap=True, markup=False)
 
 
 def _left_out(selection: figure3.Selection) -> str:

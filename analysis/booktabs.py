@@ -17,6 +17,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from analysis.literal import literal
+
 POINTS_PER_INCH = 72
 FONT_SIZE = 10.0  # points, as all lengths below
 LINE_HEIGHT = 18.0
@@ -189,7 +191,7 @@ class _Picture:
         self.figure.text(
             x / self.width,
             baseline,
-            _literal(text),
+            literal(text),
             ha=align,
             size=size,
             weight=weight,
@@ -206,12 +208,7 @@ class _Picture:
         return max(map(self._text_width, texts))
 
     def _text_width(self, text: str, size: float = FONT_SIZE, weight: str = "normal") -> float:
-        artist = self.figure.text(0, 0, _literal(text), size=size, weight=weight)
+        artist = self.figure.text(0, 0, literal(text), size=size, weight=weight)
         width = artist.get_window_extent(self.renderer).width * POINTS_PER_INCH / DPI
         artist.remove()
         return width
-
-
-def _literal(text: str) -> str:
-    """Dollar signs would switch matplotlib to mathematics."""
-    return text.replace("$", r"\$")

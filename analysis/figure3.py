@@ -20,6 +20,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from analysis.literal import literal
 from analysis.load import Chain, FirstTaskForgetting, first_task_forgetting, sort_key
 from analysis.mean import MISSING, Mean, fixed, shown
 from analysis.setting import varying
@@ -202,7 +203,7 @@ def _draw_panel(axes: Axes, panel: Panel, title: str) -> None:
     bars = [(cost, cost.points) for cost in panel.groups if cost.points]
     axes.barh(
         [
-            f"{DISTINCT if cost.is_distinct else ''} {cost.group.replace('_', ' ')} "
+            f"{DISTINCT if cost.is_distinct else ''} {literal(cost.group.replace('_', ' '))} "
             f"({cost.num_examples:,})"
             for cost, _ in bars
         ],
@@ -216,7 +217,7 @@ def _draw_panel(axes: Axes, panel: Panel, title: str) -> None:
     axes.axvline(0, color="0.4", linewidth=0.8)
     if panel.overall is not None:
         axes.axvline(panel.overall.value, color=LINE, linestyle=":", linewidth=1.8)
-    axes.set_title(title, fontsize=10)
+    axes.set_title(literal(title), fontsize=10)
     axes.set_xlabel("forgetting (points)", fontsize=SMALL)
     axes.tick_params(labelsize=SMALL)
     axes.tick_params(axis="y", length=0)

@@ -24,7 +24,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
+from analysis.literal import literal
 from analysis.mean import Mean
 from raysweep.query import query
 from raysweep.storage import Storage
@@ -193,7 +195,7 @@ def listing(found: Figure4) -> Table:
             str(one.radius.num_seeds),
             str(one.num_unconverged),
         )
-        table.add_row(one.title, str(one.kind), *cells)
+        table.add_row(Text(one.title), str(one.kind), *cells)
     return table
 
 
@@ -224,7 +226,7 @@ def _draw_radii(axes: Axes, curvatures: Sequence[Curvature]) -> None:
         )
         if len(one.seeds) > 1:
             axes.plot(place, one.radius.value, "_", color="0.2", markersize=16)
-    names = [one.title + (f"\n{one.rate:g}" if several else "") for one in curvatures]
+    names = [literal(one.title) + (f"\n{one.rate:g}" if several else "") for one in curvatures]
     axes.set_xticks(range(len(names)), names, rotation=90 if len(names) > 8 else 0, size=8)
     axes.set_yscale("log")
     axes.set_ylabel("spectral radius of the Hessian")
@@ -252,9 +254,11 @@ def _draw_pairs(axes: Axes, found: Figure4) -> None:
             capsize=2,
         )
     for first, colour in colours.items():
-        axes.plot([], [], "o", color=colour, label=f"{first} first")
+        axes.plot([], [], "o", color=colour, label=literal(f"{first} first"))
     for rest, marker in markers.items():
-        axes.plot([], [], marker, color="white", markeredgecolor="0.2", label=f"then {rest}")
+        axes.plot(
+            [], [], marker, color="white", markeredgecolor="0.2", label=literal(f"then {rest}")
+        )
     axes.set_xscale("log")
     axes.set_xlabel("spectral radius of the Hessian")
     axes.set_ylabel("forgetting (points)")

@@ -21,7 +21,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
+from analysis.literal import literal
 from analysis.mean import Mean, fixed, shown
 from raysweep.query import query
 from raysweep.space import Part
@@ -151,7 +153,7 @@ def listing(curves: tuple[Curve, ...]) -> Table:
         for point in curve.points:
             recovered = curve.recovered(point)
             table.add_row(
-                curve.title if point is curve.points[0] else "",
+                Text(curve.title if point is curve.points[0] else ""),
                 f"{point.amount:g}{' steps' if curve.replay is Replay.STEPS else ' %'}",
                 shown(point.forgetting),
                 "" if recovered is None else fixed(100 * recovered),
@@ -179,7 +181,7 @@ def picture(curves: tuple[Curve, ...]) -> Figure:
         for number, curve in enumerate(of_kind):
             rates = ", ".join(f"{rate:g}" for rate in curve.rates)
             style = {
-                "label": f"{curve.title} ({rates})" if several else curve.title,
+                "label": literal(f"{curve.title} ({rates})" if several else curve.title),
                 "color": COLOURS[number % len(COLOURS)],
                 "linestyle": LINES[number // len(COLOURS) % len(LINES)],
             }

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from raysweep.checkpoint import find_checkpoint
 from raysweep.cli import console, reporting_input_errors
@@ -165,7 +166,7 @@ def _run(plan: Plan, storage: Storage, wait_minutes: float, dashboard: bool) -> 
 
     output = console()
     storage.check_writable()
-    output.print(_announcement(plan))
+    output.print(_announcement(plan), markup=False)
     if plan.encoder:
         rows = [row for one in plan.splits.values() for row in one.train[:SAMPLE_SIZE]]
         for line in describe(plan.encoder, rows):
@@ -181,11 +182,13 @@ def _run(plan: Plan, storage: Storage, wait_minutes: float, dashboard: bool) -> 
     output.print(_usage(outcome), highlight=False)
     if outcome.stopped:
         output.print(_early_stops(outcome), highlight=False)
-    output.print(f"Results: {outcome.folder.uri}")
-    output.print(f'Query:   python -m raysweep.query {outcome.folder.uri} "SELECT ..."')
-    output.print(f"Figures: python -m analysis {outcome.folder.uri}")
+    output.print(f"Results: {outcome.folder.uri}", markup=False)
+    output.print(
+        f'Query:   python -m raysweep.query {outcome.folder.uri} "SELECT ..."', markup=False
+    )
+    output.print(f"Figures: python -m analysis {outcome.folder.uri}", markup=False)
     for trial, reason in outcome.failures.items():
-        output.print(f"[red]Trial {trial} failed:[/] {reason}", highlight=False)
+        output.print(f"[red]Trial {trial} failed:[/] {escape(reason)}", highlight=False)
     if outcome.is_unfinished:
         number = len(outcome.unfinished)
         count = {0: "The sweep is", 1: "1 trial is"}.get(number, f"{number} trials are")

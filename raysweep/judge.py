@@ -179,7 +179,7 @@ def main(
 ) -> None:
     """Converts a pickled toxicity classifier to safetensors, once."""
     written = convert(source, out, toxic_class)
-    console().print(f"Wrote {written}; set judge: {out} in the search space.")
+    console().print(f"Wrote {written}; set judge: {out} in the search space.", markup=False)
 
 
 if __name__ == "__main__":

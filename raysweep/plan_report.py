@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from rich.markup import escape
 from rich.tree import Tree
 
 from raysweep.axes import LogUniform, Uniform
@@ -33,7 +34,7 @@ def stage_tree(plan: Plan, finished: Entries = ()) -> Tree:
     for trial in plan.all_trials:
         for stage in trial.stages:
             children.setdefault(stage.parent, {})[stage.key] = stage
-    tree = Tree(f"{plan.space.model} ({plan.checkpoint.num_parameters:,} parameters)")
+    tree = Tree(f"{escape(plan.space.model)} ({plan.checkpoint.num_parameters:,} parameters)")
     _grow(tree, plan.checkpoint.digest, children, _varying(plan), finished)
     return tree
 

@@ -31,6 +31,7 @@ from rich.text import Text
 
 from raysweep.cli import console, reporting_input_errors
 from raysweep.errors import InputError
+from raysweep.result_files import check_results
 from raysweep.results import SCHEMAS, TRIAL_TABLES, table_files
 from raysweep.storage import Storage
 
@@ -62,15 +63,18 @@ def open_results(uri: str) -> Storage:
     """Opens the folder of a sweep that has results.
 
     Raises:
-        InputError: the folder is missing, cannot be read, or holds no results.
+        InputError: the folder is missing, cannot be read, holds no results, or holds some that
+            do not belong together.
     """
     results = Storage.open(uri)
     remedy = "give the sweep folder that lr_sweep prints"
     with _reading(f"results {uri}"):
         if results.filesystem.get_file_info(results.root).type != fs.FileType.Directory:
             raise InputError(f"results {uri}", "no such folder", remedy)
-        if not any(table_files(results, name) for name in SCHEMAS):
+        files = {name: table_files(results, name) for name in SCHEMAS}
+        if not any(files.values()):
             raise InputError(f"results {uri}", "holds no results/<table>/<trial>.arrow", remedy)
+        check_results(results, files)
     return results
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from raysweep.errors import InputError
 from raysweep.storage import Storage
 
 SCHEMA_VERSION = "2"  # 2 has the column "scoring"
@@ -236,12 +237,34 @@ def write_trial(
 
 
 def table_files(sweep: Storage, name: str) -> list[str]:
-    """The files of one table, one per trial, relative to the sweep's folder."""
+    """The files of one table, one per trial, relative to the sweep's folder.
+
+    Hidden files are none: operating systems leave some beside files that are copied.
+    """
     folder = f"results/{name}"
-    return [f"{folder}/{file}" for file in sweep.names(folder, ".arrow")]
+    names = sweep.names(folder, ".arrow")
+    return [f"{folder}/{file}" for file in names if not file.startswith(".")]
 
 
 def read_table(sweep: Storage, name: str) -> pa.Table:
-    """All trials' rows of one table; empty when there are none yet."""
-    parts = [from_bytes(sweep.read(file)) for file in table_files(sweep, name)]
-    return pa.concat_tables(parts) if parts else table(name, [])
+    """All trials' rows of one table; empty when there are none yet.
+
+    Columns that a file does not have yet are null.
+
+    Raises:
+        InputError: two files hold the same trial.
+    """
+    empty, parts, places = table(name, []), list[pa.Table](), dict[str, str]()
+    for file in table_files(sweep, name):
+        part = from_bytes(sweep.read(file))
+        if name in TRIAL_TABLES and part.num_rows:
+            trial = part["trial"][0].as_py()
+            if (first := places.setdefault(trial, file)) != file:
+                problem = f"{first} and {file} hold the same trial {trial} twice"
+                remedy = "move one of them out of the folder"
+                raise InputError(f"results {sweep.uri}", problem, remedy)
+        parts.append(part.replace_schema_metadata(None))
+    whole = pa.concat_tables(
+        [empty.replace_schema_metadata(None), *parts], promote_options="default"
+    )
+    return whole.select(empty.column_names).replace_schema_metadata(empty.schema.metadata)

@@ -30,6 +30,7 @@ from raysweep.settings import TINY, Settings, read_settings, refuse_repeats
 from raysweep.size import check_size
 from raysweep.tasks import Task, known_tasks
 from raysweep.tasks.custom import TaskSpec, read_task
+from raysweep.tasks.names import titles_mistake
 
 
 class Part(Settings):
@@ -159,6 +160,8 @@ class SearchSpace(Settings):
                 if name not in known:
                     problem = f"unknown task{suggestion(name, known)}; tasks: {', '.join(known)}"
                     raise SettingError(key, name, problem)
+        if problem := titles_mistake(self.find_tasks().values()):
+            raise ValueError(problem)
         return self
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from itertools import groupby
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from raysweep.results import read_table
@@ -120,7 +121,7 @@ def _accuracies(trials: Sequence[Sequence[Row]]) -> Iterable[str]:
         chance = rows[0]["chance"]
         flag = "!" if any(row["constant_prediction"] for row in rows) else ""
         bracket = "" if chance is None else f" ({100 * chance:.0f})"
-        yield f"{title} {_percent([row['accuracy'] for row in rows])}{flag}{bracket}"
+        yield f"{escape(title)} {_percent([row['accuracy'] for row in rows])}{flag}{bracket}"
 
 
 def _place(rows: Sequence[Row]) -> Any:
@@ -143,7 +144,7 @@ def _forgetting(trials: Sequence[Sequence[Row]], task: str) -> tuple[str, str, s
     worst = max(drops, key=lambda group: mean(drops[group]), default=None)
     if worst is None:
         return _percent(overall), "-", "-"
-    return _percent(overall), worst, _percent(biased[worst])
+    return _percent(overall), escape(worst), _percent(biased[worst])
 
 
 def _radius(rows: Sequence[Row]) -> str:

@@ -17,9 +17,9 @@ PURE = {
     "command", "config", "cost", "digest", "encoding", "errors", "expansion", "finished",
     "forgetting", "job", "judge_files", "leases", "lengths", "memory", "metrics", "mistakes",
     "model_config", "outline", "paths", "plain_yaml", "plan", "plan_report", "planner", "points",
-    "query", "records", "results", "schedule", "scoring", "scouts", "scratch", "search", "settings",
-    "size", "space", "stages", "storage", "store", "study", "summary", "tasks", "token_check",
-    "token_counts", "tokenizer", "versions", "weight_files",
+    "query", "records", "result_files", "results", "schedule", "scoring", "scouts", "scratch",
+    "search", "settings", "size", "space", "stages", "storage", "store", "study", "summary",
+    "tasks", "token_check", "token_counts", "tokenizer", "versions", "weight_files",
 }  # fmt: skip
 
 

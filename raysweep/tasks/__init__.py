@@ -9,6 +9,7 @@ from importlib.metadata import entry_points
 
 from raysweep.errors import InputError
 from raysweep.tasks import arc_easy, bbq, csqa, csqa2, saferdialogues, toxigen, toxigen_v1
+from raysweep.tasks.names import task_mistake
 from raysweep.tasks.task import ALL, OVERALL, Dropped, Example, Kind, Row, Task
 
 ENTRY_POINTS = "raysweep.tasks"
@@ -40,6 +41,8 @@ def known_tasks() -> Mapping[str, Task]:
             raise InputError(place, "is no raysweep.tasks.Task", "let it name a Task")
         if task.name in tasks:
             raise InputError(place, f"the task name {task.name!r} is taken", "choose another")
+        if problem := task_mistake(task):
+            raise InputError(place, problem, "correct that package")
         tasks[task.name] = task
     return tasks
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.markup import escape
 from rich.table import Table
 
 from raysweep.config import DataSettings
@@ -45,7 +46,7 @@ def take_census(task: Task, settings: DataSettings) -> Census:
 def table2(censuses: Sequence[Census], source: str) -> Table:
     """Our sizes beside the paper's."""
     table = Table(
-        title=f"Table 2 of the paper, and the data of {source!r}",
+        title=escape(f"Table 2 of the paper, and the data of {source!r}"),
         caption="Every pair of columns is ours | the paper's. Test sets are disjoint from the "
         "training set by default; 'paper_sizes' gives the paper's sizes, and 'trained' is how many "
         "of those test rows are also trained on.",
@@ -57,7 +58,7 @@ def table2(censuses: Sequence[Census], source: str) -> Table:
     for column in ("groups", "paper", "labels", "paper"):
         table.add_column(column, justify="right")
     for census in censuses:
-        table.add_row(census.task.name, *_cells(census))
+        table.add_row(escape(census.task.name), *_cells(census))
     return table
 
 
@@ -97,7 +98,7 @@ def account(census: Census) -> list[str]:
         lines.append(f"{splits.task.name}: read {sum(splits.num_read.values()):,} rows ({read})")
         for (split, reason), count in splits.drops.items():
             lines.append(f"  left out of {split}: {count:,}, {reason}")
-        lines += _unused(splits)
+        lines += [*_unused(splits), *_alike(splits)]
     for splits in filter(None, [census.paper]):
         lines += [f"  {note}" for note in splits.notes]
         if splits.num_trained_test_rows:
@@ -108,6 +109,20 @@ def account(census: Census) -> list[str]:
     if census.task.note:
         lines.append(f"  {census.task.note}")
     return lines
+
+
+def _alike(splits: Splits) -> list[str]:
+    """Groups whose names differ in case only: nobody knows whether they are meant to be one."""
+    spellings: dict[str, set[str]] = {}
+    for example in (*splits.train, *splits.validation, *splits.test):
+        for group in example.groups:
+            spellings.setdefault(group.casefold(), set()).add(group)
+    return [
+        f"  {' and '.join(map(repr, sorted(names)))} differ in case only: they are "
+        f"{len(names)} groups"
+        for names in spellings.values()
+        if len(names) > 1
+    ]
 
 
 def _unused(splits: Splits) -> list[str]:

@@ -33,13 +33,18 @@ def read_text(path: Path) -> str:
         InputError: it is empty, cut short, or no UTF-8.
     """
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise InputError(str(path), "is a folder or a pipe", "give a file")
         content = path.read_bytes()
     except FileNotFoundError:
         raise MissingDataError(
             str(path), "no such file", "point --data at the folder that holds it"
         ) from None
-    except OSError as error:
-        raise InputError(str(path), f"cannot be read ({error})", "give a readable file") from None
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: NUL in a name
+        place, problem = repr(str(path))[1:-1], f"cannot be read ({error})"
+        raise InputError(place, problem, "give a readable file") from None
     return decode(unzip(content, str(path)), str(path))
 
 
@@ -133,12 +138,12 @@ def parquet_rows(path: Path) -> Iterator[Located]:
     if not path.is_file():
         raise MissingDataError(str(path), "no such file", "give the path of a Parquet file")
     try:
-        table = pq.read_table(path)
-        names = table.column_names
+        file = pq.ParquetFile(path)
+        names = file.schema_arrow.names
         if repeated := next((name for name in names if names.count(name) > 1), None):
             problem = f"the column {repeated!r} stands there twice"
             raise InputError(str(path), problem, "rename one")
-        rows = table.to_pylist()
+        rows = file.read().to_pylist()
     except (pa.ArrowException, OSError) as error:
         problem = f"no Parquet file ({' '.join(str(error).split())})"
         raise InputError(str(path), problem, FETCH_AGAIN) from None

@@ -19,6 +19,7 @@ from raysweep.tasks.files import FETCH_AGAIN
 from raysweep.tasks.hub import read_hub
 from raysweep.tasks.names import answers_mistake, name_mistake
 from raysweep.tasks.task import ALL, Dropped, Example, Release, Row, Task, Validated
+from raysweep.tasks.text import compared
 
 LISTED_AGAIN = "another group of a row that is kept, with all its groups"
 
@@ -134,6 +135,7 @@ class _Reader:
         except ValidationError as error:
             raise bad_row(place, error) from None
         if isinstance(outcome, Example):
+            outcome = _with_one_spelling(outcome)
             self._check_names(place, outcome)
             if not self._task.content_ids:
                 self._check_id(place, outcome)
@@ -156,6 +158,13 @@ class _Reader:
                     problem = f"a {what} {mistake}"
         if problem:
             raise InputError(place, problem, "correct the task or the row")
+
+
+def _with_one_spelling(example: Example) -> Example:
+    """The example with the names of its groups in the form in which they are compared."""
+    if all(compared(group) == group for group in example.groups):
+        return example
+    return replace(example, groups=tuple(sorted({compared(group) for group in example.groups})))
 
 
 def bad_row(place: str, error: ValidationError) -> InputError:

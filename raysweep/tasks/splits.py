@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -108,7 +108,10 @@ def load_splits(task: Task, settings: DataSettings) -> Splits:
 
 def _disjoint(task: Task, loaded: Loaded, settings: DataSettings) -> Splits:
     drops = loaded.drops.copy()
-    clean = {split: _distinct(rows, split, drops, task) for split, rows in loaded.examples.items()}
+    clean = _groups_shared(
+        {split: _distinct(rows, split, drops, task) for split, rows in loaded.examples.items()},
+        task,
+    )
     num_train, seed = _num_train(task, settings), settings.seed
     pool = stratified_order(clean[POOL] if POOL in clean else clean["train"], seed)
     if POOL in clean and task.sizes is None:
@@ -196,7 +199,7 @@ def _distinct(examples: Iterable[Example], split: str, drops: Drops, task: Task)
     Several responses to the same prompt contradict each other only where answers are restricted.
     """
     by_content: dict[str, dict[str, list[Example]]] = defaultdict(dict)
-    for example in sorted(examples, key=lambda example: example.id):
+    for example in sorted(examples, key=lambda example: (example.id, example.prompt)):
         same = by_content[example.content_digest].setdefault(example.target, [])
         if same:
             drops[split, _repeats(example, same[0], task)] += 1
@@ -236,6 +239,21 @@ def _with_groups(same: Sequence[Example], task: Task) -> Example:
         return same[0]
     groups = tuple(sorted({group for example in same for group in example.groups}))
     return replace(same[0], groups=groups)
+
+
+def _groups_shared(splits: Mapping[str, list[Example]], task: Task) -> dict[str, list[Example]]:
+    """A text speaks of the same groups in whichever split of the release each is listed."""
+    groups: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for rows in splits.values():
+        for example in rows:
+            groups[example.content_digest, example.target].update(example.groups)
+
+    def shared(example: Example) -> Example:
+        found = groups[example.content_digest, example.target]
+        is_whole = len(found) == len(set(example.groups)) or not _is_long(task, example)
+        return example if is_whole else replace(example, groups=tuple(sorted(found)))
+
+    return {split: [shared(example) for example in rows] for split, rows in splits.items()}
 
 
 def _without(
