@@ -18,7 +18,7 @@ import typer
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from raysweep.checkpoint import HUB_ID, fetch
-from raysweep.cli import console, reporting_input_errors
+from raysweep.cli import command_line, console
 from raysweep.errors import InputError
 
 TOXIC = 1  # index of the class
@@ -127,5 +127,5 @@ def main(
 
 
 if __name__ == "__main__":
-    with reporting_input_errors():
+    with command_line():
         typer.run(main)

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from raysweep.cli import console, reporting_input_errors
+from raysweep.cli import command_line, console
 from raysweep.config import DataSettings
 from raysweep.errors import InputError, MissingDataError
 from raysweep.mistakes import suggestion
@@ -165,5 +165,5 @@ def _validate(path: Path, output: Console) -> int:
 
 
 if __name__ == "__main__":
-    with reporting_input_errors():
+    with command_line():
         typer.run(main)
