@@ -23,7 +23,7 @@ WIDTH_OF_PIPES = 10_000  # columns; rich would assume 80 and fold tables in file
 
 @contextmanager
 def command_line(*, outlives_output: bool = False) -> Iterator[None]:
-    """Surrounds a command: it ends in one line at a mistake or a signal, without one at a closed pipe.
+    """Surrounds a command: it ends in one line at a mistake or a signal, in none at a closed pipe.
 
     Args:
         outlives_output: the command goes on when nobody reads what it prints any more.

@@ -1,9 +1,9 @@
 """How a command ends that is told to: by Ctrl-C, by SIGTERM, by a terminal that is closed. Pure.
 
 The first signal raises KeyboardInterrupt in the main thread, wherever that is. Libraries lose such
-an exception at times (in a destructor, in a callback from C) or make another one of it. So a thread,
-which the system tells of every signal whoever handles it, repeats it until the command has noticed,
-and whatever is raised after a signal counts as its consequence.
+an exception at times (in a destructor, in a callback from C) or make another one of it. So a
+thread, which the system tells of every signal whoever handles it, repeats it until the command has
+noticed, and whatever is raised after a signal counts as its consequence.
 
 From the first signal on the command has `LIMIT_SECONDS` to tell what there is and to end in order;
 another signal leaves it `HURRIED_SECONDS`. When they are up, that thread kills all processes that
@@ -30,7 +30,7 @@ LIMIT_SECONDS, HURRIED_SECONDS = 30.0, 5.0
 REPEAT_SECONDS = 8.0  # longer than anything that winds up after an interruption
 NUDGE = signal.SIGURG  # ignored by default, used by nobody here: repeats a signal that was lost
 REMEDY = "Run the same command again: finished stages are kept and not trained a second time."
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.5
 SHOW_CURSOR = b"\x1b[?25h"
 
 
@@ -48,7 +48,6 @@ class Ending:
         self._deadline = self._repeat = float("inf")
         self._is_loading, self._is_noticed = True, False
         self._reader: socket.socket | None = None
-        self._writer = -1
         self._reading = threading.RLock()  # a signal may come while it is held
 
     def begin(self) -> None:
@@ -65,11 +64,10 @@ class Ending:
             self._reader, writer = socket.socketpair()
             self._reader.setblocking(False)
             writer.setblocking(False)
-            self._writer = writer.detach()
-            signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+            signal.set_wakeup_fd(writer.detach(), warn_on_full_buffer=False)
             os.register_at_fork(after_in_child=_forget)
             adopt_orphans()
-            threading.Thread(target=self._watch, name="ending", daemon=True).start()
+            threading.Thread(target=self._watch, args=(self._reader,), daemon=True).start()
 
     @property
     def is_requested(self) -> bool:
@@ -87,7 +85,6 @@ class Ending:
         if self._code is None:
             self._code, self._reason = code, reason
             self._deadline = time.monotonic() + LIMIT_SECONDS
-            os.write(self._writer, bytes([NUDGE]))  # wakes the thread, which will see it
             self._nudge()
 
     @contextmanager
@@ -153,10 +150,10 @@ class Ending:
                     seconds = LIMIT_SECONDS if self._deadline == float("inf") else HURRIED_SECONDS
                     self._deadline = min(self._deadline, time.monotonic() + seconds)
 
-    def _watch(self) -> None:
+    def _watch(self, reader: socket.socket) -> None:
         """Repeats a signal that nobody has noticed, and ends what does not end by itself."""
         while time.monotonic() < self._deadline:
-            select.select([self._reader], [], [], None if self._code is None else POLL_SECONDS)
+            select.select([reader], [], [], POLL_SECONDS)  # or the main thread has read it
             self._read()
             if self._code is not None and not self._is_noticed:
                 now = time.monotonic()
