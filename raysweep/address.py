@@ -12,8 +12,8 @@ import threading
 from raysweep.errors import InputError
 
 LIMIT_SECONDS = 5.0  # for each of: the name, the connection, the answer
-PORTS = range(1024, 65536)  # that Ray takes
-FORM = re.compile(r"(?P<host>[\w.-]+|\[[0-9A-Fa-f:.]+(%\w+)?\]):(?P<port>\d{1,9})")
+PORTS = range(1, 65536)
+FORM = re.compile(r"(?P<host>[0-9A-Za-z_.-]+|\[[0-9A-Fa-f:.]+(%\w+)?\]):(?P<port>[0-9]{1,9})")
 # How HTTP/2, and so gRPC, begins: the preface and a frame of settings, empty; type 4 is their kind.
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 KIND, SETTINGS_FRAME, HEAD_BYTES = 3, 4, 9

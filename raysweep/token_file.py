@@ -25,7 +25,10 @@ WRITERS = stat.S_IWGRP | stat.S_IWOTH
 
 def token_path() -> Path | None:
     """Where Ray looks for the token; None where it is told by another way."""
-    if os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_MODE", "token") != "token":
+    if (
+        os.environ.get("RAY_AUTH_TOKEN")
+        or os.environ.get("RAY_AUTH_MODE", "token").lower() != "token"
+    ):
         return None
     named = os.environ.get("RAY_AUTH_TOKEN_PATH")
     return Path(named) if named else Path.home() / DEFAULT
