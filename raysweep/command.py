@@ -160,12 +160,12 @@ def _run(plan: Plan, storage: Storage, wait_minutes: float, dashboard: bool) -> 
     """Runs a plan with all that a person sees of it; returns the exit code."""
     output = console()
     storage.check_writable()
-    output.print(_announcement(plan))
     outcome = None
     with ENDING.awaited():
+        output.print(_announcement(plan))
         outcome = _carry_out(plan, storage, wait_minutes, dashboard, output)
     outcome = outcome or before_the_first_trial(plan, storage.sub("sweeps", plan.sweep))
-    _show(plan, outcome, output)
+    _show(plan, outcome, console())  # a new one: the other may have been cut off in a line
     if "raysweep.cluster" in sys.modules:  # else not even Ray's import has ended
         from raysweep import cluster
 
@@ -198,9 +198,10 @@ def _show(plan: Plan, outcome: Outcome, output: Console) -> None:
         output.print(_usage(outcome), highlight=False)
     if outcome.stopped:
         output.print(_early_stops(outcome), highlight=False)
-    output.print(f"Results: {outcome.folder.uri}")
-    output.print(f'Query:   python -m raysweep.query {outcome.folder.uri} "SELECT ..."')
-    output.print(f"Figures: python -m analysis {outcome.folder.uri}")
+    if table.row_count or not outcome.is_interrupted:
+        output.print(f"Results: {outcome.folder.uri}")
+        output.print(f'Query:   python -m raysweep.query {outcome.folder.uri} "SELECT ..."')
+        output.print(f"Figures: python -m analysis {outcome.folder.uri}")
     for trial, reason in outcome.failures.items():
         output.print(f"[red]Trial {trial} failed:[/] {reason}", highlight=False)
     if outcome.is_unfinished:

@@ -245,3 +245,77 @@ with command_line(outlives_output=True):
     assert process.wait(timeout=40) == 129
     assert (tmp_path / "done").exists()
     assert not (tmp_path / "trace").exists()
+
+
+COMMANDS = {
+    "raysweep.lr_sweep": (),
+    "raysweep.sweep": ("lr",),
+    "raysweep.query": ("nowhere",),
+    "raysweep.plan": ("replay",),
+    "raysweep.tasks": (),
+    "raysweep.judge": ("nowhere", "--out", "judge"),
+    "raysweep.curvature": ("tiny",),
+    "raysweep.tiny.pretrain": ("--out", "base"),
+    "analysis": ("nowhere",),
+}
+SIGTERM_BIT = 1 << 14  # in the mask of caught signals: Python by itself catches SIGINT alone
+
+
+def run_command(module: str, folder: Path, **options: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-u", "-m", module, *COMMANDS[module]],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def has_begun(process: subprocess.Popen[str]) -> bool:
+    """Whether the command has taken over the signals."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    (caught,) = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt")]
+    return bool(int(caught, 16) & SIGTERM_BIT)
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.3])
+@pytest.mark.parametrize("module", COMMANDS)
+def test_every_command_ends_in_one_line_amid_its_imports(
+    tmp_path: Path, module: str, delay: float
+) -> None:
+    process = run_command(module, tmp_path)
+    while not has_begun(process):
+        assert process.poll() is None
+        time.sleep(0.005)
+    time.sleep(delay)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output) == (130, "")
+    assert errors.startswith("Interrupted.")
+    assert len(errors.splitlines()) == 1
+
+
+def test_a_pretraining_that_is_interrupted_amid_its_steps(tmp_path: Path) -> None:
+    process = run_command("raysweep.tiny.pretrain", tmp_path)
+    while not (tmp_path / "base").exists():  # made when all is imported
+        assert process.poll() is None
+        time.sleep(0.05)
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors.strip()) == (130, "Interrupted.")
+
+
+def test_help_into_a_closed_pipe(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "raysweep.query", "--help"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(timeout=60) == 128 + signal.SIGPIPE
