@@ -13,12 +13,12 @@ ROOT = Path(__file__).parents[1]
 RAY = {"cluster", "group", "halving", "monitor", "searcher", "sweep", "trainer", "trial"}
 DEEPSPEED = {"engine"}
 PURE = {
-    "activations", "architecture", "axes", "board", "budget", "checkpoint", "cli", "command",
-    "config", "cost", "digest", "errors", "expansion", "finished", "forgetting", "job", "leases",
-    "lengths", "memory", "metrics", "mistakes", "outline", "plan", "plan_report", "planner",
-    "points", "query", "records", "results", "schedule", "scoring", "scouts", "scratch", "search",
-    "settings", "space", "stages", "storage", "store", "study", "summary", "tasks",
-    "token_counts",
+    "activations", "address", "architecture", "axes", "board", "budget", "checkpoint", "cli",
+    "command", "config", "cost", "descendants", "digest", "ending", "errors", "expansion",
+    "finished", "forgetting", "job", "leases", "lengths", "memory", "metrics", "mistakes",
+    "outcome", "outline", "plan", "plan_report", "planner", "points", "query", "records", "results",
+    "schedule", "scoring", "scouts", "scratch", "search", "settings", "space", "stages", "storage",
+    "store", "study", "summary", "tasks", "token_counts", "token_file",
 }  # fmt: skip
 
 
