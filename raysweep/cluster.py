@@ -17,6 +17,7 @@ from ray._private.utils import read_ray_address
 from rich.console import Console
 
 from raysweep.address import check_address, why_silent
+from raysweep.cli import INPUT_ERROR_CODE
 from raysweep.config import WorkerSettings
 from raysweep.descendants import end_descendants
 from raysweep.ending import ENDING
@@ -25,6 +26,8 @@ from raysweep.scratch import delete_abandoned
 from raysweep.token_file import protect_token, token_path
 
 LOST_CODE = 1
+JOIN_SECONDS = 30.0
+CHECK_IT = "see `ray status`, and whether RAY_AUTH_MODE and the token are those of the cluster"
 GRACE_SECONDS = 5.0  # for processes to go by themselves; a dashboard's module may take a minute
 WATCH_SECONDS = 1.0
 _watching: list[threading.Event] = []  # set: the cluster is left, and may end
@@ -57,7 +60,7 @@ def connect(
     if path and (changed := protect_token(path, make=not address)):
         console.print(changed, highlight=False, soft_wrap=True)
     if address:
-        context = _init(address=address, **quiet)
+        context = _join(address, **quiet)
         console.print(f"Joined the Ray cluster at {context.address_info['address']}.")
     else:
         _check_size(needed, {"CPU": os.cpu_count() or 1, "GPU": _num_local_gpus(workers)})
@@ -110,6 +113,22 @@ def leave() -> None:
         ray.shutdown()
     end_descendants(0.0 if ENDING.is_requested else GRACE_SECONDS)
     delete_abandoned(Path(tempfile.gettempdir()))
+
+
+def _join(address: str, **arguments: Any) -> Any:
+    """Joins a cluster, which may refuse: another token, another version; or say nothing."""
+    place = f"Ray cluster at {address}"
+    silence = f"error: {place}: could not be joined within {JOIN_SECONDS:.0f} seconds; {CHECK_IT}"
+    timer = threading.Timer(JOIN_SECONDS, ENDING.request, (INPUT_ERROR_CODE, silence))
+    timer.daemon = True
+    timer.start()
+    try:
+        return _init(address=address, **arguments)
+    except (RuntimeError, ConnectionError, ValueError, ray.exceptions.RayError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(place, f"cannot be joined ({reason})", CHECK_IT) from None
+    finally:
+        timer.cancel()
 
 
 def _init(**arguments: Any) -> Any:
