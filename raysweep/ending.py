@@ -48,6 +48,7 @@ class Ending:
         self._deadline = self._repeat = float("inf")
         self._is_loading, self._is_noticed = True, False
         self._reader: socket.socket | None = None
+        self._unraised = sys.unraisablehook
         self._reading = threading.RLock()  # a signal may come while it is held
 
     def begin(self) -> None:
@@ -65,6 +66,7 @@ class Ending:
             self._reader.setblocking(False)
             writer.setblocking(False)
             signal.set_wakeup_fd(writer.detach(), warn_on_full_buffer=False)
+            self._unraised, sys.unraisablehook = sys.unraisablehook, self._note_lost
             os.register_at_fork(after_in_child=_forget)
             adopt_orphans()
             threading.Thread(target=self._watch, args=(self._reader,), daemon=True).start()
@@ -130,6 +132,13 @@ class Ending:
             self._exit()
         if not self._is_noticed and self._code is not None:
             raise KeyboardInterrupt
+
+    def _note_lost(self, lost: sys.UnraisableHookArgs) -> None:
+        """Called where an exception cannot be raised: ours is repeated at once."""
+        if self._code is not None and issubclass(lost.exc_type, KeyboardInterrupt):
+            self._repeat = time.monotonic()
+        else:
+            self._unraised(lost)
 
     def _note(self, number: int) -> None:
         if number in SIGNALS and self._code is None:

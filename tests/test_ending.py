@@ -33,9 +33,17 @@ SITUATIONS = {
         """
 class Lost:
     def __del__(self): ready()
-sys.unraisablehook = lambda _: None
 with command_line():
     Lost()
+    time.sleep(60)
+""",
+        "",
+    ),
+    "the exception is lost in a callback of a fork": (
+        """
+with command_line():
+    os.register_at_fork(after_in_parent=ready)
+    subprocess.run(["true"], preexec_fn=lambda: None)
     time.sleep(60)
 """,
         "",
