@@ -2,16 +2,82 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, TextIO, cast
 
 from rich.console import Console
 
+from raysweep.ending import ENDING
 from raysweep.errors import InputError
 
 INPUT_ERROR_CODE = 2
+OUTPUT_GONE_CODE = 128 + signal.SIGPIPE  # as a shell gives it
+GONE = {errno.EPIPE, errno.EIO, errno.ENXIO}  # nobody reads the pipe; the terminal is closed
 WIDTH_OF_PIPES = 10_000  # columns; rich would assume 80 and fold tables in files and logs
+
+
+@contextmanager
+def command_line(*, outlives_output: bool = False) -> Iterator[None]:
+    """Surrounds a command: it ends in one line at a mistake or a signal, in none at a closed pipe.
+
+    Args:
+        outlives_output: the command goes on when nobody reads what it prints any more.
+
+    Raises:
+        SystemExit: the command has ended, or nobody reads its output.
+    """
+    if sys.stdout and sys.stderr:
+        sys.stdout = cast(TextIO, Output(sys.stdout, outlives_output))
+        sys.stderr = cast(TextIO, Output(sys.stderr, outlives_output))
+    with ENDING.of_command(), reporting_input_errors():
+        try:
+            yield
+        finally:
+            if sys.stdout:
+                sys.stdout.flush()
+
+
+class Output:
+    """A text stream whose reader may go; it leads nowhere from then on."""
+
+    def __init__(self, stream: TextIO, outlives: bool) -> None:
+        self._stream, self._outlives = stream, outlives
+
+    def write(self, text: str) -> int:
+        """Writes a text.
+
+        Raises:
+            SystemExit: nobody reads any more, which ends the command.
+        """
+        try:
+            return self._stream.write(text)
+        except OSError as error:
+            self._lead_nowhere(error)
+            return len(text)
+
+    def flush(self) -> None:
+        """Writes what was kept back; see `write`."""
+        try:
+            self._stream.flush()
+        except OSError as error:
+            self._lead_nowhere(error)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def _lead_nowhere(self, error: OSError) -> None:
+        if error.errno not in GONE:
+            raise error
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self._stream.fileno())
+        os.close(nowhere)
+        if not self._outlives:
+            raise SystemExit(OUTPUT_GONE_CODE) from None
 
 
 @contextmanager

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.markup import escape
 
 from raysweep.checkpoint import find_checkpoint
-from raysweep.cli import console, reporting_input_errors
+from raysweep.cli import command_line, console
+from raysweep.ending import ENDING, REMEDY
 from raysweep.errors import InputError
 from raysweep.mistakes import check_finite
+from raysweep.outcome import Outcome, before_the_first_trial
 from raysweep.paths import shown, user_path
 from raysweep.plan import Plan, make_plan
 from raysweep.space import load_space, packaged_names, space_path
@@ -21,9 +25,6 @@ from raysweep.storage import Storage
 from raysweep.summary import study_table, summary_table
 from raysweep.tasks.custom import read_task
 from raysweep.token_check import SAMPLE_SIZE, describe
-
-if TYPE_CHECKING:
-    from raysweep.sweep import Outcome
 
 PACKAGED = packaged_names()
 INTERRUPTED, FAILED = 130, 1
@@ -35,7 +36,9 @@ COMMON = (
 )
 EXIT_CODES = (
     "Exit code: 0 when all trials finished, 1 when some failed (they are named), 2 for a mistake "
-    "in the settings (nothing was started), 130 when interrupted."
+    "in the settings (nothing was started), 130 when interrupted by Ctrl-C (143 by SIGTERM, 129 by "
+    "a closed terminal). A sweep that is interrupted shows what there is and ends within half a "
+    "minute, at once when interrupted again; no process of it is left."
 )
 DEFAULT_STORAGE = "raysweep-results"
 WHOLE_NUMBER = re.compile(r"[0-9]{1,19}")
@@ -153,7 +156,8 @@ def sweep_command(
     app.command()(main)
 
     def entry() -> None:
-        with reporting_input_errors():
+        with command_line(outlives_output=True):
+            ENDING.last_words = f"Interrupted. {REMEDY}"
             app()
 
     return entry
@@ -161,44 +165,67 @@ def sweep_command(
 
 def _run(plan: Plan, storage: Storage, wait_minutes: float, dashboard: bool) -> int:
     """Runs a plan with all that a person sees of it; returns the exit code."""
+    output = console()
+    storage.check_writable()
+    outcome = None
+    with ENDING.awaited():
+        _announce(plan, output)
+        outcome = _carry_out(plan, storage, wait_minutes, dashboard, output)
+    outcome = outcome or before_the_first_trial(plan, storage.sub("sweeps", plan.sweep))
+    _show(plan, outcome, console())  # a new one: the other may have been cut off in a line
+    if "raysweep.cluster" in sys.modules:  # else not even Ray's import has ended
+        from raysweep import cluster
+
+        cluster.leave()
+    if outcome.failures:
+        return FAILED
+    return INTERRUPTED if outcome.is_unfinished else 0
+
+
+def _carry_out(
+    plan: Plan, storage: Storage, wait_minutes: float, dashboard: bool, output: Console
+) -> Outcome:
+    """Starts or joins a cluster and runs the plan on it."""
     # These import Ray, which takes seconds: not for --help or a typing error.
     from raysweep import cluster, sweep
 
-    output = console()
-    storage.check_writable()
-    output.print(_announcement(plan), markup=False)
-    if plan.encoder:
-        rows = [row for one in plan.splits.values() for row in one.train[:SAMPLE_SIZE]]
-        for line in describe(plan.encoder, rows):
-            output.print(line, highlight=False, markup=False)
     cluster.connect(plan.space.workers, wait_minutes, output, dashboard=dashboard)
     storage.sub("sweeps", plan.sweep).write(SETTINGS, plan.space.model_dump_json(indent=1).encode())
-    outcome = sweep.run_sweep(plan, storage, output)
+    return sweep.run_sweep(plan, storage, output)
+
+
+def _show(plan: Plan, outcome: Outcome, output: Console) -> None:
+    """Prints what there is at the end, and what to do if something is not."""
     table = summary_table(plan.sweep, outcome.trials, outcome.folder)
     if table.row_count:
         output.print(table)
     if outcome.study:
         output.print(study_table(outcome.study))
-    output.print(_usage(outcome), highlight=False)
+    if outcome.capacity_seconds:
+        output.print(_usage(outcome), highlight=False)
     if outcome.stopped:
         output.print(_early_stops(outcome), highlight=False)
-    output.print(f"Results: {outcome.folder.uri}", markup=False)
-    output.print(
-        f'Query:   python -m raysweep.query {outcome.folder.uri} "SELECT ..."', markup=False
-    )
-    output.print(f"Figures: python -m analysis {outcome.folder.uri}", markup=False)
+    if table.row_count or not outcome.is_interrupted:
+        uri = outcome.folder.uri
+        output.print(f"Results: {uri}", markup=False)
+        output.print(f'Query:   python -m raysweep.query {uri} "SELECT ..."', markup=False)
+        output.print(f"Figures: python -m analysis {uri}", markup=False)
     for trial, reason in outcome.failures.items():
         output.print(f"[red]Trial {trial} failed:[/] {escape(reason)}", highlight=False)
     if outcome.is_unfinished:
         number = len(outcome.unfinished)
         count = {0: "The sweep is", 1: "1 trial is"}.get(number, f"{number} trials are")
-        output.print(
-            f"{count} unfinished. Run the same command again: finished stages are kept and not "
-            "trained a second time."
-        )
-    if outcome.failures:
-        return FAILED
-    return INTERRUPTED if outcome.is_unfinished else 0
+        output.print(f"{count} unfinished. {REMEDY}")
+        ENDING.last_words = ""
+
+
+def _announce(plan: Plan, output: Console) -> None:
+    """Prints what will be done, and whether the texts survive the model's tokenizer."""
+    output.print(_announcement(plan), markup=False)
+    if plan.encoder:
+        rows = [row for one in plan.splits.values() for row in one.train[:SAMPLE_SIZE]]
+        for line in describe(plan.encoder, rows):
+            output.print(line, highlight=False, markup=False)
 
 
 def _announcement(plan: Plan) -> str:

@@ -25,7 +25,7 @@ from transformers import (
 )
 
 from raysweep.checkpoint import HUB_ID, fetch, read_config
-from raysweep.cli import console, reporting_input_errors
+from raysweep.cli import command_line, console
 from raysweep.errors import InputError
 from raysweep.judge_files import toxic_index
 from raysweep.paths import check_out, shown, user_path
@@ -183,5 +183,5 @@ def main(
 
 
 if __name__ == "__main__":
-    with reporting_input_errors():
+    with command_line():
         typer.run(main)

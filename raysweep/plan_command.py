@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from raysweep.checkpoint import Checkpoint, find_checkpoint
-from raysweep.cli import console, reporting_input_errors
+from raysweep.cli import command_line, console
 from raysweep.command import NumSteps, NumTest, NumWorkers
 from raysweep.cost import ACCELERATORS, Assumptions, forecast
 from raysweep.errors import InputError
@@ -166,5 +166,5 @@ def _checkpoint(space: SearchSpace) -> Checkpoint:
 
 def run() -> None:
     """The command line."""
-    with reporting_input_errors():
+    with command_line():
         typer.run(main)

@@ -29,7 +29,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from raysweep.cli import console, reporting_input_errors
+from raysweep.cli import command_line, console, reporting_input_errors
 from raysweep.errors import InputError
 from raysweep.result_files import check_results
 from raysweep.results import SCHEMAS, TRIAL_TABLES, table_files
@@ -260,4 +260,5 @@ def main(
 
 
 if __name__ == "__main__":
-    app()
+    with command_line():
+        app()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import ray
@@ -14,10 +14,12 @@ from rich.console import Console
 
 from raysweep.board import Board
 from raysweep.budget import check_budget
-from raysweep.cluster import num_fitting
+from raysweep.cluster import losing_the_cluster, num_fitting
+from raysweep.ending import ENDING
 from raysweep.halving import ChainHalving
 from raysweep.job import Job
 from raysweep.monitor import Monitor
+from raysweep.outcome import Outcome
 from raysweep.plan import Plan
 from raysweep.schedule import schedule
 from raysweep.scouts import Findings
@@ -27,44 +29,18 @@ from raysweep.study import Study
 from raysweep.trainer import remove_worker_groups
 from raysweep.trial import DRIVER_RESOURCES, run_trial
 
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a sweep ended.
-
-    Attributes:
-        folder: the results.
-        trials: those that there are results of, or may be; without the scouts.
-        failures: the reason by trial, for those that failed.
-        stopped: after how many stages, by trial, for those that were stopped early.
-        unfinished: trials that were neither finished nor failed, after an interruption.
-        seconds: worker-seconds by activity.
-        capacity_seconds: worker-seconds that the sweep could have used.
-        study: of an Optuna search.
-    """
-
-    folder: Storage
-    trials: tuple[Trial, ...]
-    failures: Mapping[str, str]
-    stopped: Mapping[str, int]
-    unfinished: tuple[str, ...]
-    seconds: Mapping[str, float]
-    capacity_seconds: float
-    study: Study | None = None
-
-    @property
-    def is_unfinished(self) -> bool:
-        """Whether the same command has something left to do."""
-        is_study_open = self.study is not None and self.study.num_left > len(self.failures)
-        return bool(self.unfinished) or is_study_open
+BOARD_SECONDS = 10.0  # to wait for what it tells at the end
 
 
 def run_sweep(plan: Plan, storage: Storage, console: Console) -> Outcome:
     """Runs every trial of the plan and waits for them; finished work in the store is not redone.
 
-    Scouts run first, and the trials that follow from what they find next.
+    Scouts run first, and the trials that follow from what they find next. A signal ends it early.
     """
-    return _Sweep(plan, storage, console).run()
+    sweep = _Sweep(plan, storage, console)
+    with ENDING.awaited(), losing_the_cluster():
+        sweep.run()
+    return sweep.outcome()
 
 
 class _Sweep:
@@ -83,12 +59,12 @@ class _Sweep:
         )
         self._halving: ChainHalving | None = None
         self._study: Study | None = None
-        self._finished: set[str] = set()
-        self._failures: dict[str, str] = {}
+        self._ends = _Ends(self._trials)
+        self._started = time.monotonic()
 
-    def run(self) -> Outcome:
+    def run(self) -> None:
         """Runs scouts and trials."""
-        started, plan = time.monotonic(), self._plan
+        plan = self._plan
         if plan.scouts:
             self._run_listed(plan.scouts)
             plan = self._decide()
@@ -96,31 +72,46 @@ class _Sweep:
             self._run_study()
         elif plan.trials:
             self._run_listed(plan.trials)
+
+    def outcome(self) -> Outcome:
+        """What has become of it by now."""
         stopped = self._halving.stopped if self._halving else {}
-        done = {*self._finished, *self._failures, *stopped}
+        done = {*self._ends.finished, *self._ends.failures, *stopped}
         if self._study:
             trials = self._study.finished_trials()
         else:
             scouts = {trial.id for trial in self._plan.scouts}
-            trials = tuple(t for t in self._trials.values() if t.id not in scouts)
-        elapsed = time.monotonic() - started
+            known = self._trials if not ENDING.is_requested else self._all_trials()
+            trials = tuple(t for t in known.values() if t.id not in scouts)
+        elapsed = time.monotonic() - self._started
         return Outcome(
             folder=self._folder,
             trials=trials,
-            failures=self._failures,
+            failures=self._ends.failures,
             stopped={name: int(result["stage"]) for name, result in stopped.items()},
             unfinished=tuple(name for name in self._trials if name not in done),
-            seconds=ray.get(self._board.seconds.remote()),
-            capacity_seconds=elapsed * self._num_running * plan.space.workers.num_workers,
+            seconds=self._seconds(),
+            capacity_seconds=elapsed * self._num_running * self._plan.space.workers.num_workers,
             study=self._study,
+            is_interrupted=ENDING.is_requested,
         )
+
+    def _all_trials(self) -> dict[str, Trial]:
+        """With those that had not begun: earlier runs may have left results of them."""
+        return {trial.id: trial for trial in self._plan.trials} | self._trials
+
+    def _seconds(self) -> dict[str, float]:
+        try:
+            return ray.get(self._board.seconds.remote(), timeout=BOARD_SECONDS)
+        except ray.exceptions.RayError:
+            return {}  # gone with the cluster, or busy
 
     def _decide(self) -> Plan:
         """The plan that follows from what the scouts have found."""
-        found = [s for s in self._plan.scouts if s.id in self._finished]
+        found = [s for s in self._plan.scouts if s.id in self._ends.finished]
         findings = Findings(tuple(self._job(scout).records().finding() for scout in found))
         plan = self._plan.decided(findings)
-        if len(found) < len(self._plan.scouts) - len(self._failures):
+        if len(found) < len(self._plan.scouts) - len(self._ends.failures):
             return replace(plan, trials=())  # interrupted
         for finding in findings.all:
             self._console.print(f"Scouted {finding}", highlight=False)
@@ -175,8 +166,8 @@ class _Sweep:
         monitor = Monitor(self._trials, num_units, tasks, self._board, self._release, self._console)
         # Tune keeps files of its own, from which nothing is resumed, and reads the trials' errors
         # back from them: they must not lie on a disk that may be what has filled up.
-        with tempfile.TemporaryDirectory() as own, monitor:
-            results = ray.tune.Tuner(
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as own, monitor:
+            ray.tune.Tuner(
                 ray.tune.with_resources(run_trial, DRIVER_RESOURCES),
                 param_space=space,
                 tune_config=config,
@@ -184,21 +175,12 @@ class _Sweep:
                     name=self._plan.sweep,
                     storage_path=own,
                     verbose=0,
-                    callbacks=[monitor],
+                    callbacks=[monitor, self._ends],
                     failure_config=ray.tune.FailureConfig(
                         max_failures=self._plan.space.workers.max_failures
                     ),
                 ),
             ).fit()
-        for index in range(len(results)):
-            result = results[index]
-            name, metrics = result.config["trial"], result.metrics or {}
-            if result.error:
-                self._failures[name] = _reason(result.error)
-            elif "failure" in metrics:
-                self._failures[name] = str(metrics["failure"])
-            elif metrics.get("stage") == len(self._trials[name].stages):
-                self._finished.add(name)
 
     def _release(self, name: str) -> None:
         """Frees what a trial holds whose attempt has ended, one way or the other."""
@@ -220,6 +202,37 @@ class _Sweep:
         """Trials that have workers, and one more that is ready to take them over."""
         most = self._plan.space.workers.max_concurrent_trials
         return most if most is not None else self._num_running + 1
+
+
+class _Ends(ray.tune.Callback):
+    """Notes how trials end, when they do: of a run that is cut off Tune returns nothing.
+
+    Attributes:
+        finished: trials that have reported their last stage.
+        failures: the reason by trial.
+    """
+
+    def __init__(self, trials: Mapping[str, Trial]) -> None:
+        self._trials = trials
+        self.finished: set[str] = set()
+        self.failures: dict[str, str] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing, as of the monitor."""
+        return {}
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
+        """Called by Tune when a trial has failed for good."""
+        error = trial.get_pickled_error() or trial.get_error()
+        self.failures[trial.config["trial"]] = _reason(error) if error else "ended without a reason"
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
+        """Called by Tune when a trial has ended or was stopped."""
+        name, metrics = trial.config["trial"], trial.last_result or {}
+        if "failure" in metrics:
+            self.failures[name] = str(metrics["failure"])
+        elif metrics.get("stage") == len(self._trials[name].stages):
+            self.finished.add(name)
 
 
 def _reason(error: BaseException) -> str:

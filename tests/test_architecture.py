@@ -13,13 +13,14 @@ ROOT = Path(__file__).parents[1]
 RAY = {"cluster", "group", "halving", "monitor", "searcher", "sweep", "trainer", "trial"}
 DEEPSPEED = {"engine"}
 PURE = {
-    "activations", "architecture", "axes", "board", "bounds", "budget", "checkpoint", "cli",
-    "command", "config", "cost", "digest", "encoding", "errors", "expansion", "finished",
-    "forgetting", "job", "judge_files", "leases", "lengths", "memory", "metrics", "mistakes",
-    "model_config", "outline", "paths", "plain_yaml", "plan", "plan_report", "planner", "points",
-    "query", "records", "result_files", "results", "schedule", "scoring", "scouts", "scratch",
-    "search", "settings", "size", "space", "stages", "storage", "store", "study", "summary",
-    "tasks", "token_check", "token_counts", "tokenizer", "versions", "weight_files",
+    "activations", "address", "architecture", "axes", "board", "bounds", "budget", "checkpoint",
+    "cli", "command", "config", "cost", "descendants", "digest", "encoding", "ending", "errors",
+    "expansion", "finished", "forgetting", "job", "judge_files", "leases", "lengths", "memory",
+    "metrics", "mistakes", "model_config", "outcome", "outline", "paths", "plain_yaml", "plan",
+    "plan_report", "planner", "points", "query", "records", "result_files", "results", "schedule",
+    "scoring", "scouts", "scratch", "search", "settings", "size", "space", "stages", "storage",
+    "store", "study", "summary", "tasks", "token_check", "token_counts", "token_file", "tokenizer",
+    "versions", "weight_files",
 }  # fmt: skip
 
 

@@ -78,11 +78,22 @@ def test_a_mistake_is_one_line(
     assert not (tmp_path / "raysweep-results").exists(), "nothing was started"
 
 
-def test_a_cluster_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        ("127.0.0.1:9", "no Ray cluster answers"),
+        ("auto", "no Ray cluster was started on this host; start one"),
+        ("nonsense", "is no address; write HOST:PORT"),
+    ],
+)
+def test_a_cluster_that_is_not_there_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, problem: str
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # where `ray start` notes what it has started
     (tmp_path / "space.yaml").write_text(SPACE)
-    run = lr_sweep(tmp_path, "--space", "space.yaml", address="127.0.0.1:9")
+    run = lr_sweep(tmp_path, "--space", "space.yaml", address=address)
     assert run.returncode == 2, run.stderr
-    assert run.stderr.strip().startswith("error: RAY_ADDRESS = 127.0.0.1:9: no Ray cluster answers")
+    assert run.stderr.strip().startswith(f"error: RAY_ADDRESS = {address}: {problem}")
     assert len(run.stderr.strip().splitlines()) == 1
 
 

@@ -22,7 +22,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from raysweep.cli import console, reporting_input_errors
+from raysweep.cli import command_line, console
 from raysweep.errors import InputError
 from raysweep.tiny.architecture import new_model
 from raysweep.tiny.corpus import (
@@ -292,5 +292,5 @@ def main(
 
 
 if __name__ == "__main__":
-    with reporting_input_errors():
+    with command_line():
         typer.run(main)

@@ -1,0 +1,73 @@
+"""The processes that this one has started, and theirs: found and ended. Pure.
+
+A process whose parent dies would become init's, and be found no more. `adopt_orphans` makes it this
+process's child instead.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import time
+from collections import defaultdict
+from contextlib import suppress
+from pathlib import Path
+
+PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+POLL_SECONDS = 0.05
+
+
+def adopt_orphans() -> None:
+    """From now on descendants whose parents die become children of this process."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def descendants() -> list[int]:
+    """Process ids of all that live below this process; zombies live no more."""
+    children: dict[int, list[int]] = defaultdict(list)
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and (status := _status(entry)):
+            state, parent = status
+            if state not in "ZX":
+                children[parent].append(int(entry.name))
+    found, todo = [], [os.getpid()]
+    while todo:
+        below = children[todo.pop()]
+        found += below
+        todo += below
+    return found
+
+
+def end_descendants(grace_seconds: float, limit_seconds: float = 5.0) -> list[int]:
+    """Waits for all processes below this one to go, then kills those that have not.
+
+    Args:
+        grace_seconds: how long they may take to go by themselves.
+        limit_seconds: how long after that they are killed again and again, with those that they
+            have started in the meantime.
+
+    Returns:
+        Those that are there still, such as one that hangs in a system call.
+    """
+    started = time.monotonic()
+    while left := descendants():
+        waited = time.monotonic() - started
+        if waited > grace_seconds + limit_seconds:
+            break
+        if waited >= grace_seconds:
+            for pid in left:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+        time.sleep(POLL_SECONDS)
+    return left
+
+
+def _status(entry: Path) -> tuple[str, int] | None:
+    """State and parent, from a line such as "12 (a name) S 7 ..."; None if the process is gone."""
+    try:
+        text = (entry / "stat").read_text(errors="replace")
+    except OSError:
+        return None
+    state, parent, *_ = text.rpartition(")")[2].split()
+    return state, int(parent)
