@@ -5,7 +5,7 @@ Nothing here outlives the sweep, and nothing depends on it but speed, progress a
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from raysweep.budget import GB, WeightsBudget
@@ -31,7 +31,9 @@ class Board(LeaseBoard):
     ) -> None:
         super().__init__()
         self._activities: dict[str, Activity] = {}
+        self._counts: Counter[str] = Counter()
         self._failures: dict[str, str] = {}
+        self._damages: defaultdict[str, list[str]] = defaultdict(list)
         self._spent: defaultdict[str, float] = defaultdict(float)
         self._budget = None
         if budget_gb is not None:
@@ -41,6 +43,15 @@ class Board(LeaseBoard):
     def update(self, trial: str, stage: int, activity: str, fraction: float) -> None:
         """What a trial does now."""
         self._activities[trial] = (stage, activity, fraction)
+        self.advance(trial)
+
+    def advance(self, trial: str) -> None:
+        """One of a trial's workers has done something, whatever it is."""
+        self._counts[trial] += 1
+
+    def progress(self, trial: str) -> tuple[int, str]:
+        """A count of what a trial's workers have done, and what they do now."""
+        return self._counts[trial], self._activities.get(trial, (0, "starting", 0.0))[1]
 
     def activities(self) -> dict[str, Activity]:
         """The last word of each trial."""
@@ -53,6 +64,14 @@ class Board(LeaseBoard):
     def failure(self, trial: str) -> str | None:
         """Why a trial has failed, if it has."""
         return self._failures.get(trial)
+
+    def damage(self, trial: str, problem: str) -> None:
+        """A trial has found an entry of the store damaged, which is set aside."""
+        self._damages[trial].append(problem)
+
+    def damages(self, trial: str) -> list[str]:
+        """What a trial has found damaged so far."""
+        return list(self._damages[trial])
 
     def spend(self, activity: str, seconds: float) -> None:
         """Adds worker-seconds to an activity."""

@@ -161,7 +161,11 @@ class WorkerSettings(Settings):
         evaluation_batch_size: rows of one scoring pass on one worker.
         max_concurrent_trials: trials that hold workers at the same time; null lets as many run as
             there are resources for.
-        max_failures: how often a trial is started again after its workers or its driver died.
+        max_failures: how often a trial is started again after its workers or its driver died, or
+            its workers stood still.
+        stall_minutes: after which workers that make no progress, though they may live, are ended
+            and replaced. Longer than the longest batch, collective or loading of a model. Waiting
+            for processors is not counted.
     """
 
     num_workers: PositiveInt = 2
@@ -172,6 +176,7 @@ class WorkerSettings(Settings):
     evaluation_batch_size: PositiveInt = 64
     max_concurrent_trials: PositiveInt | None = None
     max_failures: int = Field(2, ge=0)
+    stall_minutes: PositiveFloat = 30.0
 
 
 def absolute(value: str) -> str:

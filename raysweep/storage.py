@@ -108,6 +108,11 @@ class Storage:
         return self.filesystem.get_file_info(self._path(name)).type == fs.FileType.File
 
     @_patiently
+    def is_taken(self, name: str) -> bool:
+        """Whether anything of that name is here, a file or a folder."""
+        return self.filesystem.get_file_info(self._path(name)).type != fs.FileType.NotFound
+
+    @_patiently
     def names(self, folder: str, suffix: str) -> list[str]:
         """Names of the files directly in a folder that end with ``suffix``, sorted."""
         selector = fs.FileSelector(self._path(folder), allow_not_found=True)
@@ -188,6 +193,11 @@ class Storage:
         """Deletes a file if it is there."""
         if self.exists(name):
             self.filesystem.delete_file(self._path(name))
+
+    @_patiently
+    def move(self, name: str, to: str) -> None:
+        """Renames a file, or a folder on a local file system."""
+        self.filesystem.move(self._path(name), self._path(to))
 
     @_patiently
     def upload(self, source: Path, name: str) -> None:

@@ -25,7 +25,7 @@ from raysweep.stages import Trial
 from raysweep.storage import Storage
 from raysweep.study import Study
 from raysweep.trainer import remove_worker_groups
-from raysweep.trial import DRIVER_RESOURCES, run_trial
+from raysweep.trial import DRIVER_RESOURCES, ask, run_trial
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class _Sweep:
             failures=self._failures,
             stopped={name: int(result["stage"]) for name, result in stopped.items()},
             unfinished=tuple(name for name in self._trials if name not in done),
-            seconds=ray.get(self._board.seconds.remote()),
+            seconds=ask(self._board, "seconds", otherwise={}),
             capacity_seconds=elapsed * self._num_running * plan.space.workers.num_workers,
             study=self._study,
         )
