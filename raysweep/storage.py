@@ -109,8 +109,10 @@ class Storage:
 
     @_patiently
     def is_taken(self, name: str) -> bool:
-        """Whether anything of that name is here, a file or a folder."""
-        return self.filesystem.get_file_info(self._path(name)).type != fs.FileType.NotFound
+        """Whether a file's place is taken: by one, or by a folder where that excludes a file."""
+        kind = self.filesystem.get_file_info(self._path(name)).type
+        is_local = isinstance(self.filesystem, fs.LocalFileSystem)
+        return kind == fs.FileType.File or (is_local and kind != fs.FileType.NotFound)
 
     @_patiently
     def names(self, folder: str, suffix: str) -> list[str]:

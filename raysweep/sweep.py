@@ -15,6 +15,7 @@ from rich.console import Console
 from raysweep.board import Board
 from raysweep.budget import check_budget
 from raysweep.cluster import num_fitting
+from raysweep.driver_watch import DriverWatch
 from raysweep.halving import ChainHalving
 from raysweep.job import Job
 from raysweep.monitor import Monitor
@@ -175,7 +176,8 @@ class _Sweep:
         monitor = Monitor(self._trials, num_units, tasks, self._board, self._release, self._console)
         # Tune keeps files of its own, from which nothing is resumed, and reads the trials' errors
         # back from them: they must not lie on a disk that may be what has filled up.
-        with tempfile.TemporaryDirectory() as own, monitor:
+        watch = DriverWatch(self._board, self._plan.space.workers.stall_minutes)
+        with tempfile.TemporaryDirectory() as own, monitor, watch:
             results = ray.tune.Tuner(
                 ray.tune.with_resources(run_trial, DRIVER_RESOURCES),
                 param_space=space,

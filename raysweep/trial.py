@@ -72,6 +72,7 @@ def _finish(job: Job, config: Mapping[str, Any]) -> str | None:
     remove_worker_groups(job.run_name)  # of an attempt whose driver died
     holder = new_holder(job.trial.id)
     with Leases(config["board"], holder) as leases:
+        ask(config["board"], "attend", job.trial.id, ray.get_runtime_context().current_actor)
         for _ in range(MAX_GROUPS):
             _wait_for_others(job, leases, config["board"])
             if not remaining(job.store, job.trial):

@@ -10,15 +10,25 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-RAY = {"cluster", "group", "halving", "monitor", "searcher", "sweep", "trainer", "trial"}
+RAY = {
+    "cluster",
+    "driver_watch",
+    "group",
+    "halving",
+    "monitor",
+    "searcher",
+    "sweep",
+    "trainer",
+    "trial",
+}
 DEEPSPEED = {"engine"}
 PURE = {
     "activations", "architecture", "axes", "board", "budget", "checkpoint", "cli", "command",
     "config", "cost", "digest", "encoding", "errors", "expansion", "finished", "forgetting", "job",
     "judge_files", "leases", "lengths", "memory", "metrics", "mistakes", "model_config", "outline",
     "plan", "plan_report", "planner", "points", "query", "records", "results", "schedule",
-    "scoring", "scouts", "scratch", "search", "settings", "space", "stages", "storage", "store",
-    "study", "summary", "tasks", "token_check", "token_counts", "tokenizer", "versions",
+    "scoring", "scouts", "scratch", "search", "settings", "space", "stages", "stall", "storage",
+    "store", "study", "summary", "tasks", "token_check", "token_counts", "tokenizer", "versions",
     "weight_files",
 }  # fmt: skip
 

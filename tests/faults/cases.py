@@ -54,7 +54,9 @@ data: {{{{num_train: 130, num_test: 52}}}}
 stage: {{{{num_steps: {NUM_STEPS}, learning_rate: 1.0e-3, sequence_limit: 512}}}}
 curvature: {{{{num_samples: 8, max_products: 15}}}}
 workers:
-  {{{{num_workers: {NUM_WORKERS}, max_failures: {{max_failures}}, stall_minutes: {{stall_minutes}}}}}}
+  num_workers: {NUM_WORKERS}
+  max_failures: {{max_failures}}
+  stall_minutes: {{stall_minutes}}
 """
 COMMAND = ("raysweep.sweep", "space.yaml", "--storage", "storage")
 MAX_RUNS = 3  # after the disturbed one
@@ -202,8 +204,9 @@ def kill_ray(campaign: Campaign, name: str, part: str) -> Outcome:
     run = Run(folder, COMMAND, [fault])
     run.wait_for_moment()
     published = _published(folder)
-    for victim in run.named(f"/{part} "):
-        victim.kill()
+    for victim in run.named(part):
+        if victim.name() == part:
+            victim.kill()
     run.let_go()
     if _finish(outcome, run) != FAILED:
         outcome.problems.append("the end of the cluster was not reported")
