@@ -24,9 +24,10 @@ from raysweep.schedule import schedule
 from raysweep.scouts import Findings
 from raysweep.stages import Trial
 from raysweep.storage import Storage
+from raysweep.store import DamagedEntryError
 from raysweep.study import Study
 from raysweep.trainer import remove_worker_groups
-from raysweep.trial import DRIVER_RESOURCES, ask, run_trial
+from raysweep.trial import DRIVER_RESOURCES, MAX_DAMAGES, ask, run_trial
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,7 @@ class _Sweep:
         """Runs scouts and trials."""
         started, plan = time.monotonic(), self._plan
         if plan.scouts:
-            self._run_listed(plan.scouts)
-            plan = self._decide()
+            plan = self._scout()
         if plan.space.search.method == "optuna":
             self._run_study()
         elif plan.trials:
@@ -115,6 +115,16 @@ class _Sweep:
             capacity_seconds=elapsed * self._num_running * plan.space.workers.num_workers,
             study=self._study,
         )
+
+    def _scout(self) -> Plan:
+        """Runs the scouts, again where what one has left proves to be damaged; what follows."""
+        for _ in range(MAX_DAMAGES):
+            self._run_listed(self._plan.scouts)
+            try:
+                return self._decide()
+            except DamagedEntryError as error:
+                self._console.print(f"[yellow]damaged[/] {error}", highlight=False)
+        return self._decide()
 
     def _decide(self) -> Plan:
         """The plan that follows from what the scouts have found."""
