@@ -52,5 +52,6 @@ Products = Annotated[int, Field(strict=True, gt=0, le=100_000)]
 Parameters = Annotated[int, Field(strict=True, gt=0, le=10**15)]
 Processes = Annotated[int, Field(strict=True, gt=0, le=100_000)]
 Failures = Annotated[int, Field(strict=True, ge=0, le=10_000)]
+Minutes = Annotated[float, Field(strict=True, gt=0, le=1e6), AfterValidator(_held)]
 Position = Annotated[int, Field(strict=True, gt=0, le=1_000)]
 """Of a stage in a chain."""

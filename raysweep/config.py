@@ -20,6 +20,7 @@ from raysweep.bounds import (
     Flag,
     Gigabytes,
     LearningRate,
+    Minutes,
     Parameters,
     PositiveRows,
     Processes,
@@ -178,7 +179,11 @@ class WorkerSettings(Settings):
         evaluation_batch_size: rows of one scoring pass on one worker.
         max_concurrent_trials: trials that hold workers at the same time; null lets as many run as
             there are resources for.
-        max_failures: how often a trial is started again after its workers or its driver died.
+        max_failures: how often a trial is started again after its workers or its driver died, or
+            its workers stood still.
+        stall_minutes: after which workers that make no progress, though they may live, are ended
+            and replaced. Longer than the longest batch, collective or loading of a model. Waiting
+            for processors is not counted.
     """
 
     num_workers: Processes = 2
@@ -189,6 +194,7 @@ class WorkerSettings(Settings):
     evaluation_batch_size: BatchSize = 64
     max_concurrent_trials: Processes | None = None
     max_failures: Failures = 2
+    stall_minutes: Minutes = 30.0
 
 
 def absolute(value: str) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 
 from raysweep.errors import InputError
@@ -80,10 +78,6 @@ def _wanted(plan: Plan) -> Iterator[tuple[EntryKind, str]]:
 
 def _worker_speeds(store: Store, entry: Entry) -> list[float]:
     """Tokens per second and worker of a stage's steps, once it has warmed up."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = store.fetch(entry, Path(folder), (STEPS,)) / STEPS
-        if not path.is_file():
-            raise DamagedEntryError(f"entry {entry.kind}/{entry.key} has no file {STEPS!r}")
-        steps = from_bytes(path.read_bytes())
+    steps = from_bytes(store.read(entry, STEPS))
     speeds = steps.column("provenance_tokens_per_second").to_pylist()[NUM_WARMING:]
     return [speed / entry.provenance["num_workers"] for speed in speeds]

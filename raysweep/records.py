@@ -7,7 +7,6 @@ ago, by another trial, or last week.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -322,11 +321,7 @@ class TrialRecords:
         return self._predictions[one.key]
 
     def _read(self, kind: EntryKind, key: str, name: str) -> bytes:
-        entry = self.store.find(kind, key)
-        if entry is None:
-            raise LookupError(f"the store has no {kind}/{key} yet")
-        with tempfile.TemporaryDirectory() as folder:
-            return (self.store.fetch(entry, Path(folder), (name,)) / name).read_bytes()
+        return self.store.read(self.store.demand(kind, key), name)
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

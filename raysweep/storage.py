@@ -113,6 +113,13 @@ class Storage:
         return self.filesystem.get_file_info(self._path(name)).type == fs.FileType.File
 
     @_patiently
+    def is_taken(self, name: str) -> bool:
+        """Whether a file's place is taken: by one, or by a folder where that excludes a file."""
+        kind = self.filesystem.get_file_info(self._path(name)).type
+        is_local = isinstance(self.filesystem, fs.LocalFileSystem)
+        return kind == fs.FileType.File or (is_local and kind != fs.FileType.NotFound)
+
+    @_patiently
     def names(self, folder: str, suffix: str) -> list[str]:
         """Names of the files directly in a folder that end with ``suffix``, sorted."""
         selector = fs.FileSelector(self._path(folder), allow_not_found=True)
@@ -193,6 +200,11 @@ class Storage:
         """Deletes a file if it is there."""
         if self.exists(name):
             self.filesystem.delete_file(self._path(name))
+
+    @_patiently
+    def move(self, name: str, to: str) -> None:
+        """Renames a file, or a folder on a local file system."""
+        self.filesystem.move(self._path(name), self._path(to))
 
     @_patiently
     def upload(self, source: Path, name: str) -> None:

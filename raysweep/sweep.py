@@ -15,6 +15,7 @@ from rich.console import Console
 from raysweep.board import Board
 from raysweep.budget import check_budget
 from raysweep.cluster import losing_the_cluster, num_fitting
+from raysweep.driver_watch import DriverWatch
 from raysweep.ending import ENDING
 from raysweep.halving import ChainHalving
 from raysweep.job import Job
@@ -25,9 +26,10 @@ from raysweep.schedule import schedule
 from raysweep.scouts import Findings
 from raysweep.stages import Trial
 from raysweep.storage import Storage
+from raysweep.store import DamagedEntryError
 from raysweep.study import Study
 from raysweep.trainer import remove_worker_groups
-from raysweep.trial import DRIVER_RESOURCES, run_trial
+from raysweep.trial import DRIVER_RESOURCES, MAX_DAMAGES, run_trial
 
 BOARD_SECONDS = 10.0  # to wait for what it tells at the end
 
@@ -66,8 +68,7 @@ class _Sweep:
         """Runs scouts and trials."""
         plan = self._plan
         if plan.scouts:
-            self._run_listed(plan.scouts)
-            plan = self._decide()
+            plan = self._scout()
         if plan.space.search.method == "optuna":
             self._run_study()
         elif plan.trials:
@@ -105,6 +106,16 @@ class _Sweep:
             return ray.get(self._board.seconds.remote(), timeout=BOARD_SECONDS)
         except ray.exceptions.RayError:
             return {}  # gone with the cluster, or busy
+
+    def _scout(self) -> Plan:
+        """Runs the scouts, again where what one has left proves to be damaged; what follows."""
+        for _ in range(MAX_DAMAGES):
+            self._run_listed(self._plan.scouts)
+            try:
+                return self._decide()
+            except DamagedEntryError as error:
+                self._console.print(f"damaged: {error}", highlight=False, markup=False)
+        return self._decide()
 
     def _decide(self) -> Plan:
         """The plan that follows from what the scouts have found."""
@@ -166,7 +177,8 @@ class _Sweep:
         monitor = Monitor(self._trials, num_units, tasks, self._board, self._release, self._console)
         # Tune keeps files of its own, from which nothing is resumed, and reads the trials' errors
         # back from them: they must not lie on a disk that may be what has filled up.
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as own, monitor:
+        watch = DriverWatch(self._board, self._plan.space.workers.stall_minutes)
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as own, monitor, watch:
             ray.tune.Tuner(
                 ray.tune.with_resources(run_trial, DRIVER_RESOURCES),
                 param_space=space,

@@ -5,11 +5,15 @@ workers ran, or were to run, until the whole sweep has ended. Train's own remedy
 per trial that asks the dashboard, every second, whether its controller lives. Here each placement
 group has its trial's name instead, and the sweep removes those of a trial that has ended, however
 it did: without a process, without a dashboard, and from the moment they were asked for.
+
+Train also waits without end, for workers that are stopped and for a controller that is. Here the
+driver looks at them while it waits, and may end them.
 """
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import ray
@@ -25,7 +29,8 @@ from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from ray.util import placement_group, placement_group_table, remove_placement_group
 from ray.util.placement_group import PlacementGroup
 
-GONE = "REMOVED"
+GONE, PLACED = "REMOVED", "CREATED"
+LOOK_SECONDS = 5.0
 
 
 class Trainer(DataParallelTrainer):
@@ -33,7 +38,15 @@ class Trainer(DataParallelTrainer):
 
     Also without Ray Data, for which Train would start an actor in every trial, and import it in
     every worker: seconds, for datasets that are never given to it.
+
+    Args:
+        look: called every few seconds while workers are asked for, start, work and end; what it
+            raises ends them.
     """
+
+    def __init__(self, *arguments: Any, look: Callable[[], None], **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self._look = look
 
     def _create_default_callbacks(self) -> list[Any]:
         spared = (DatasetsCallback, PlacementGroupCleanerCallback)
@@ -46,8 +59,18 @@ class Trainer(DataParallelTrainer):
         environment = {"env_vars": get_env_vars_to_propagate()}
         actor = ray.remote(**options, runtime_env=environment)(_Controller)
         controller = actor.remote(**arguments)
-        ray.get(controller.run.remote())
-        return ray.get(controller.get_result.remote())
+        try:
+            self._watched(controller.run.remote())
+            return self._watched(controller.get_result.remote())
+        except BaseException:
+            ray.kill(controller)
+            remove_worker_groups(self.run_config.name)
+            raise
+
+    def _watched(self, reference: Any) -> Any:
+        while not ray.wait([reference], timeout=LOOK_SECONDS)[0]:
+            self._look()
+        return ray.get(reference)
 
 
 def remove_worker_groups(run_name: str) -> int:
@@ -59,12 +82,7 @@ def remove_worker_groups(run_name: str) -> int:
     Returns:
         The number of placement groups that were left.
     """
-    prefix = _prefix(run_name)
-    left = [
-        entry
-        for entry in placement_group_table().values()
-        if entry["name"].startswith(prefix) and entry["state"] != GONE
-    ]
+    left = _placement_groups(run_name)
     for entry in left:
         remove_placement_group(
             PlacementGroup(ray.PlacementGroupID(bytes.fromhex(entry["placement_group_id"])))
@@ -72,7 +90,31 @@ def remove_worker_groups(run_name: str) -> int:
     return len(left)
 
 
+def is_waiting_for_workers(run_name: str) -> bool:
+    """Whether a run has asked for workers and the cluster has not given them yet."""
+    states = {entry["state"] for entry in _placement_groups(run_name)}
+    return bool(states) and PLACED not in states
+
+
+def _placement_groups(run_name: str) -> list[dict[str, Any]]:
+    prefix = _prefix(run_name)
+    return [
+        entry
+        for entry in placement_group_table().values()
+        if entry["name"].startswith(prefix) and entry["state"] != GONE
+    ]
+
+
 class _WorkerGroup(WorkerGroup):
+    def _start(self) -> None:
+        try:
+            super()._start()
+        except Exception:
+            if self.has_started():  # Train forgets such a group, and what it holds
+                self._worker_group_state.shutdown()
+                self._clear_state()
+            raise
+
     def _create_placement_group(self, scaling_config: Any, worker_group_context: Any) -> Any:
         context = worker_group_context
         return DefaultPlacementGroupHandle(

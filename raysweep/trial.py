@@ -6,16 +6,20 @@ is missing; each stage's metrics travel from rank 0 through the group to Tune, o
 
 No stage is made by two trials at once: who is making one holds its lease, others wait for it. A
 group that comes to a stage that another trial is making ends, and gives its workers back.
+
+While a group runs the driver looks at what it has done. One that makes no progress, for whatever
+reason, is ended, and the trial starts again as after a death.
 """
 
 from __future__ import annotations
 
 import errno
+import functools
 import logging
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,12 +34,15 @@ from raysweep.group import GroupConfig
 from raysweep.job import Job, publish_results
 from raysweep.leases import RENEWAL_SECONDS, new_holder, trial_of
 from raysweep.records import remaining
+from raysweep.stall import Pace, StallWatch
 from raysweep.store import DamagedEntryError
-from raysweep.trainer import Trainer, remove_worker_groups
+from raysweep.trainer import Trainer, is_waiting_for_workers, remove_worker_groups
 
 DRIVER_RESOURCES = {"CPU": 0, "memory": 100 * 2**20}  # {"CPU": 0} alone is refused
 MAX_GROUPS = 50  # worker groups that a trial may start, one after the other
-POLL_SECONDS, SLOT_POLL_SECONDS, CALL_SECONDS = 1.0, 0.25, 30.0
+MAX_DAMAGES = 5  # store entries that one trial finds damaged and makes again
+POLL_SECONDS, SLOT_POLL_SECONDS = 1.0, 0.25
+CALL_SECONDS, ROOM_SECONDS = 30.0, 600.0  # to wait for the board; while it deletes weights
 
 
 def run_trial(config: Mapping[str, Any]) -> None:
@@ -65,26 +72,34 @@ def _finish(job: Job, config: Mapping[str, Any]) -> str | None:
     remove_worker_groups(job.run_name)  # of an attempt whose driver died
     holder = new_holder(job.trial.id)
     with Leases(config["board"], holder) as leases:
+        ask(config["board"], "attend", job.trial.id, ray.get_runtime_context().current_actor)
         for _ in range(MAX_GROUPS):
             _wait_for_others(job, leases, config["board"])
             if not remaining(job.store, job.trial):
-                if _report_from_store(job):
+                if _report_from_store(job, config["board"]):
                     return None
             else:
                 with leases.slot(config["num_slots"]):
                     failure = _run_group(job, {**config, "job": job, "holder": holder})
                 if failure or not remaining(job.store, job.trial):
                     return failure
+            damages = ask(config["board"], "damages", job.trial.id, otherwise=())
+            if len(damages) > MAX_DAMAGES:
+                return (
+                    f"store entries were damaged {len(damages)} times and made again in vain; "
+                    f"last: {damages[-1]} (look at the disk of the storage)"
+                )
     return f"is unfinished after {MAX_GROUPS} worker groups"
 
 
-def _report_from_store(job: Job) -> bool:
+def _report_from_store(job: Job, board: Any) -> bool:
     """Reports a trial that the store has whole; False if something in it proves to be damaged."""
     records = job.records()
     try:
         for number in range(len(job.trial.stages) + 1):
             ray.tune.report(publish_results(job, records, number))
-    except DamagedEntryError:
+    except DamagedEntryError as error:
+        ask(board, "damage", job.trial.id, str(error))
         return False
     return True
 
@@ -105,10 +120,34 @@ def _wait_for_others(job: Job, leases: Leases, board: Any) -> None:
 def _run_group(job: Job, config: dict[str, Any]) -> str | None:
     """Runs one worker group; why it has failed, if it has."""
     board = config["board"]
-    ray.get(board.begin.remote(job.trial.id, [stage.key for stage in job.trial.stages]))
+    ask(board, "begin", job.trial.id, [stage.key for stage in job.trial.stages])
     result = _trainer(job, config).fit()
-    failure = ray.get(board.failure.remote(job.trial.id))
+    failure = ask(board, "failure", job.trial.id)
     return failure or (result.error and _died(result.error, job))
+
+
+def _watch(job: Job, board: Any) -> Callable[[], None]:
+    """What to call every few seconds while a group runs; raises StalledError if it stands still."""
+    watch = StallWatch(job.space.workers.stall_minutes)
+    unknown = (None, "")  # of a board that does not answer: then nothing can be said
+
+    def look() -> None:
+        count, activity = ask(board, "progress", job.trial.id, otherwise=unknown)
+        watch.look(count, activity, lambda: is_waiting_for_workers(job.run_name))
+
+    return look
+
+
+def _advance(board: Any, trial: str) -> None:
+    board.advance.remote(trial)
+
+
+def ask(board: Any, name: str, *arguments: Any, otherwise: Any = None) -> Any:
+    """The board's answer; something else if it is gone, or silent for half a minute."""
+    try:
+        return ray.get(getattr(board, name).remote(*arguments), timeout=CALL_SECONDS)
+    except ray.exceptions.RayError:
+        return otherwise
 
 
 def _died(error: BaseException, job: Job) -> str:
@@ -170,10 +209,7 @@ class Leases:
             self._call("renew", self._holder)
 
     def _call(self, name: str, *arguments: str, otherwise: Any = None) -> Any:
-        try:
-            return ray.get(getattr(self._board, name).remote(*arguments), timeout=CALL_SECONDS)
-        except ray.exceptions.RayError:
-            return otherwise
+        return ask(self._board, name, *arguments, otherwise=otherwise)
 
 
 class _Surroundings:
@@ -183,18 +219,22 @@ class _Surroundings:
         self._job, self._board = config["job"], config["board"]
         self._leases = Leases(self._board, config["holder"])
         self.claim, self.release = self._leases.claim, self._leases.release
+        self.advance = Pace(functools.partial(_advance, self._board, self._job.trial.id)).advance
 
     def report(self, metrics: dict[str, Any]) -> None:
         ray.train.report(metrics)
+        self.advance()
 
     def progress(self, stage: int, activity: str, fraction: float) -> None:
         self._board.update.remote(self._job.trial.id, stage, activity, fraction)
 
     def make_room(self, key: str, num_bytes: int) -> None:
         try:
-            ray.get(self._board.make_room.remote(key, num_bytes))
+            ray.get(self._board.make_room.remote(key, num_bytes), timeout=ROOM_SECONDS)
         except ray.exceptions.RayTaskError as error:
             raise error.cause from None
+        except ray.exceptions.RayError as error:
+            logging.getLogger(__name__).warning("the budget of weights is not kept: %s", error)
 
     def spent(self, activity: str, seconds: float) -> None:
         self._board.spend.remote(activity, seconds * self._job.space.workers.num_workers)
@@ -205,7 +245,10 @@ def _trainer(job: Job, config: dict[str, Any]) -> Trainer:
     resources = {"CPU": workers.cpus_per_worker, **({"GPU": 1} if workers.use_gpu else {})}
     return Trainer(
         _train_loop,
-        backend_config=GroupConfig(),
+        look=_watch(job, config["board"]),
+        backend_config=GroupConfig(
+            workers.stall_minutes, functools.partial(_advance, config["board"], job.trial.id)
+        ),
         train_loop_config={name: config[name] for name in ("job", "board", "holder")},
         scaling_config=ray.train.ScalingConfig(
             num_workers=workers.num_workers,
@@ -229,17 +272,22 @@ def _train_loop(config: Mapping[str, Any]) -> None:
 
     _quieten()
     job, board = config["job"], config["board"]
-    if ray.get(board.failure.remote(job.trial.id)):
+    if ask(board, "failure", job.trial.id):
         return
+    surroundings = _Surroundings(config)
+    surroundings.advance()
     try:
-        Worker(job, _Surroundings(config)).run()
+        Worker(job, surroundings).run()
     except (InputError, FloatingPointError) as error:
         # All workers meet these together. Another group would too: say why, and end in peace.
-        ray.get(board.fail.remote(job.trial.id, str(error)))
+        ask(board, "fail", job.trial.id, str(error))
+    except DamagedEntryError as error:
+        # Raised by all workers at once. The next group makes the entry again.
+        ask(board, "damage", job.trial.id, str(error))
     except (torch.OutOfMemoryError, NoRoomError, OSError) as error:
         # One worker alone may meet these, and the others wait for it: end the group.
         if reason := _lasting(error):
-            ray.get(board.fail.remote(job.trial.id, reason))
+            ask(board, "fail", job.trial.id, reason)
         raise
 
 

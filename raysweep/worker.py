@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -23,6 +23,7 @@ import torch.distributed as dist
 from raysweep.architecture import read_architecture
 from raysweep.checkpoint import locate, read_config
 from raysweep.encoding import encode_rows
+from raysweep.errors import InputError
 from raysweep.evaluate import Judge, evaluate
 from raysweep.job import Job, publish_results
 from raysweep.loss_curvature import Sample, load_hessian, measure_change, measure_curvature
@@ -39,15 +40,24 @@ from raysweep.records import (
 from raysweep.scratch import scratch_folder, scratch_path
 from raysweep.settings import TINY
 from raysweep.stages import Measurement, Stage
-from raysweep.store import Entry, EntryKind
+from raysweep.store import DamagedEntryError, Entry, EntryKind
 from raysweep.tasks import Example
 from raysweep.tasks.sampling import stratified_order
 from raysweep.tasks.splits import Splits, load_splits
 from raysweep.tokenizer import load_encoder
+from raysweep.weight_files import weight_files
+
+Found = TypeVar("Found")
 
 
 class Surroundings(Protocol):
-    """What a worker has dealings with beside the store. All but `report` are for rank 0 alone."""
+    """What a worker has dealings with beside the store.
+
+    All but `report` and `advance` are for rank 0 alone.
+    """
+
+    def advance(self, *_: object) -> None:
+        """After every piece of work, by all: one that lives and does not advance is replaced."""
 
     def report(self, metrics: dict[str, Any]) -> None:
         """After each stage, and within one if trials are compared there; called by all.
@@ -92,9 +102,13 @@ class Worker:
         """Does what the store lacks, stage by stage, and reports after each.
 
         Ends early, before a stage that another trial is making.
+
+        Raises:
+            DamagedEntryError: on every rank, when one of them has found an entry damaged. It is set
+                aside, and the next group makes it again.
         """
         with _host_folder() as folder:
-            weights = _Weights(self._job, self._base, folder)
+            weights = _Weights(self._job, self._base, folder, self._around.advance)
             for number in range(len(self._job.trial.stages) + 1):
                 stage = self._job.trial.stages[number - 1] if number else None
                 if stage and not self._is_ours(stage):
@@ -104,10 +118,10 @@ class Worker:
                 self._measure(number, weights)
                 if stage and self._is_first:
                     self._around.release(stage.key)
-                metrics = {}
-                if self._is_first:
-                    metrics = publish_results(self._job, self._records, number)
-                self._around.report(metrics)
+                self._around.report(self._publish_results(number))
+
+    def _publish_results(self, number: int) -> dict[str, Any]:
+        return self._found(lambda: publish_results(self._job, self._records, number)) or {}
 
     def _is_ours(self, stage: Stage) -> bool:
         """Whether the stage is complete, or this trial's to make."""
@@ -130,7 +144,7 @@ class Worker:
         examples = [
             e for part in stage.mixture for e in self._splits[part.task].train_part(part.fraction)
         ]
-        model = load_model(weights.folder(stage.parent), settings.dtype)
+        model = self._watched(load_model(weights.folder(stage.parent), settings.dtype))
         trained, steps = self._call_train(model, examples, stage)
         if self._is_first:
             with tempfile.TemporaryDirectory(dir=weights.cache) as attempt:
@@ -169,12 +183,19 @@ class Worker:
         """Reports what was reported while a finished stage was trained."""
         if not (self._space.stopping and self._space.stopping.every_steps):
             return
-        log = [self._records.losses(stage) if self._is_first else []]
+        log = [self._found(lambda: self._records.losses(stage)) or []]
         dist.broadcast_object_list(log)
         for step, loss in enumerate(log[0], start=1):
             self._on_step(stage, step, loss)
 
+    def _watched(self, model: Any) -> Any:
+        """The model; each of its forward passes counts as progress, in training and evaluation."""
+        self._around.advance()
+        model.model.register_forward_hook(self._around.advance)
+        return model
+
     def _progress(self, stage: int, activity: str, fraction: float) -> None:
+        self._around.advance()
         if self._is_first:
             self._around.progress(stage, activity, fraction)
 
@@ -186,7 +207,7 @@ class Worker:
         todo = [one for one in wanted if self._is_missing(EntryKind.EVALUATION, one.key)]
         if todo:
             folder = weights.folder(wanted[0].stage_key)
-            model = load_model(folder, stage.hyperparameters.dtype).to(self._device)
+            model = self._watched(load_model(folder, stage.hyperparameters.dtype).to(self._device))
             for one in todo:
                 self._evaluate(one, model, stage)
         for one in trial.curvatures:
@@ -280,7 +301,7 @@ class Worker:
             "zero_stage": self._workers.zero_stage,
             "seconds": seconds,
         }
-        return self._job.store.publish(kind, key, Path(folder), provenance)
+        return self._job.store.publish(kind, key, Path(folder), provenance, self._around.advance)
 
     def _is_missing(self, kind: EntryKind, key: str) -> bool:
         """What rank 0 sees in the store; a barrier for the others."""
@@ -291,6 +312,17 @@ class Worker:
         answer = [self._is_first and ask()]
         dist.broadcast_object_list(answer)
         return answer[0]
+
+    def _found(self, look: Callable[[], Found]) -> Found | None:
+        """What rank 0 reads in the store; None elsewhere. Damage is raised on every rank."""
+        found, problem = None, ""
+        if self._is_first:
+            try:
+                found = look()
+            except DamagedEntryError as error:
+                problem = str(error)
+        raise_together(problem)
+        return found
 
     def _judge(self, task: str) -> Judge:
         judge = self._space.judge_of(task)
@@ -331,26 +363,44 @@ def _host_folder() -> Iterator[Path]:
 class _Weights:
     """Models as published: the base model's folder, or a stage's, fetched once per host."""
 
-    def __init__(self, job: Job, base: Path, cache: Path) -> None:
-        self._store, self._base, self.cache = job.store, base, cache
+    def __init__(self, job: Job, base: Path, cache: Path, advance: Callable[[], object]) -> None:
+        self._store, self._base, self.cache, self._advance = job.store, base, cache, advance
         self._base_key = job.trial.stages[0].parent
 
     def folder(self, key: str) -> Path:
         """A local folder with the model of that stage, or the base model; a collective call.
 
         Raises:
-            LookupError: the weights are not in the store (any more).
+            DamagedEntryError: on every rank, when the weights are not in the store (any more) or
+                are damaged.
         """
         if key == self._base_key:
             return self._base
-        folder = self.cache / key
+        folder, problem = self.cache / key, ""
         if is_first_on_host() and not folder.is_dir():
-            entry = self._store.find(EntryKind.WEIGHTS, key)
-            if entry is None:
-                raise LookupError(f"the weights of stage {key} are not in the store any more")
-            self._store.fetch(entry, folder)
-        dist.barrier()
+            try:
+                self._fetch(key, folder)
+            except DamagedEntryError as error:
+                problem = str(error)
+        raise_together(problem)
         return folder
+
+    def _fetch(self, key: str, folder: Path) -> None:
+        entry = self._store.demand(EntryKind.WEIGHTS, key)
+        self._store.fetch(entry, folder, on_file=self._advance)
+        try:
+            read_config(folder)
+            weight_files(folder)
+        except InputError as error:
+            raise self._store.condemn(entry, str(error)) from None
+
+
+def raise_together(problem: str) -> None:
+    """Raises DamagedEntryError on every rank, if one has found a problem; a collective call."""
+    problems = [""] * dist.get_world_size()
+    dist.all_gather_object(problems, problem)
+    if found := next(filter(None, problems), ""):
+        raise DamagedEntryError(found)
 
 
 def is_first_on_host() -> bool:

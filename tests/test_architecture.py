@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-RAY = {"cluster", "group", "halving", "monitor", "searcher", "sweep", "trainer", "trial"}
+RAY = {
+    "cluster", "driver_watch", "group", "halving", "monitor", "searcher", "sweep", "trainer",
+    "trial",
+}  # fmt: skip
 DEEPSPEED = {"engine"}
 PURE = {
     "activations", "address", "architecture", "axes", "board", "bounds", "budget", "checkpoint",
@@ -18,9 +21,9 @@ PURE = {
     "expansion", "finished", "forgetting", "job", "judge_files", "leases", "lengths", "memory",
     "metrics", "mistakes", "model_config", "outcome", "outline", "paths", "plain_yaml", "plan",
     "plan_report", "planner", "points", "query", "records", "result_files", "results", "schedule",
-    "scoring", "scouts", "scratch", "search", "settings", "size", "space", "stages", "storage",
-    "store", "study", "summary", "tasks", "token_check", "token_counts", "token_file", "tokenizer",
-    "versions", "weight_files",
+    "scoring", "scouts", "scratch", "search", "settings", "size", "space", "stages", "stall",
+    "storage", "store", "study", "summary", "tasks", "token_check", "token_counts", "token_file",
+    "tokenizer", "versions", "weight_files",
 }  # fmt: skip
 
 

@@ -89,3 +89,16 @@ def test_what_a_dead_trial_had_is_free_at_once() -> None:
     leases.claim("m", new_holder("two"))
     leases.release_trial("one")
     assert [leases.holder_of(key) is None for key in "klm"] == [True, True, False]
+
+
+def test_the_slot_of_a_stopped_holder_passes_on_and_stays_with_the_next() -> None:
+    leases, clock = board()
+    stopped, following = new_holder("one"), new_holder("two")
+    assert leases.claim("slot 0", stopped)
+    clock.now = 10.0
+    assert leases.claim("slot 0", following)
+    leases.renew(stopped)
+    leases.release("slot 0", stopped)
+    leases.release_all(stopped)
+    assert leases.holder_of("slot 0") == following, "though the first one goes on"
+    assert not leases.claim("slot 0", stopped)

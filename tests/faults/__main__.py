@@ -38,7 +38,8 @@ def main(
     _run_all(campaign, names)
     done = [campaign.run(name) for name in CASES if campaign.is_done(name)]
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(report(done, len(CASES), seed))
+    earlier = out.read_text() if out.exists() else ""
+    out.write_text(report(done, list(CASES), seed, earlier))
     typer.echo(f"Report: {out}")
     if any(one.problems for one in done):
         raise typer.Exit(1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -16,11 +17,28 @@ from functools import partial
 from pathlib import Path
 
 from raysweep.storage import Storage
-from tests.faults.harm import cannot_mount, disk, fill, flip_bit, mount, truncate
+from tests.faults.harm import (
+    cannot_mount,
+    delete,
+    delete_folder,
+    disk,
+    fill,
+    flip_bit,
+    mount,
+    truncate,
+)
 from tests.faults.moments import (
+    CURVATURE,
+    FIRST_COLLECTIVE,
     GROUP_KILLS,
+    LEAVE,
+    LOAD,
     NUM_STEPS,
     NUM_WORKERS,
+    PLACE,
+    PLACED,
+    PUBLISH,
+    QUEUE,
     STAGE_1,
     STAGE_2,
     START,
@@ -35,12 +53,17 @@ chains: [[toxigen, csqa2], [toxigen, {{other_task}}]]
 data: {{{{num_train: 130, num_test: 52}}}}
 stage: {{{{num_steps: {NUM_STEPS}, learning_rate: 1.0e-3, sequence_limit: 512}}}}
 curvature: {{{{num_samples: 8, max_products: 15}}}}
-workers: {{{{num_workers: {NUM_WORKERS}, max_failures: {{max_failures}}}}}}
+workers:
+  num_workers: {NUM_WORKERS}
+  max_failures: {{max_failures}}
+  stall_minutes: {{stall_minutes}}
 """
 COMMAND = ("raysweep.sweep", "space.yaml", "--storage", "storage")
 MAX_RUNS = 3  # after the disturbed one
 SMALL, LARGE = "5m", "100m"  # of the disk that fills up: room for one stage, and for all
 IN_DRIVER = Moment("a worker group starts", "raysweep.trial:_run_group", "before", (1, 1))
+IN_BOARD = Moment("a worker group starts", "raysweep.board:Board.begin", "before", (1, 1))
+STALL_MINUTES = 0.75  # of cases that stop a process; the others have the default's half an hour
 STORE = Path("storage", "store")
 KINDS = ("weights", "stages", "evaluations", "curvature", "changes")
 FAILED = 1  # exit code of a sweep some of whose trials have failed
@@ -97,13 +120,21 @@ class Campaign:
         """Whether the case has been run to its end."""
         return (self.work / f"{name}.json").exists()
 
-    def folder(self, name: str, other_task: str = "csqa", max_failures: int = 2) -> Path:
+    def folder(
+        self,
+        name: str,
+        other_task: str = "csqa",
+        max_failures: int = 2,
+        stall_minutes: float = 30,
+    ) -> Path:
         """A new folder with the search space; one of an interrupted case is put out of the way."""
         folder = self.work / name
         if folder.exists():
             folder.rename(self.work / f"{name}-{time.time_ns()}")
         folder.mkdir(parents=True)
-        space = SPACE.format(other_task=other_task, max_failures=max_failures)
+        space = SPACE.format(
+            other_task=other_task, max_failures=max_failures, stall_minutes=stall_minutes
+        )
         (folder / "space.yaml").write_text(space)
         return folder
 
@@ -132,19 +163,54 @@ def kill_group(campaign: Campaign, name: str, moment: Moment) -> Outcome:
     return outcome
 
 
-def kill_worker(campaign: Campaign, name: str) -> Outcome:
-    """One worker is killed; the sweep goes on by itself."""
-    fault = STAGE_2.draw(campaign.seed)
-    outcome, folder = Outcome(name, str(fault), "SIGKILL to one worker"), campaign.folder(name)
-    run = Run(folder, COMMAND, [fault])
+def harm_one(
+    campaign: Campaign,
+    name: str,
+    moment: Moment,
+    how: signal.Signals,
+    whom: str,
+    note: Moment | None = None,
+) -> Outcome:
+    """One process is killed or stopped; the sweep goes on by itself.
+
+    Args:
+        whom: the process that has come to the moment, in words.
+        note: a call of another process, the victim, while the first one waits at the moment.
+    """
+    fault = moment.draw(campaign.seed)
+    faults = [fault] + ([replace(note.draw(0), action="note")] if note else [])
+    outcome = Outcome(name, str(fault), f"{how.name} to {whom}")
+    stall = STALL_MINUTES if how == signal.SIGSTOP else 30
+    folder = campaign.folder(name, stall_minutes=stall)
+    run = Run(folder, COMMAND, faults)
     victim = run.wait_for_moment()
     published = _published(folder)
-    victim.kill()
+    if note:
+        victim = run.wait_for_moment(1)
+    victim.send_signal(how)
+    run.let_go()
     if _finish(outcome, run) == 0:
         campaign.compare(outcome, run)
     else:
         outcome.problems.append("the sweep did not survive")
     _look_into_store(outcome, folder, published)
+    return outcome
+
+
+def kill_ray(campaign: Campaign, name: str, part: str) -> Outcome:
+    """A process of the local cluster is killed; the command ends, and is run again."""
+    fault = STAGE_2.draw(campaign.seed)
+    outcome, folder = Outcome(name, str(fault), f"SIGKILL to {part}"), campaign.folder(name)
+    run = Run(folder, COMMAND, [fault])
+    run.wait_for_moment()
+    published = _published(folder)
+    for victim in run.named(part):
+        if victim.name() == part:
+            victim.kill()
+    run.let_go()
+    if _finish(outcome, run) != FAILED:
+        outcome.problems.append("the end of the cluster was not reported")
+    _run_again(campaign, outcome, folder, published)
     return outcome
 
 
@@ -243,7 +309,35 @@ def share_store(campaign: Campaign, name: str) -> Outcome:
 Case = Callable[[Campaign, str], Outcome]
 CASES: dict[str, Case] = {
     **{name: partial(kill_group, moment=moment) for name, moment in GROUP_KILLS.items()},
-    "kill-worker": kill_worker,
+    **{
+        f"{'kill' if how == signal.SIGKILL else 'stop'}-{whom}-{when}": partial(
+            harm_one, moment=moment, how=how, whom=f"one {whom}"
+        )
+        for how in (signal.SIGKILL, signal.SIGSTOP)
+        for whom, when, moment in (
+            ("worker", "joining", START),
+            ("worker", "first-collective", FIRST_COLLECTIVE),
+            ("worker", "loading", LOAD),
+            ("worker", "training", STAGE_2),
+            ("worker", "publishing", PUBLISH),
+            ("worker", "curvature", CURVATURE),
+            ("worker", "leaving", LEAVE),
+            ("controller", "placing", PLACE),
+            ("controller", "placed", PLACED),
+            ("controller", "reporting", QUEUE),
+        )
+    },
+    **{
+        f"{'kill' if how == signal.SIGKILL else 'stop'}-board": partial(
+            harm_one, moment=STAGE_2, how=how, whom="the board", note=IN_BOARD
+        )
+        for how in (signal.SIGKILL, signal.SIGSTOP)
+    },
+    "stop-driver": partial(
+        harm_one, moment=STAGE_2, how=signal.SIGSTOP, whom="the driver", note=IN_DRIVER
+    ),
+    "kill-raylet": partial(kill_ray, part="raylet"),
+    "kill-gcs": partial(kill_ray, part="gcs_server"),
     "kill-driver-start": partial(kill_driver, moment=START),
     "kill-driver-stage-1": partial(kill_driver, moment=STAGE_1),
     "kill-driver-stage-2": partial(kill_driver, moment=STAGE_2),
@@ -251,6 +345,9 @@ CASES: dict[str, Case] = {
     "damage-step-log": partial(damage, pattern="*/*/steps.arrow", spoil=truncate),
     "damage-predictions": partial(damage, pattern="*/*/predictions.arrow", spoil=truncate),
     "damage-manifest": partial(damage, pattern="*/manifest.json", spoil=truncate),
+    "delete-weights": partial(damage, pattern="*/*/model.safetensors", spoil=delete),
+    "delete-step-log": partial(damage, pattern="*/*/steps.arrow", spoil=delete),
+    "delete-attempt": partial(damage, pattern="*/*/predictions.arrow", spoil=delete_folder),
     "disk-full": fill_disk,
     "disk-full-to-the-last-byte": fill_disk_to_the_last_byte,
     "two-sweeps": share_store,

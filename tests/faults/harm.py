@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +16,16 @@ def flip_bit(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
+
+
+def delete(path: Path) -> None:
+    """deleted"""
+    path.unlink()
+
+
+def delete_folder(path: Path) -> None:
+    """deleted with all that lies beside it"""
+    shutil.rmtree(path.parent)
 
 
 def truncate(path: Path) -> None:

@@ -84,6 +84,34 @@ START = Moment("workers start", "raysweep.group:_join", "before", (1, NUM_WORKER
 EVALUATE = "raysweep.evaluate:compute_prefix"
 RENAME = "pathlib:Path.replace"
 CREATE = "raysweep.storage:Storage.create"
+FIRST_COLLECTIVE = Moment(
+    "first collective", "raysweep.worker:_host_folder", "before", (1, NUM_WORKERS)
+)
+LOAD = Moment("weights are loaded", "raysweep.model:load_model", "before", (1, 2 * NUM_WORKERS))
+CURVATURE = Moment(
+    "curvature", "raysweep.curvature.layerwise:LayerwiseHessian.product", "after", (1, 12)
+)
+PUBLISH = Moment("before a stage's manifest", CREATE, "before", (1, 3), "stages/")
+LEAVE = Moment("workers end", "raysweep.group:_leave", "before", (1, NUM_WORKERS))
+# In the process of Train's controller: two trials start a worker group each and report six times.
+PLACE = Moment(
+    "workers are asked for",
+    "raysweep.trainer:_WorkerGroup._create_placement_group",
+    "before",
+    (1, 2),
+)
+PLACED = Moment(
+    "workers were asked for",
+    "raysweep.trainer:_WorkerGroup._create_placement_group",
+    "after",
+    (1, 2),
+)
+QUEUE = Moment(
+    "a report on its way",
+    "ray.tune.integration.ray_train:TuneReportCallback.after_report",
+    "before",
+    (1, 6),
+)
 GROUP_KILLS = {
     "kill-base-evaluation": Moment("base evaluation", EVALUATE, "after", (1, 2 * NUM_WORKERS)),
     "kill-stage-1": STAGE_1,
@@ -98,9 +126,7 @@ GROUP_KILLS = {
     "kill-evaluation": Moment(
         "evaluation of a trained stage", EVALUATE, "after", (2 * NUM_WORKERS + 1, 8 * NUM_WORKERS)
     ),
-    "kill-curvature": Moment(
-        "curvature", "raysweep.curvature.layerwise:LayerwiseHessian.product", "after", (1, 12)
-    ),
+    "kill-curvature": CURVATURE,
     "kill-result-file": Moment(
         "result file written, not renamed", RENAME, "before", (1, 6), "results/evaluations/"
     ),

@@ -1,4 +1,4 @@
-"""A short part of the campaign: a kill of everything, a trial driver, a full disk.
+"""A short part of the campaign: kills of everything, a driver, a worker, a stop, a full disk.
 
 `python -m tests.faults --out docs/faults.md` runs all of it.
 """
@@ -15,6 +15,14 @@ from tests.faults.moments import GROUP_KILLS
 pytestmark = [pytest.mark.ray, pytest.mark.faults]
 SEED = 1
 KILL = random.Random(SEED).choice(sorted(GROUP_KILLS))
+CASES = [
+    KILL,
+    "kill-driver-start",
+    "kill-driver-stage-2",
+    "kill-worker-joining",
+    "stop-worker-training",
+    "disk-full",
+]
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +30,7 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
     return Campaign(tmp_path_factory.mktemp("faults"), SEED)
 
 
-@pytest.mark.parametrize("name", [KILL, "kill-driver-start", "kill-driver-stage-2", "disk-full"])
+@pytest.mark.parametrize("name", CASES)
 def test_nothing_is_lost(campaign: Campaign, name: str) -> None:
     outcome = campaign.run(name)
     if outcome.skipped:

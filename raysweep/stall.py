@@ -1,0 +1,74 @@
+"""When workers stand still: a count of what they have done that does not grow. Pure.
+
+What is watched is progress and not life: a process that was stopped, or waits in a collective for
+one that was, lives and does nothing. Times are those of the one who watches, so that no clocks of
+two hosts are compared.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+MOST_SECONDS = 30.0  # between two looks; a watcher that was stopped itself has seen no more of it
+TELL_SECONDS = 1.0
+
+
+class StalledError(RuntimeError):
+    """Workers have made no progress for longer than they may."""
+
+
+class StallWatch:
+    """Adds up for how long a count has not changed.
+
+    Args:
+        minutes: after which it is a stall.
+    """
+
+    def __init__(self, minutes: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._minutes, self._clock = minutes, clock
+        self._count: int | None = None
+        self._seconds, self._looked = 0.0, clock()
+
+    def look(self, count: int | None, activity: str, is_waiting: Callable[[], bool]) -> None:
+        """Called every few seconds.
+
+        Args:
+            count: of what has been done; None where it cannot be known, which is not counted.
+            activity: what the workers do, in words.
+            is_waiting: whether the workers have still to be given processors; asked where the
+                count has not changed. That may take as long as other trials take.
+
+        Raises:
+            StalledError: the count has stood still for too long.
+        """
+        now = self._clock()
+        passed, self._looked = min(now - self._looked, MOST_SECONDS), now
+        if count is None:
+            return
+        if count != self._count or is_waiting():
+            self._count, self._seconds = count, 0.0
+            return
+        self._seconds += passed
+        if self._seconds >= 60 * self._minutes:
+            raise StalledError(
+                f"its workers have made no progress for {self._minutes:g} minutes ({activity}); "
+                "raise workers.stall_minutes if they only need longer"
+            )
+
+
+class Pace:
+    """Tells somebody that this process gets on, at most once a second."""
+
+    def __init__(
+        self, tell: Callable[[], object], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._tell, self._clock = tell, clock
+        self._told = -TELL_SECONDS
+
+    def advance(self, *_: object) -> None:
+        """Something has been done; takes and ignores whatever a caller of hooks passes."""
+        now = self._clock()
+        if now - self._told >= TELL_SECONDS:
+            self._told = now
+            self._tell()
