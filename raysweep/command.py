@@ -168,7 +168,7 @@ def _run(plan: Plan, storage: Storage, wait_minutes: float, dashboard: bool) -> 
     cluster.connect(plan.space.workers, wait_minutes, output, dashboard=dashboard)
     storage.sub("sweeps", plan.sweep).write(SETTINGS, plan.space.model_dump_json(indent=1).encode())
     outcome = sweep.run_sweep(plan, storage, output)
-    table = summary_table(plan.sweep, outcome.trials, outcome.folder)
+    table = summary_table(plan.sweep, outcome.trials, outcome.folder, output.width)
     if table.row_count:
         output.print(table)
     if outcome.study:

@@ -171,7 +171,8 @@ class Monitor(Callback):
     def _plain_line(self, fraction: float, left: str, activity: str) -> str:
         total = self._progress.tasks[0].total or 1
         elapsed = time.monotonic() - self._started
-        return f"  {fraction:.1f} of {total:.0f} models, elapsed {as_clock(elapsed)}, {left}: {activity}"
+        done = f"{fraction:.1f} of {total:.0f} models, elapsed {as_clock(elapsed)}"
+        return f"  {done}, {left}: {activity}"
 
 
 def _stage_line(trial: Trial, tasks: Mapping[str, Task], result: Mapping[str, Any]) -> str:

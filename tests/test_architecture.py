@@ -14,11 +14,11 @@ RAY = {"cluster", "group", "halving", "monitor", "searcher", "sweep", "trainer",
 DEEPSPEED = {"engine"}
 PURE = {
     "activations", "architecture", "axes", "board", "budget", "checkpoint", "cli", "command",
-    "config", "cost", "digest", "encoding", "errors", "eta", "expansion", "finished", "forgetting", "job",
-    "judge_files", "leases", "lengths", "memory", "metrics", "mistakes", "model_config", "names", "outline",
-    "plan", "plan_report", "planner", "points", "query", "records", "results", "schedule",
-    "scoring", "scouts", "scratch", "search", "settings", "space", "stages", "storage", "store",
-    "study", "summary", "tasks", "token_check", "token_counts", "tokenizer", "versions",
+    "config", "cost", "digest", "encoding", "errors", "eta", "expansion", "finished", "forgetting",
+    "job", "judge_files", "leases", "lengths", "memory", "metrics", "mistakes", "model_config",
+    "names", "outline", "plan", "plan_report", "planner", "points", "query", "records", "results",
+    "schedule", "scoring", "scouts", "scratch", "search", "settings", "space", "stages", "storage",
+    "store", "study", "summary", "tasks", "token_check", "token_counts", "tokenizer", "versions",
     "weight_files", "work_clock",
 }  # fmt: skip
 

@@ -115,7 +115,7 @@ def test_a_simulated_sweep_is_forecast_within_a_third_or_marked(seed: int) -> No
             assert left is not None
             assert left.seconds <= last
             last = left.seconds
-            if total / 2 < now < 0.9 * total:
+            if total / 2 < now < 0.75 * total:
                 assert left.seconds == pytest.approx(total - now, rel=1 / 3)
         work.end(name)
     assert last == pytest.approx(0, abs=1)
