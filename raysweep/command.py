@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 
 from raysweep.checkpoint import find_checkpoint
 from raysweep.cli import console, reporting_input_errors
 from raysweep.errors import InputError
+from raysweep.names import full_name
 from raysweep.plan import Plan, make_plan
+from raysweep.reprint import Whole, find_whole
 from raysweep.space import load_space, packaged_names, space_path
 from raysweep.storage import Storage
 from raysweep.summary import study_table, summary_table
@@ -47,7 +50,10 @@ Model = Annotated[
 ]
 Data = Annotated[
     str | None,
-    typer.Option(help="'tiny' (embedded), 'hub', or a folder of the datasets' raw files."),
+    typer.Option(
+        help="'tiny' (embedded), 'hub', or a folder of the datasets' raw files; of all tasks, "
+        "whatever the search space names for single ones."
+    ),
 ]
 StorageUri = Annotated[
     str,
@@ -128,6 +134,10 @@ def sweep_command(
             "stage": {"num_steps": num_steps},
             "workers": {"num_workers": num_workers, "use_gpu": use_gpu},
         }
+        if space_file and space:
+            raise InputError(
+                f"SPACE {space_file} and --space {space}", "are both given", "give one of them"
+            )
         name = space_file or space or default_space
         if name is None:
             raise InputError("SPACE", "none is given", f"give a file, or {', '.join(PACKAGED)}")
@@ -155,9 +165,6 @@ def sweep_command(
 
 def _run(plan: Plan, storage: Storage, wait_minutes: float, dashboard: bool) -> int:
     """Runs a plan with all that a person sees of it; returns the exit code."""
-    # These import Ray, which takes seconds: not for --help or a typing error.
-    from raysweep import cluster, sweep
-
     output = console()
     storage.check_writable()
     output.print(_announcement(plan))
@@ -165,22 +172,25 @@ def _run(plan: Plan, storage: Storage, wait_minutes: float, dashboard: bool) -> 
         rows = [row for one in plan.splits.values() for row in one.train[:SAMPLE_SIZE]]
         for line in describe(plan.encoder, rows):
             output.print(line, highlight=False, markup=False)
+    settings = plan.space.model_dump_json(indent=1).encode()
+    if whole := find_whole(plan, storage):
+        whole.folder.write(SETTINGS, settings)
+        output.print("All of it is in the store already: nothing is started.")
+        _show_results(plan, whole, output)
+        return 0
+    # These import Ray, which takes seconds: not for --help or a typing error.
+    from raysweep import cluster, sweep
+
     cluster.connect(plan.space.workers, wait_minutes, output, dashboard=dashboard)
-    storage.sub("sweeps", plan.sweep).write(SETTINGS, plan.space.model_dump_json(indent=1).encode())
+    storage.sub("sweeps", plan.sweep).write(SETTINGS, settings)
     outcome = sweep.run_sweep(plan, storage, output)
-    table = summary_table(plan.sweep, outcome.trials, outcome.folder, output.width)
-    if table.row_count:
-        output.print(table)
-    if outcome.study:
-        output.print(study_table(outcome.study))
+    _show_results(plan, outcome, output)
     output.print(_usage(outcome), highlight=False)
     if outcome.stopped:
         output.print(_early_stops(outcome), highlight=False)
-    output.print(f"Results: {outcome.folder.uri}")
-    output.print(f'Query:   python -m raysweep.query {outcome.folder.uri} "SELECT ..."')
-    output.print(f"Figures: python -m analysis {outcome.folder.uri}")
-    for trial, reason in outcome.failures.items():
-        output.print(f"[red]Trial {trial} failed:[/] {reason}", highlight=False)
+    known = {trial.id: full_name(trial) for trial in (*plan.all_trials, *outcome.trials)}
+    for name, reason in outcome.failures.items():
+        output.print(f"[red]Trial {known.get(name, name)} failed:[/] {reason}", highlight=False)
     if outcome.is_unfinished:
         number = len(outcome.unfinished)
         count = {0: "The sweep is", 1: "1 trial is"}.get(number, f"{number} trials are")
@@ -191,6 +201,18 @@ def _run(plan: Plan, storage: Storage, wait_minutes: float, dashboard: bool) -> 
     if outcome.failures:
         return FAILED
     return INTERRUPTED if outcome.is_unfinished else 0
+
+
+def _show_results(plan: Plan, ended: Outcome | Whole, output: Console) -> None:
+    """The tables at the end, and where to find more."""
+    table = summary_table(plan.sweep, ended.trials, ended.folder, output.width)
+    if table.row_count:
+        output.print(table)
+    if ended.study:
+        output.print(study_table(ended.study))
+    output.print(f"Results: {ended.folder.uri}")
+    output.print(f'Query:   python -m raysweep.query {ended.folder.uri} "SELECT ..."')
+    output.print(f"Figures: python -m analysis {ended.folder.uri}")
 
 
 def _announcement(plan: Plan) -> str:
@@ -204,6 +226,7 @@ def _announcement(plan: Plan) -> str:
     return (
         f"Sweep {plan.sweep}: {work}; model {plan.space.model} "
         f"({plan.checkpoint.num_parameters:,} parameters), data {plan.space.data.source}"
+        + "".join(f", of {task} {source}" for task, source in plan.space.data.sources.items())
     )
 
 

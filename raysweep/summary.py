@@ -84,7 +84,7 @@ class _Summary:
 
     def narrow(self) -> Table:
         """A line per stage, for 80 columns."""
-        table = self._table(box=box.SIMPLE_HEAD, padding=(0, 1, 1, 0), pad_edge=False)
+        table = self._table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, leading=1)
         for column in ("trial", "stages and rates", "accuracies", "forgetting", "radius"):
             table.add_column(column)
         for (_, settings), cell in self._cells.items():
@@ -97,20 +97,24 @@ class _Summary:
                     [*(f"{stage.label} {rate}" for stage, rate in stages), *filter(None, [others])]
                 ),
                 "\n".join(self._accuracies(cell)),
-                lost if worst == "-" else f"{lost}\n{worst}\n+{biased}",
+                lost if worst == "-" else f"{lost}\n{worst} {biased}",
                 self._radius(cell),
             )
         return table
 
     def _table(self, **style: Any) -> Table:
-        num_done = sum(map(len, self._cells.values()))
-        title = f"Sweep {self._sweep}"
-        if missing := [short_id(t.id) for t in self._all if not self._is_finished(t)]:
-            more = f" and {len(missing) - SHOWN_MISSING} more" if missing[SHOWN_MISSING:] else ""
-            title += f": {num_done} of {len(self._all)} trials finished; missing: "
-            title += ", ".join(missing[:SHOWN_MISSING]) + more
-        note = NOTE + (OVER_SEEDS if self._has_seeds else "")
-        return Table(title=title, caption=note, caption_justify="left", **style)
+        note = self._missing() + NOTE + (OVER_SEEDS if self._has_seeds else "")
+        return Table(title=f"Sweep {self._sweep}", caption=note, caption_justify="left", **style)
+
+    def _missing(self) -> str:
+        """What the table and all figures of the sweep lack; nothing if all is there."""
+        missing = [short_id(trial.id) for trial in self._all if not self._is_finished(trial)]
+        if not missing:
+            return ""
+        listed = ", ".join(missing[:SHOWN_MISSING])
+        more = f" and {len(missing) - SHOWN_MISSING} more" if missing[SHOWN_MISSING:] else ""
+        num_done = len(self._all) - len(missing)
+        return f"{num_done} of {len(self._all)} trials finished; missing: {listed}{more}. "
 
     def _is_finished(self, trial: Trial) -> bool:
         return any(stage == len(trial.stages) for _, stage in self._scores[trial.id])

@@ -217,4 +217,5 @@ def test_the_command(tmp_path: Path) -> None:
     assert numbers["peak_gib"] > numbers["state_gib"]
     run = subprocess.run([*command, "paper/ordr"], capture_output=True, text=True)
     assert run.returncode == 2
-    assert "no such file" in run.stderr
+    assert "search space paper/ordr: is neither a file nor a packaged" in run.stderr
+    assert "did you mean 'paper/order'?" in run.stderr

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from raysweep.config import Hyperparameters
 from raysweep.errors import InputError
-from raysweep.space import SearchSpace, check_space, load_space, packaged_space
+from raysweep.space import (
+    SearchSpace,
+    check_space,
+    load_space,
+    packaged_names,
+    packaged_space,
+    space_path,
+)
 
 SPACE = {
     "name": "lr",
@@ -149,3 +157,34 @@ def test_defaults_are_the_papers() -> None:
     assert (paper.beta1, paper.beta2, paper.weight_decay) == (0.9, 0.95, 0.1)
     assert (paper.num_steps, paper.learning_rate, paper.global_batch_size) == (100, 1e-5, 16)
     assert paper.sequence_limit == 2048
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("nosuch", None), ("ordr", "order"), ("paper/replai", "paper/replay"), ("lr\0", "lr")],
+)
+def test_a_name_that_is_no_space_lists_those_there_are(name: str, meant: str | None) -> None:
+    with pytest.raises(InputError) as caught:
+        space_path(name)
+    text = str(caught.value)
+    assert "is neither a file nor a packaged search space" in text
+    assert all(known in text for known in packaged_names())
+    assert (f"did you mean {meant!r}?" in text) == (meant is not None)
+
+
+def test_a_folder_does_not_hide_a_packaged_space(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lr").mkdir()
+    assert space_path("lr") == packaged_space("lr")
+    (tmp_path / "order").write_text("name: mine")
+    assert space_path("order") == Path("order"), "a file of that name is meant"
+
+
+def test_a_source_given_as_an_option_is_that_of_all_tasks(tmp_path: Path) -> None:
+    """The example in order_sweep's help: paper/order names folders for two of its tasks."""
+    path = packaged_space("paper/order")
+    assert load_space(path).data.source_of("toxigen") == "~/data"
+    given = load_space(path, {"data": {"source": str(tmp_path), "num_test": None}})
+    assert {given.data.source_of(task) for task in given.task_names} == {str(tmp_path)}
+    kept = load_space(path, {"data": {"source": None, "num_test": 5}})
+    assert kept.data.source_of("toxigen") == "~/data"
