@@ -13,6 +13,7 @@ from rich.console import Console
 from raysweep.checkpoint import find_checkpoint
 from raysweep.cli import console, reporting_input_errors
 from raysweep.errors import InputError
+from raysweep.finished import SETTINGS
 from raysweep.names import full_name
 from raysweep.plan import Plan, make_plan
 from raysweep.reprint import Whole, find_whole
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 PACKAGED = packaged_names()
 INTERRUPTED, FAILED = 130, 1
-SETTINGS = "space.json"  # in the sweep's folder: the search space with all defaults filled in
 COMMON = (
     "It joins the running Ray cluster if there is one; otherwise it starts one on this machine, "
     "with the dashboard on loopback. Finished stages are kept in the storage location. Run the "
