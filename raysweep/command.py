@@ -16,10 +16,13 @@ from raysweep.checkpoint import find_checkpoint
 from raysweep.cli import command_line, console
 from raysweep.ending import ENDING, REMEDY
 from raysweep.errors import InputError
+from raysweep.finished import SETTINGS
 from raysweep.mistakes import check_finite
+from raysweep.names import full_name
 from raysweep.outcome import Outcome, before_the_first_trial
 from raysweep.paths import shown, user_path
 from raysweep.plan import Plan, make_plan
+from raysweep.reprint import find_whole
 from raysweep.space import load_space, packaged_names, space_path
 from raysweep.storage import Storage
 from raysweep.summary import study_table, summary_table
@@ -28,7 +31,6 @@ from raysweep.token_check import SAMPLE_SIZE, describe
 
 PACKAGED = packaged_names()
 INTERRUPTED, FAILED = 130, 1
-SETTINGS = "space.json"  # in the sweep's folder: the search space with all defaults filled in
 COMMON = (
     "It joins the running Ray cluster if there is one; otherwise it starts one on this machine, "
     "with the dashboard on loopback. Finished stages are kept in the storage location. Run the "
@@ -54,7 +56,10 @@ Model = Annotated[
 ]
 Data = Annotated[
     str | None,
-    typer.Option(help="'tiny' (embedded), 'hub', or a folder of the datasets' raw files."),
+    typer.Option(
+        help="'tiny' (embedded), 'hub', or a folder of the datasets' raw files; of all tasks, "
+        "whatever the search space names for single ones."
+    ),
 ]
 StorageUri = Annotated[
     str,
@@ -136,6 +141,9 @@ def sweep_command(
             "stage": {"num_steps": num_steps},
             "workers": {"num_workers": num_workers, "use_gpu": use_gpu},
         }
+        if space_file is not None and space is not None:
+            place = f"SPACE {shown(space_file)} and --space {shown(space)}"
+            raise InputError(place, "are both given", "give one of them")
         given = (one for one in (space_file, space, default_space) if one is not None)
         name = next(given, None)
         if name is None:
@@ -170,7 +178,12 @@ def _run(plan: Plan, storage: Storage, wait_minutes: float, dashboard: bool) -> 
     outcome = None
     with ENDING.awaited():
         _announce(plan, output)
-        outcome = _carry_out(plan, storage, wait_minutes, dashboard, output)
+        outcome = find_whole(plan, storage)
+        if outcome:
+            _write_settings(plan, storage)
+            output.print("All of it is in the store already: nothing is started.")
+        else:
+            outcome = _carry_out(plan, storage, wait_minutes, dashboard, output)
     outcome = outcome or before_the_first_trial(plan, storage.sub("sweeps", plan.sweep))
     _show(plan, outcome, console())  # a new one: the other may have been cut off in a line
     if "raysweep.cluster" in sys.modules:  # else not even Ray's import has ended
@@ -190,28 +203,35 @@ def _carry_out(
     from raysweep import cluster, sweep
 
     cluster.connect(plan.space.workers, wait_minutes, output, dashboard=dashboard)
-    storage.sub("sweeps", plan.sweep).write(SETTINGS, plan.space.model_dump_json(indent=1).encode())
+    _write_settings(plan, storage)
     return sweep.run_sweep(plan, storage, output)
+
+
+def _write_settings(plan: Plan, storage: Storage) -> None:
+    settings = plan.space.model_dump_json(indent=1).encode()
+    storage.sub("sweeps", plan.sweep).write(SETTINGS, settings)
 
 
 def _show(plan: Plan, outcome: Outcome, output: Console) -> None:
     """Prints what there is at the end, and what to do if something is not."""
-    table = summary_table(plan.sweep, outcome.trials, outcome.folder)
+    table = summary_table(plan.sweep, outcome.trials, outcome.folder, output.width)
     if table.row_count:
         output.print(table)
     if outcome.study:
         output.print(study_table(outcome.study))
-    if outcome.capacity_seconds:
-        output.print(_usage(outcome), highlight=False)
-    if outcome.stopped:
-        output.print(_early_stops(outcome), highlight=False)
     if table.row_count or not outcome.is_interrupted:
         uri = outcome.folder.uri
         output.print(f"Results: {uri}", markup=False)
         output.print(f'Query:   python -m raysweep.query {uri} "SELECT ..."', markup=False)
         output.print(f"Figures: python -m analysis {uri}", markup=False)
-    for trial, reason in outcome.failures.items():
-        output.print(f"[red]Trial {trial} failed:[/] {escape(reason)}", highlight=False)
+    if outcome.capacity_seconds:
+        output.print(_usage(outcome), highlight=False)
+    if outcome.stopped:
+        output.print(_early_stops(outcome), highlight=False)
+    known = {trial.id: full_name(trial) for trial in (*plan.all_trials, *outcome.trials)}
+    for name, reason in outcome.failures.items():
+        named = escape(known.get(name, name))
+        output.print(f"[red]Trial {named} failed:[/] {escape(reason)}", highlight=False)
     if outcome.is_unfinished:
         number = len(outcome.unfinished)
         count = {0: "The sweep is", 1: "1 trial is"}.get(number, f"{number} trials are")
@@ -239,6 +259,7 @@ def _announcement(plan: Plan) -> str:
     return (
         f"Sweep {plan.sweep}: {work}; model {plan.space.model} "
         f"({plan.checkpoint.num_parameters:,} parameters), data {plan.space.data.source}"
+        + "".join(f", of {task} {source}" for task, source in plan.space.data.sources.items())
     )
 
 

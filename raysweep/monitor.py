@@ -17,11 +17,13 @@ from rich.progress import (
     TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 
+from raysweep.board import Activity
+from raysweep.names import full_name
 from raysweep.stages import Trial
 from raysweep.tasks import Task
+from raysweep.work_clock import NOT_WORKING, WorkClock, as_clock, shown_left
 
 QUIET_SECONDS = 15.0  # between progress lines where the output is no terminal
 
@@ -34,16 +36,17 @@ class Monitor(Callback):
     Args:
         trials: by id; others may be added while the sweep runs.
         num_units: how many there will be.
+        clock: estimates the time that is left.
         release: frees what an attempt at a trial still holds, called when it has ended.
 
-    The time that is left follows from the pace so far, so it is too long where the stages still to
-    come are in the store already.
+    The time that is left is that of the work the store lacks: see `eta`.
     """
 
     def __init__(
         self,
         trials: Mapping[str, Trial],
         num_units: int,
+        clock: WorkClock,
         tasks: Mapping[str, Task],
         board: Any,
         release: Callable[[str], None],
@@ -59,13 +62,13 @@ class Monitor(Callback):
             TaskProgressColumn(),
             TextColumn("elapsed"),
             TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}"),
             console=console,
             disable=not console.is_terminal,
         )
-        self._task = self._progress.add_task("starting", total=num_units)
+        self._task = self._progress.add_task("start-up", total=num_units, left=shown_left(None))
         self._started = time.monotonic()
+        self._clock = clock
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -90,6 +93,7 @@ class Monitor(Callback):
         name = trial.config["trial"]
         if "stage" in result and result["stage"] >= self._stages_done[name]:
             self._stages_done[name] = int(result["stage"]) + 1
+            self._clock.finish(self._trials[name], int(result["stage"]))
             self._console.print(
                 _stage_line(self._trials[name], self._tasks, result), highlight=False
             )
@@ -111,56 +115,70 @@ class Monitor(Callback):
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         """Called by Tune when a trial whose driver has died is about to start again."""
         self._release(trial.config["trial"])
-        self._console.print(f"[yellow]again[/]  {trial.config['trial']}", highlight=False)
+        self._console.print(
+            f"[yellow]again[/]  {self._name(trial.config['trial'])}", highlight=False
+        )
 
     def _end(self, name: str, how: str) -> None:
         """Notes that a trial needs no more work, and says how it ended if that is news."""
         self._release(name)
         if how and name not in self._ended:
-            self._console.print(f"{how} {name}", highlight=False)
+            self._console.print(f"{how} {self._name(name)}", highlight=False)
         self._ended[name] = how
+        self._clock.end(self._trials[name])
         self._stages_done[name] = len(self._trials[name].stages) + 1
+
+    def _name(self, name: str) -> str:
+        """What a person is told of a trial, by its id; other words stay as they are."""
+        return full_name(self._trials[name]) if name in self._trials else name
 
     def _watch(self) -> None:
         shown = time.monotonic()
         while not self._stopped.wait(1.0):
-            fraction, activity = self._current()
-            self._progress.update(self._task, completed=fraction, description=activity)
+            activities, spent = self._told()
+            fraction, activity = self._current(activities)
+            left = shown_left(self._clock.left(activities, spent, time.monotonic()))
+            self._progress.update(self._task, completed=fraction, description=activity, left=left)
             if not self._console.is_terminal and time.monotonic() - shown > QUIET_SECONDS:
                 shown = time.monotonic()
-                self._console.print(self._plain_line(fraction, activity), highlight=False)
+                self._console.print(self._plain_line(fraction, left, activity), highlight=False)
 
-    def _current(self) -> tuple[float, str]:
+    def _current(self, activities: Mapping[str, Activity]) -> tuple[float, str]:
         """Units done, counting parts of stages, and what is being done now."""
         done = float(sum(self._stages_done.values()))
         running = []
-        for name, (stage, activity, fraction) in self._activities().items():
+        for name, (stage, activity, fraction) in activities.items():
             if stage >= self._stages_done[name] and name not in self._ended:
-                done += fraction / 2 if activity.startswith(("training", "waiting")) else 0.5
-                running.append(f"{self._trials[name].chain} stage {stage}: {activity}")
-        return done, "; ".join(running) or "waiting for workers"
+                is_measuring = not activity.startswith(("training", *NOT_WORKING))
+                done += 0.5 if is_measuring else fraction / 2
+                running.append(f"{self._name(name)} stage {stage}: {self._words(activity)}")
+        return done, "; ".join(running) or "start-up"
 
-    def _activities(self) -> dict[str, tuple[int, str, float]]:
+    def _words(self, activity: str) -> str:
+        """What is done, with the name of the trial that is waited for."""
+        other = activity.removeprefix("waiting for ")
+        return f"waiting for {self._name(other)}" if other != activity else activity
+
+    def _told(self) -> tuple[dict[str, Activity], dict[str, float]]:
+        """What each trial does, and the worker-seconds of each kind of work."""
         try:
-            return ray.get(self._board.activities.remote(), timeout=5)
+            told = [self._board.activities.remote(), self._board.seconds.remote()]
+            activities, spent = ray.get(told, timeout=5)
         except ray.exceptions.RayError:
-            return {}  # the board is busy or gone with the cluster; the sweep itself will tell
+            return {}, {}  # the board is busy or gone with the cluster; the sweep itself will tell
+        return activities, spent
 
-    def _plain_line(self, fraction: float, activity: str) -> str:
+    def _plain_line(self, fraction: float, left: str, activity: str) -> str:
         total = self._progress.tasks[0].total or 1
         elapsed = time.monotonic() - self._started
-        left = ""
-        if fraction >= 1:
-            left = f", left about {_clock(elapsed * (total - fraction) / fraction)}"
-        return (
-            f"  {fraction:.1f} of {total:.0f} models, elapsed {_clock(elapsed)}{left}: {activity}"
-        )
+        done = f"{fraction:.1f} of {total:.0f} models, elapsed {as_clock(elapsed)}"
+        return f"  {done}, {left}: {activity}"
 
 
 def _stage_line(trial: Trial, tasks: Mapping[str, Task], result: Mapping[str, Any]) -> str:
     stage = int(result["stage"])
     label = trial.stages[stage - 1].label if stage else "base model"
-    parts = [f"[bold]{trial.id}[/] stage {stage} ({label})"]
+    parts = [f"[bold]{full_name(trial)}[/] stage {stage} ({label})"]
     parts += [_accuracy(tasks[n], result) for n in trial.tasks if f"accuracy_{n}" in result]
     if result.get("validation_accuracy") is not None:
         parts.append(f"validation {100 * result['validation_accuracy']:.1f} %")
@@ -176,8 +194,3 @@ def _accuracy(task: Task, result: Mapping[str, Any]) -> str:
     flag = "!" if result.get(f"constant_prediction_{task.name}") else ""
     shown = "-" if value is None else f"{100 * value:.1f} %{flag}"
     return f"{task.name} {shown}" + ("" if chance is None else f" (chance {100 * chance:.0f})")
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes}:{rest:02d}"

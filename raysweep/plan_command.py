@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from raysweep.finished import Finished, find_finished
 from raysweep.mistakes import check_finite
 from raysweep.outline import outlined_checkpoint, outlined_splits
 from raysweep.plan import Plan, make_plan
-from raysweep.plan_report import cost_lines, stage_tree
+from raysweep.plan_report import cost_lines, stage_tree, wall_hours
 from raysweep.space import SearchSpace, load_space, space_path
 
 DEFAULTS = Assumptions()
@@ -54,6 +55,15 @@ Price = Annotated[
     float | None,
     typer.Option(help=f"Price of a worker and hour; {DEFAULTS.price:g} with a GPU.", min=0),
 ]
+Currency = Annotated[str, typer.Option(help="Of the price: a sign such as $, or a name: EUR.")]
+Slots = Annotated[
+    int | None,
+    typer.Option(
+        help="Trials at the same time, for the wall-clock time; those that the space allows on "
+        "this machine's cores if none is given, or one with GPUs.",
+        min=1,
+    ),
+]
 
 
 def main(
@@ -71,11 +81,14 @@ def main(
     storage: StorageUri = None,
     startup_seconds: Startup = DEFAULTS.startup_seconds,
     price: Price = None,
+    currency: Currency = "$",
+    slots: Slots = None,
 ) -> None:
     """Prints the stage tree of search spaces, how much of it is shared, and what it costs.
 
-    Of --json, the hours are null where no speed is known, those of GPUs and money also where no
-    worker has a GPU (and no price is given), and storage without --storage.
+    The totals come first, then the tree. Of --json, the hours are null where no speed is known,
+    those of GPUs and money also where no worker has a GPU (and no price is given), and storage
+    without --storage.
     """
     check_finite(utilisation, "--utilisation", most=1)
     check_finite(tokens_per_second, "--tokens-per-second")
@@ -105,14 +118,28 @@ def main(
         DEFAULTS.price if price is None and uses_gpu else price,
     )
     cost = forecast(plan, assumptions, finished.entries if finished else ())
+    num_slots = slots or _slots(plan, uses_gpu=uses_gpu)
     if as_json:
         numbers = {**dataclasses.asdict(cost), "assumptions": dataclasses.asdict(assumptions)}
+        hours = cost.worker_hours
+        numbers["wall_hours"] = None if hours is None else wall_hours(plan, hours, num_slots)
+        numbers |= {"slots": num_slots, "currency": currency}
         print(json.dumps({"sweep": plan.sweep, **numbers, "storage": _found(finished)}, indent=2))
         return
     output = console()
-    output.print(stage_tree(plan, finished.entries if finished else ()))
-    for line in cost_lines(plan, cost, assumptions, finished):
+    lines = cost_lines(plan, cost, assumptions, finished, slots=num_slots, currency=currency)
+    for line in lines:
         output.print(line, highlight=False, markup=False)
+    output.print(stage_tree(plan, finished.entries if finished else ()))
+
+
+def _slots(plan: Plan, *, uses_gpu: bool) -> int:
+    """Trials at the same time on this machine's cores; with GPUs, of which none is known, one."""
+    workers = plan.space.workers
+    cores = len(os.sched_getaffinity(0))
+    fitting = 1 if uses_gpu else cores // (workers.num_workers * workers.cpus_per_worker)
+    most = workers.max_concurrent_trials or len(plan.all_trials)
+    return max(1, min(fitting, most, len(plan.all_trials)))
 
 
 def _found(finished: Finished | None) -> dict[str, Any] | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from rich.markup import escape
 from rich.tree import Tree
@@ -10,6 +11,7 @@ from rich.tree import Tree
 from raysweep.axes import LogUniform, Uniform
 from raysweep.cost import ACCELERATORS, Assumptions, Cost, Entries
 from raysweep.finished import Finished
+from raysweep.names import short_id
 from raysweep.plan import Plan
 from raysweep.points import axes_of
 from raysweep.stages import Stage
@@ -34,23 +36,43 @@ def stage_tree(plan: Plan, finished: Entries = ()) -> Tree:
     for trial in plan.all_trials:
         for stage in trial.stages:
             children.setdefault(stage.parent, {})[stage.key] = stage
+    ends: dict[str, list[str]] = {}
+    for trial in plan.trials:
+        ends.setdefault(trial.stages[-1].key, []).append(short_id(trial.id))
     tree = Tree(f"{escape(plan.space.model)} ({plan.checkpoint.num_parameters:,} parameters)")
-    _grow(tree, plan.checkpoint.digest, children, _varying(plan), finished)
+    _grow(tree, plan.checkpoint.digest, children, _Labels(_varying(plan), finished, ends))
     return tree
 
 
+@dataclass(frozen=True)
+class _Labels:
+    """What is said of a stage.
+
+    Attributes:
+        varying: names of the hyperparameters that are shown beside the usual ones.
+        ends: short ids of the trials that end with a stage, by its key.
+    """
+
+    varying: Collection[str]
+    finished: Entries
+    ends: Mapping[str, Sequence[str]]
+
+    def of(self, stage: Stage) -> str:
+        """The label of a stage."""
+        label = _label(stage, self.varying)
+        if (EntryKind.STAGE, stage.key) in self.finished:
+            label += ", trained already"
+        if names := self.ends.get(stage.key):
+            label += f", trial {', '.join(names)}"
+        return label
+
+
 def _grow(
-    tree: Tree,
-    parent: str,
-    children: dict[str, dict[str, Stage]],
-    varying: Collection[str],
-    finished: Entries,
+    tree: Tree, parent: str, children: Mapping[str, Mapping[str, Stage]], labels: _Labels
 ) -> None:
     stages = list(children.get(parent, {}).values())
     for stage in stages[:SHOWN_BRANCHES]:
-        done = ", trained already" if (EntryKind.STAGE, stage.key) in finished else ""
-        branch = tree.add(_label(stage, varying) + done)
-        _grow(branch, stage.key, children, varying, finished)
+        _grow(tree.add(labels.of(stage)), stage.key, children, labels)
     if len(stages) > SHOWN_BRANCHES:
         tree.add(f"... and {len(stages) - SHOWN_BRANCHES} more")
 
@@ -79,9 +101,19 @@ def _label(stage: Stage, varying: Collection[str]) -> str:
 
 
 def cost_lines(
-    plan: Plan, cost: Cost, assumptions: Assumptions, finished: Finished | None
+    plan: Plan,
+    cost: Cost,
+    assumptions: Assumptions,
+    finished: Finished | None,
+    *,
+    slots: int = 1,
+    currency: str = "$",
 ) -> Iterator[str]:
-    """The forecast, line by line."""
+    """The forecast, line by line.
+
+    Args:
+        slots: trials that have workers at the same time.
+    """
     asked, distinct = cost.num_stages_asked, cost.num_stages_distinct
     yield (
         f"{cost.num_trials:,} trials, {asked:,} stages asked for, {distinct:,} to train: "
@@ -92,7 +124,9 @@ def cost_lines(
         f"{cost.num_tokens_trained:,.0f} tokens to train on"
     )
     yield from _search_lines(plan)
-    yield _time_line(cost, assumptions)
+    yield _time_line(cost, assumptions, currency)
+    if cost.worker_hours is not None:
+        yield _wall_line(plan, cost, slots)
     if finished:
         yield _finished_line(cost, assumptions, finished)
     yield from _memory_lines(plan, cost, assumptions)
@@ -108,7 +142,7 @@ def cost_lines(
             f"speed: {speed:,.0f} training tokens/s a worker, measured on "
             f"{finished.num_stages_measured:,} stages in {finished.uri}"
         )
-    yield f"assumed: {', '.join(_assumed(cost, assumptions, is_measured))}"
+    yield f"assumed: {', '.join(_assumed(cost, assumptions, is_measured, currency))}"
 
 
 def _search_lines(plan: Plan) -> Iterator[str]:
@@ -130,17 +164,45 @@ def _search_lines(plan: Plan) -> Iterator[str]:
         )
 
 
-def _time_line(cost: Cost, assumptions: Assumptions) -> str:
+def _time_line(cost: Cost, assumptions: Assumptions, currency: str) -> str:
     if cost.worker_hours is None or cost.worker_hours_unshared is None:
         return (
             "time: unknown until a stage has run; give --tokens-per-second, or the --storage "
             "where one has"
         )
-    money = "" if cost.money is None else f", about {cost.money:,.0f} in money"
+    money = "" if cost.money is None else f", about {in_currency(cost.money, currency)}"
     return (
         f"{_amount(cost.worker_hours)} {_unit(assumptions)}s "
         f"({_amount(cost.worker_hours_unshared)} if nothing were shared){money}"
     )
+
+
+def in_currency(amount: float, currency: str) -> str:
+    """``$1,200`` or ``1,200 EUR``; what is less than ten with two digits after the point."""
+    shown = f"{amount:,.0f}" if amount >= 10 else f"{amount:,.2f}"
+    return f"{shown} {currency}" if currency.isalpha() else f"{currency}{shown}"
+
+
+def _wall_line(plan: Plan, cost: Cost, slots: int) -> str:
+    """How long it takes where so many trials run at once."""
+    trials = "one trial at a time" if slots == 1 else f"{slots:,} trials at a time"
+    shown = f"wall-clock: {as_duration(wall_hours(plan, cost.worker_hours, slots))}, {trials}"
+    if cost.worker_hours_left is not None and cost.worker_hours_left != cost.worker_hours:
+        left = wall_hours(plan, cost.worker_hours_left, slots)
+        shown += f"; {as_duration(left)} for what is left"
+    return shown + " (--slots)"
+
+
+def wall_hours(plan: Plan, worker_hours: float | None, slots: int) -> float:
+    """Hours of the clock: slots that are all busy, of ``num_workers`` workers each."""
+    return (worker_hours or 0.0) / (max(1, slots) * plan.space.workers.num_workers)
+
+
+def as_duration(hours: float) -> str:
+    """In minutes below two hours, in days from four days on."""
+    if hours < 2:
+        return f"{max(1, round(60 * hours))} min"
+    return f"{hours:,.1f} h" if hours < 96 else f"{hours / 24:,.1f} days"
 
 
 def _finished_line(cost: Cost, assumptions: Assumptions, finished: Finished) -> str:
@@ -179,7 +241,9 @@ def _memory_lines(plan: Plan, cost: Cost, assumptions: Assumptions) -> Iterator[
             )
 
 
-def _assumed(cost: Cost, assumptions: Assumptions, is_measured: bool) -> Iterator[str]:
+def _assumed(
+    cost: Cost, assumptions: Assumptions, is_measured: bool, currency: str
+) -> Iterator[str]:
     if assumptions.tokens_per_second and not is_measured:
         yield f"{assumptions.tokens_per_second:,.4g} training tokens/s a worker"
     elif assumptions.accelerator and not assumptions.tokens_per_second:
@@ -187,7 +251,7 @@ def _assumed(cost: Cost, assumptions: Assumptions, is_measured: bool) -> Iterato
     if cost.worker_hours is not None:
         yield f"{assumptions.startup_seconds:g} s to start a trial's workers"
     if cost.money is not None:
-        yield f"{assumptions.price:g} a {_unit(assumptions)}"
+        yield f"{in_currency(assumptions.price or 0.0, currency)} a {_unit(assumptions)}"
     is_counted = cost.tokens_are_counted
     yield "tokens as the model's tokenizer has them" if is_counted else "four characters a token"
 

@@ -22,6 +22,7 @@ from raysweep.config import (
     WorkerSettings,
     absolute,
 )
+from raysweep.errors import InputError
 from raysweep.expansion import expand
 from raysweep.mistakes import SettingError, checked, nested_mistake, suggestion
 from raysweep.paths import shown, user_path
@@ -213,13 +214,16 @@ def load_space(path: Path, overrides: Mapping[str, Any] | None = None) -> Search
     """Reads and checks a search space file, with some of its settings replaced.
 
     Args:
-        overrides: nested like the file; None means "as in the file".
+        overrides: nested like the file; None means "as in the file". An explicit source of data
+            is that of all tasks: the file's sources of single tasks give way to it.
 
     Raises:
         InputError: the file is missing, no YAML, or a setting is wrong.
     """
     content = read_settings(path, "give the path of a search space", "search_spaces/lr.yaml")
     merged = _merged(content, overrides or {})
+    if (overrides or {}).get("data", {}).get("source") is not None:
+        merged["data"].pop("sources", None)
     place = shown(path) if merged == content else f"{shown(path)} with the options given"
     if isinstance(merged.get("tasks"), list):
         merged["tasks"] = [_own_task(entry, path.parent) for entry in merged["tasks"]]
@@ -246,9 +250,22 @@ def packaged_names() -> list[str]:
 
 
 def space_path(name: str) -> Path:
-    """The file that a user means: a path, or the name of a packaged search space."""
-    path = user_path(name, f"SPACE {shown(repr(name))}")
-    return packaged_space(name) if name in packaged_names() and not path.is_file() else path
+    """The file that a user means: a path, or the name of a packaged search space.
+
+    Raises:
+        InputError: it is neither.
+    """
+    path, known = user_path(name, f"SPACE {shown(repr(name))}"), packaged_names()
+    is_path = path.suffix in (".yaml", ".yml") or path.exists()
+    if is_path and not path.is_dir():
+        return path
+    if name in known:
+        return packaged_space(name)
+    raise InputError(
+        f"search space {shown(name)}",
+        f"is neither a file nor a packaged search space{suggestion(name, known)}",
+        f"give the path of a YAML file, or one of {', '.join(known)}",
+    )
 
 
 def _packaged_folder() -> Path:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
+from rich import box
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from raysweep.names import learning_rates, short_id
 from raysweep.results import read_table
 from raysweep.stages import Trial
 from raysweep.storage import Storage
@@ -20,42 +22,136 @@ if TYPE_CHECKING:
     from raysweep.study import Study
 
 Row = Mapping[str, Any]
+SHOWN_MISSING = 8  # trials that are named
 NOTE = (
-    "Accuracies after the last stage, in %, with chance in brackets; '!' marks a model that gives "
-    "every row the same answer. Forgetting and biased forgetting of the first task, in points "
-    "(larger is worse). '~' marks a spectral radius that has not converged."
+    "Accuracies in %: right after the task's own stage -> after the last stage, with chance in "
+    "brackets; '!' marks a model that gives every row the same answer. Forgetting and biased "
+    "forgetting of the first task, in points (larger is worse). '~' marks a spectral radius that "
+    "has not converged. The short id of a trial is the end of its name in the column 'trial' of "
+    "the results."
 )
 OVER_SEEDS = " Over several seeds: mean ± sample standard deviation."
 
 
-def summary_table(sweep: str, trials: Sequence[Trial], folder: Storage) -> Table:
-    """One row per chain and settings, over the seeds of which the trial has finished."""
-    final = _by_trial(folder, "evaluations", trials)
-    forgotten = _by_trial(folder, "forgetting", trials)
-    curvatures = _by_trial(folder, "curvature", trials)
-    finished = [trial for trial in trials if _overall(final[trial.id])]
-    described = settings_of(trials)
-    cells: dict[tuple[str, str], list[Trial]] = defaultdict(list)
-    for trial in finished:
-        cells[trial.chain, described[trial.id]].append(trial)
-    is_over_seeds = any(len(cell) > 1 for cell in cells.values())
-    note = NOTE + (OVER_SEEDS if is_over_seeds else "")
-    table = Table(title=f"Sweep {sweep}", caption=note, caption_justify="left")
-    for column in ("chain", "learning rates", "seed" + "s" * is_over_seeds, "accuracies"):
-        table.add_column(column)
-    for column in ("forgetting", "worst group", "biased", "spectral radius"):
-        table.add_column(column, justify="right" if column != "worst group" else "left")
-    for (chain, settings), cell in cells.items():
-        seeds = [trial.seed for trial in cell]
-        table.add_row(
-            chain,
-            settings,
-            f"{len(seeds)}" if is_over_seeds else f"{seeds[0]}",
-            "  ".join(_accuracies([_overall(final[trial.id]) for trial in cell])),
-            *_forgetting([forgotten[trial.id] for trial in cell], cell[0].first_task),
-            _radius([row for t in cell for row in curvatures[t.id] if row["task"] == t.first_task]),
-        )
+def summary_table(
+    sweep: str, trials: Sequence[Trial], folder: Storage, width: int | None = None
+) -> Table:
+    """One row per chain and settings, over the seeds of which the trial has finished.
+
+    Args:
+        width: of the terminal; where rows of one line do not fit, a row has a line per stage.
+    """
+    whole = _Summary(sweep, trials, folder)
+    table = whole.wide()
+    if width is not None and Console(width=10_000).measure(table).maximum > width:
+        return whole.narrow()
     return table
+
+
+class _Summary:
+    """The cells of a summary, for tables of two forms."""
+
+    def __init__(self, sweep: str, trials: Sequence[Trial], folder: Storage) -> None:
+        self._all, self._sweep = trials, sweep
+        self._scores = _overall(folder, trials)
+        self._forgotten = _by_trial(folder, "forgetting", trials)
+        self._curvatures = _by_trial(folder, "curvature", trials)
+        described = settings_of(trials)
+        self._cells: dict[tuple[str, str], list[Trial]] = defaultdict(list)
+        for trial in trials:
+            if self._is_finished(trial):
+                self._cells[trial.chain, described[trial.id]].append(trial)
+        self._has_seeds = any(len(cell) > 1 for cell in self._cells.values())
+
+    def wide(self) -> Table:
+        """One line per row."""
+        table = self._table()
+        table.add_column("trial" + "s" * self._has_seeds)
+        for column in ("chain", "learning rates", "seed" + "s" * self._has_seeds, "accuracies"):
+            table.add_column(column)
+        for column in ("forgetting", "worst group", "biased", "spectral radius"):
+            table.add_column(column, justify="right" if column != "worst group" else "left")
+        for (chain, settings), cell in self._cells.items():
+            table.add_row(
+                ", ".join(short_id(trial.id) for trial in cell),
+                chain,
+                settings,
+                self._seeds(cell),
+                "  ".join(self._accuracies(cell)),
+                *self._lost(cell),
+                self._radius(cell),
+            )
+        return table
+
+    def narrow(self) -> Table:
+        """A line per stage, for 80 columns."""
+        table = self._table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, leading=1)
+        for column in ("trial", "stages and rates", "accuracies", "forgetting", "radius"):
+            table.add_column(column)
+        for (_, settings), cell in self._cells.items():
+            lost, worst, biased = self._lost(cell)
+            rates, _, others = settings.partition("; ")
+            stages = zip(cell[0].stages, rates.split(", "), strict=True)
+            table.add_row(
+                "\n".join(short_id(trial.id) for trial in cell),
+                "\n".join(
+                    [*(f"{stage.label} {rate}" for stage, rate in stages), *filter(None, [others])]
+                ),
+                "\n".join(self._accuracies(cell)),
+                lost if worst == "-" else f"{lost}\n{worst} {biased}",
+                self._radius(cell),
+            )
+        return table
+
+    def _table(self, **style: Any) -> Table:
+        note = self._missing() + NOTE + (OVER_SEEDS if self._has_seeds else "")
+        return Table(title=f"Sweep {self._sweep}", caption=note, caption_justify="left", **style)
+
+    def _missing(self) -> str:
+        """What the table and all figures of the sweep lack; nothing if all is there."""
+        missing = [short_id(trial.id) for trial in self._all if not self._is_finished(trial)]
+        if not missing:
+            return ""
+        listed = ", ".join(missing[:SHOWN_MISSING])
+        more = f" and {len(missing) - SHOWN_MISSING} more" if missing[SHOWN_MISSING:] else ""
+        num_done = len(self._all) - len(missing)
+        return f"{num_done} of {len(self._all)} trials finished; missing: {listed}{more}. "
+
+    def _is_finished(self, trial: Trial) -> bool:
+        return any(stage == len(trial.stages) for _, stage in self._scores[trial.id])
+
+    def _seeds(self, cell: Sequence[Trial]) -> str:
+        return f"{len(cell)}" if self._has_seeds else f"{cell[0].seed}"
+
+    def _accuracies(self, cell: Sequence[Trial]) -> Iterator[str]:
+        """Each task's accuracy over the trials: learned, and kept."""
+        first = cell[0]
+        for task in first.tasks:
+            learned_at, last = first.learned_at(task), len(first.stages)
+            kept = [
+                self._scores[t.id][task, last] for t in cell if (task, last) in self._scores[t.id]
+            ]
+            if not kept:
+                continue
+            shown = _accuracy(kept)
+            if learned_at is not None and learned_at < last:
+                learned = [
+                    self._scores[t.id][task, learned_at]
+                    for t in cell
+                    if (task, learned_at) in self._scores[t.id]
+                ]
+                shown = f"{_accuracy(learned)} -> {shown}"
+            chance = kept[0]["chance"]
+            bracket = "" if chance is None else f" ({100 * chance:.0f})"
+            yield f"{escape(kept[0]['title'])} {shown}{bracket}"
+
+    def _lost(self, cell: Sequence[Trial]) -> tuple[str, str, str]:
+        return _forgetting([self._forgotten[trial.id] for trial in cell], cell[0].first_task)
+
+    def _radius(self, cell: Sequence[Trial]) -> str:
+        return _radius(
+            [row for t in cell for row in self._curvatures[t.id] if row["task"] == t.first_task]
+        )
 
 
 def study_table(study: Study) -> Table:
@@ -89,7 +185,7 @@ def settings_of(trials: Sequence[Trial]) -> dict[str, str]:
 
 
 def _settings(trial: Trial, names: Iterable[str]) -> str:
-    shown = ", ".join(f"{stage.hyperparameters.learning_rate:g}" for stage in trial.stages)
+    shown = learning_rates(trial)
     for name in names:
         swept = [getattr(stage.hyperparameters, name) for stage in trial.stages]
         shown += f"; {name} " + ", ".join(
@@ -108,26 +204,19 @@ def _by_trial(folder: Storage, name: str, trials: Sequence[Trial]) -> Mapping[st
     return rows
 
 
-def _overall(rows: Sequence[Row]) -> list[Row]:
-    """Of a trial's evaluations those of all rows of each task."""
-    return [row for row in rows if row["group"] == OVERALL and row["subset"] == ALL]
+def _overall(folder: Storage, trials: Sequence[Trial]) -> Mapping[str, dict[tuple[str, int], Row]]:
+    """Of each trial the evaluations of all rows of a task, by task and stage."""
+    rows: dict[str, dict[tuple[str, int], Row]] = {trial.id: {} for trial in trials}
+    wanted = ("group", "subset")
+    for row in read_table(folder, "evaluations").to_pylist():
+        if row["trial"] in rows and tuple(row[name] for name in wanted) == (OVERALL, ALL):
+            rows[row["trial"]][row["task"], row["stage"]] = row
+    return rows
 
 
-def _accuracies(trials: Sequence[Sequence[Row]]) -> Iterable[str]:
-    """Each task's accuracy over the trials."""
-    by_task = sorted((row for rows in trials for row in rows), key=_place(trials[0]))
-    for title, group in groupby(by_task, key=lambda row: row["title"]):
-        rows = list(group)
-        chance = rows[0]["chance"]
-        flag = "!" if any(row["constant_prediction"] for row in rows) else ""
-        bracket = "" if chance is None else f" ({100 * chance:.0f})"
-        yield f"{escape(title)} {_percent([row['accuracy'] for row in rows])}{flag}{bracket}"
-
-
-def _place(rows: Sequence[Row]) -> Any:
-    """Sorts rows by the order in which the tasks occur."""
-    order = {row["task"]: place for place, row in enumerate(rows)}
-    return lambda row: order[row["task"]]
+def _accuracy(rows: Sequence[Row]) -> str:
+    flag = "!" if any(row["constant_prediction"] for row in rows) else ""
+    return _percent([row["accuracy"] for row in rows]) + flag
 
 
 def _forgetting(trials: Sequence[Sequence[Row]], task: str) -> tuple[str, str, str]:

@@ -17,6 +17,7 @@ from raysweep.budget import check_budget
 from raysweep.cluster import losing_the_cluster, num_fitting
 from raysweep.driver_watch import DriverWatch
 from raysweep.ending import ENDING
+from raysweep.eta import Estimator
 from raysweep.halving import ChainHalving
 from raysweep.job import Job
 from raysweep.monitor import Monitor
@@ -26,10 +27,11 @@ from raysweep.schedule import schedule
 from raysweep.scouts import Findings
 from raysweep.stages import Trial
 from raysweep.storage import Storage
-from raysweep.store import DamagedEntryError
+from raysweep.store import DamagedEntryError, Store
 from raysweep.study import Study
 from raysweep.trainer import remove_worker_groups
 from raysweep.trial import DRIVER_RESOURCES, MAX_DAMAGES, run_trial
+from raysweep.work_clock import WorkClock
 
 BOARD_SECONDS = 10.0  # to wait for what it tells at the end
 
@@ -139,6 +141,7 @@ class _Sweep:
         jobs = ray.put({trial.id: self._job(trial) for trial in trials})
         self._tune(
             {"trial": ray.tune.grid_search(names), "jobs": jobs, **self._shared},
+            len(trials),
             sum(len(trial.stages) + 1 for trial in trials),
             ray.tune.TuneConfig(max_concurrent_trials=self._concurrency),
         )
@@ -165,16 +168,24 @@ class _Sweep:
                 num_samples=study.num_left,
                 max_concurrent_trials=self._concurrency,
             )
-            self._tune({}, study.num_left * (longest + 1), config)
+            self._tune({}, study.num_left, study.num_left * (longest + 1), config)
 
-    def _tune(self, space: dict[str, Any], num_units: int, config: ray.tune.TuneConfig) -> None:
+    def _tune(
+        self, space: dict[str, Any], num_trials: int, num_units: int, config: ray.tune.TuneConfig
+    ) -> None:
         """Runs trials through Tune, and notes how they ended."""
         stopping = self._plan.space.stopping
         if stopping:
             self._halving = self._halving or ChainHalving(stopping, self._trials, self._board)
             config = replace(config, scheduler=self._halving)
         tasks = self._plan.space.find_tasks()
-        monitor = Monitor(self._trials, num_units, tasks, self._board, self._release, self._console)
+        most = self._plan.space.workers.max_concurrent_trials
+        num_slots, num_workers = most or self._num_running, self._plan.space.workers.num_workers
+        work = Estimator(num_slots, num_trials, num_workers)
+        clock = WorkClock(self._trials, work, Store(self._storage.sub("store")))
+        monitor = Monitor(
+            self._trials, num_units, clock, tasks, self._board, self._release, self._console
+        )
         # Tune keeps files of its own, from which nothing is resumed, and reads the trials' errors
         # back from them: they must not lie on a disk that may be what has filled up.
         watch = DriverWatch(self._board, self._plan.space.workers.stall_minutes)

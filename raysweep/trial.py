@@ -79,7 +79,9 @@ def _finish(job: Job, config: Mapping[str, Any]) -> str | None:
                 if _report_from_store(job, config["board"]):
                     return None
             else:
+                _tell(job, config["board"], "waiting for a slot")
                 with leases.slot(config["num_slots"]):
+                    _tell(job, config["board"], "start-up")
                     failure = _run_group(job, {**config, "job": job, "holder": holder})
                 if failure or not remaining(job.store, job.trial):
                     return failure
@@ -115,6 +117,13 @@ def _wait_for_others(job: Job, leases: Leases, board: Any) -> None:
                 time.sleep(POLL_SECONDS)
             if stage.number in remaining(job.store, job.trial):
                 return
+
+
+def _tell(job: Job, board: Any, activity: str) -> None:
+    """Says what the trial does about the first stage that is missing."""
+    missing = remaining(job.store, job.trial)
+    number = min(missing.train | missing.measure, default=0)
+    board.update.remote(job.trial.id, number, activity, 0.0)
 
 
 def _run_group(job: Job, config: dict[str, Any]) -> str | None:

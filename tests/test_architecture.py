@@ -18,12 +18,12 @@ DEEPSPEED = {"engine"}
 PURE = {
     "activations", "address", "architecture", "axes", "board", "bounds", "budget", "checkpoint",
     "cli", "command", "config", "cost", "descendants", "digest", "encoding", "ending", "errors",
-    "expansion", "finished", "forgetting", "job", "judge_files", "leases", "lengths", "memory",
-    "metrics", "mistakes", "model_config", "outcome", "outline", "paths", "plain_yaml", "plan",
-    "plan_report", "planner", "points", "query", "records", "result_files", "results", "schedule",
-    "scoring", "scouts", "scratch", "search", "settings", "size", "space", "stages", "stall",
-    "storage", "store", "study", "summary", "tasks", "token_check", "token_counts", "token_file",
-    "tokenizer", "versions", "weight_files",
+    "eta", "expansion", "finished", "forgetting", "job", "judge_files", "leases", "lengths",
+    "memory", "metrics", "mistakes", "model_config", "names", "outcome", "outline", "paths",
+    "plain_yaml", "plan", "plan_report", "planner", "points", "query", "records", "result_files",
+    "results", "schedule", "scoring", "scouts", "scratch", "search", "settings", "size", "space",
+    "stages", "stall", "storage", "store", "study", "summary", "tasks", "token_check",
+    "token_counts", "token_file", "tokenizer", "versions", "weight_files", "work_clock",
 }  # fmt: skip
 
 

@@ -17,7 +17,13 @@ from raysweep.errors import InputError
 from raysweep.outline import outlined_splits
 from raysweep.plan import Plan, make_plan
 from raysweep.plan_command import combined, outlined_plan
-from raysweep.plan_report import cost_lines, stage_tree
+from raysweep.plan_report import (
+    as_duration,
+    cost_lines,
+    in_currency,
+    stage_tree,
+    wall_hours,
+)
 from raysweep.space import check_space, load_space, packaged_space
 from tests.models import SMALL
 from tests.test_plan import plan
@@ -153,6 +159,32 @@ def test_workers_without_an_accelerator() -> None:
     assert "GPU" not in text
 
 
+def test_the_wall_clock_is_what_the_slots_leave_of_the_worker_hours() -> None:
+    made = outlined(workers={"num_workers": 4})
+    cost = dataclasses.replace(
+        forecast(made, Assumptions("H100")), worker_hours=80.0, worker_hours_left=8.0
+    )
+    assert wall_hours(made, 80.0, 5) == 80 / (4 * 5)
+    text = "\n".join(cost_lines(made, cost, Assumptions("H100"), None, slots=5))
+    assert "wall-clock: 4.0 h, 5 trials at a time; 24 min for what is left" in text
+    assert [as_duration(hours) for hours in (0.001, 1.5, 30, 240)] == [
+        *("1 min", "90 min", "30.0 h", "10.0 days")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "shown"),
+    [(1234.4, "$", "$1,234"), (2.5, "$", "$2.50"), (1234, "EUR", "1,234 EUR"), (0.5, "£", "£0.50")],
+)
+def test_money_has_a_currency(amount: float, currency: str, shown: str) -> None:
+    assert in_currency(amount, currency) == shown
+    made = outlined()
+    cost = dataclasses.replace(forecast(made, Assumptions("H100")), money=amount)
+    lines = list(cost_lines(made, cost, Assumptions("H100"), None, currency=currency))
+    assert any(line.endswith(f", about {shown}") for line in lines)
+    assert f"{in_currency(2.0, currency)} a GPU-hour" in lines[-1]
+
+
 def test_an_unknown_accelerator() -> None:
     with pytest.raises(InputError, match="--gpu TPU: unknown; use one of A10G"):
         Assumptions("TPU")
@@ -182,7 +214,10 @@ def test_the_tree_has_every_stage_once() -> None:
     root, *stages = labels(stage_tree(made))
     assert root.startswith("tiny (1,000 parameters)")
     assert len(stages) == made.num_stages_distinct == 12
-    assert len(set(stages)) == 4, "each task at two learning rates"
+    kinds = {stage.partition(", trial ")[0] for stage in stages}
+    assert len(kinds) == 4, "each task at two learning rates"
+    ends = [end for stage in stages for end in stage.partition(", trial ")[2].split(", ") if end]
+    assert ends == [trial.id[-8:] for trial in made.trials]
 
 
 def test_labels_tell_what_differs() -> None:
@@ -201,6 +236,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert "time: unknown" in run.stdout
     assert "GPU" not in run.stdout
     assert run.stdout.count("├── ") + run.stdout.count("└── ") == 12
+    assert run.stdout.startswith("8 trials, 16 stages"), "the totals first, then the tree"
     run = subprocess.run(
         [*command, "paper/order", "--outline", "--json", "--gpu", "H100"],
         capture_output=True,
@@ -212,9 +248,13 @@ def test_the_command(tmp_path: Path) -> None:
     assert numbers["assumptions"]["accelerator"] == "H100"
     assert numbers["gpu_hours"] == numbers["worker_hours"] > 0
     assert numbers["storage"] is None
+    assert numbers["slots"] == 1
+    workers = load_space(packaged_space("paper/order")).workers.num_workers
+    assert numbers["wall_hours"] == pytest.approx(numbers["worker_hours"] / workers)
     curvature = numbers["memory"]["curvature"]
     assert curvature["states_gib"] + curvature["activations_gib"] < 24, "on shards"
     assert numbers["peak_gib"] > numbers["state_gib"]
     run = subprocess.run([*command, "paper/ordr"], capture_output=True, text=True)
     assert run.returncode == 2
-    assert "no such file" in run.stderr
+    assert "search space paper/ordr: is neither a file nor a packaged" in run.stderr
+    assert "did you mean 'paper/order'?" in run.stderr

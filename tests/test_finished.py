@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from raysweep.config import WorkerSettings
 from raysweep.cost import Assumptions, forecast
 from raysweep.errors import InputError
 from raysweep.finished import find_finished
 from raysweep.plan import Plan
 from raysweep.plan_report import cost_lines, stage_tree
 from raysweep.records import STEPS, write_records
+from raysweep.results import write_trial
 from raysweep.stages import Stage
 from raysweep.storage import Storage
 from raysweep.store import EntryKind, Store
@@ -72,7 +74,7 @@ def test_the_rest_and_the_speed(made: Plan, store: Store, tmp_path: Path) -> Non
 def test_finished_stages_are_marked_in_the_tree(made: Plan, store: Store, tmp_path: Path) -> None:
     publish_stage(store, made.trials[0].stages[0], [1.0] * 5, tmp_path / "a")
     tree = stage_tree(made, find_finished(made, str(tmp_path / "s")).entries)
-    marked = [str(branch.label).endswith("trained already") for branch in tree.children]
+    marked = ["trained already" in str(branch.label) for branch in tree.children]
     assert marked == [True, False, False, False]
 
 
@@ -93,3 +95,35 @@ def test_a_damaged_stage_is_trained_again(made: Plan, store: Store, tmp_path: Pa
 def test_a_location_that_cannot_be_opened(made: Plan) -> None:
     with pytest.raises(InputError, match="cannot be opened"):
         find_finished(made, "nothing://here")
+
+
+def test_the_speed_of_another_sweep_of_the_same_model(
+    made: Plan, store: Store, tmp_path: Path
+) -> None:
+    """Own stages count alone where there are some; those of other models or workers never."""
+    storage = Storage.open(tmp_path / "s")
+
+    def write_sweep(name: str, speeds: list[float], keys: str, **changes: object) -> None:
+        space = made.space.model_copy(update=changes)
+        folder = storage.sub("sweeps", name)
+        folder.write("space.json", space.model_dump_json().encode())
+        rows = [
+            {"stage_key": key, "step": step, "provenance_tokens_per_second": speed}
+            for key in keys
+            for step, speed in enumerate([1.0, 1.0, 1.0, *speeds], start=1)
+        ]
+        write_trial(folder, f"{name}-1", {"steps": rows})
+        write_trial(folder, f"{name}-2", {"steps": rows})
+
+    storage.sub("sweeps", "empty").write("note.txt", b"not a sweep")
+    storage.sub("sweeps", "broken").write("space.json", b"{")
+    write_sweep("model", [9e9], "m", model="another")
+    write_sweep("gpus", [9e9], "g", workers=WorkerSettings(use_gpu=True))
+    assert find_finished(made, storage.uri).tokens_per_second is None
+    write_sweep("four", [400, 800], "ab", workers=WorkerSettings(num_workers=4))
+    write_sweep("two", [20], "c", workers=WorkerSettings(num_workers=2))
+    found = find_finished(made, storage.uri)
+    assert found.tokens_per_second == 100, "the median of 100, 200, 100, 200 and 10"
+    assert found.num_stages_measured == 3, "each stage once, though two trials have it"
+    publish_stage(store, made.trials[0].stages[0], [1, 1, 1, 70], tmp_path / "a")
+    assert find_finished(made, storage.uri).tokens_per_second == 35

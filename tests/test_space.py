@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -11,7 +12,14 @@ from raysweep.config import Hyperparameters
 from raysweep.digest import digest_json
 from raysweep.errors import InputError
 from raysweep.points import points
-from raysweep.space import SearchSpace, check_space, load_space, packaged_space
+from raysweep.space import (
+    SearchSpace,
+    check_space,
+    load_space,
+    packaged_names,
+    packaged_space,
+    space_path,
+)
 
 SPACE = {
     "name": "lr",
@@ -249,3 +257,34 @@ def content_digest(space: SearchSpace) -> str:
 @pytest.mark.parametrize("name", DIGESTS)
 def test_packaged_spaces_mean_what_they_meant(name: str) -> None:
     assert content_digest(load_space(packaged_space(name))) == DIGESTS[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("nosuch", None), ("ordr", "order"), ("paper/replai", "paper/replay")],
+)
+def test_a_name_that_is_no_space_lists_those_there_are(name: str, meant: str | None) -> None:
+    with pytest.raises(InputError) as caught:
+        space_path(name)
+    text = str(caught.value)
+    assert "is neither a file nor a packaged search space" in text
+    assert all(known in text for known in packaged_names())
+    assert (f"did you mean {meant!r}?" in text) == (meant is not None)
+
+
+def test_a_folder_does_not_hide_a_packaged_space(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lr").mkdir()
+    assert space_path("lr") == packaged_space("lr")
+    (tmp_path / "order").write_text("name: mine")
+    assert space_path("order") == Path("order"), "a file of that name is meant"
+
+
+def test_a_source_given_as_an_option_is_that_of_all_tasks(tmp_path: Path) -> None:
+    """The example in order_sweep's help: paper/order names folders for two of its tasks."""
+    path = packaged_space("paper/order")
+    assert load_space(path).data.source_of("toxigen") == "~/data"
+    given = load_space(path, {"data": {"source": str(tmp_path), "num_test": None}})
+    assert {given.data.source_of(task) for task in given.task_names} == {str(tmp_path)}
+    kept = load_space(path, {"data": {"source": None, "num_test": 5}})
+    assert kept.data.source_of("toxigen") == "~/data"
