@@ -30,8 +30,8 @@ the command ends and is run again.
 
 Each case has its own day: cases that were not run again keep the result of an earlier one.
 
-Not covered: a raylet or a control service that is stopped rather than killed (Ray's own matter),
-the command itself when it is stopped, and a trial driver that lives and hangs while it reads the
+Not covered: a raylet or a control service that is stopped and not killed (Ray's own matter), the
+command itself when it is stopped, and a trial driver that lives and hangs while it reads the
 storage. A sweep whose board is stopped goes on without leases, and hangs of its workers are then
 left to the collectives' own time limit, four times `workers.stall_minutes`.
 """
