@@ -32,8 +32,8 @@ from raysweep.model import Attention, load_config, load_model
 from raysweep.weight_files import weight_files
 
 ATTENTION: Attention = "eager"
-"""The same in both operators, which then round alike: at a sharp minimum float32 leaves some 2e-5 of
-a product open."""
+"""The same in both operators, which then round alike: at a sharp minimum float32 leaves some 2e-5
+of a product open."""
 
 
 @dataclass(frozen=True)
