@@ -151,9 +151,20 @@ def check_tensors(
 
 
 def digest_files(folder: Path) -> str:
-    """sha256 over the content of a model's files."""
+    """sha256 over the content of a model's files.
+
+    Raises:
+        InputError: one cannot be read.
+    """
     files = sorted({path for pattern in WANTED for path in folder.glob(pattern)})
-    return digest_json({path.name: digest_file(path) for path in files})
+    digests = {}
+    for path in files:
+        try:
+            digests[path.name] = digest_file(path)
+        except OSError as error:
+            problem = f"cannot be read ({error.strerror})"
+            raise InputError(str(path), problem, "fetch the file again") from None
+    return digest_json(digests)
 
 
 def locate(model: str, what: str = "model") -> Path:

@@ -274,6 +274,13 @@ def test_a_longer_file_and_an_adapter(folder: Path) -> None:
     assert "holds an adapter" in error_of(folder)
 
 
+@pytest.mark.parametrize("name", ["tokenizer.json", "generation_config.json", "config.json"])
+def test_a_folder_in_the_place_of_a_file(folder: Path, name: str) -> None:
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).mkdir()
+    assert f"{name}: cannot be read" in error_of(folder)
+
+
 def test_a_generation_config_that_is_damaged_is_not_even_read(folder: Path) -> None:
     (folder / "generation_config.json").write_text("{")
     load_model(folder, "float32")

@@ -1,4 +1,4 @@
-"""Mutated model folders. What is accepted must load whole, and give finite numbers."""
+"""Mutated model folders. What is accepted must load whole, and score as plain transformers do."""
 
 from __future__ import annotations
 
@@ -12,10 +12,17 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.numpy import load_file, save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from tokenizers import Tokenizer
+from transformers import GenerationConfig, LlamaForCausalLM
 
 from raysweep.checkpoint import find_checkpoint
+from raysweep.encoding import encode_answer
+from raysweep.errors import InputError
+from raysweep.finite import describe
+from raysweep.likelihood import answer_log_probabilities
+from raysweep.model import load_model
 from raysweep.tiny import BASE
+from raysweep.tokenizer import load_encoder
 from tests.mutations.outcome import Case
 
 WEIGHTS, SECONDS = "model.safetensors", 30.0
@@ -32,6 +39,7 @@ STRANGERS = {
     "num_experts": 4,
     "auto_map": {"AutoModelForCausalLM": "m.M"},
 }
+PROMPT, ANSWERS = "Is a tree made of wood?\n", ("The answer is yes.", "The answer is no.")
 Mutation = Callable[[Path, random.Random], str]
 
 
@@ -135,22 +143,39 @@ def spoil(folder: Path, source: random.Random) -> str:
 
 
 def check(folder: Path) -> str:
-    """Finds a checkpoint; what is wrong with it, where it is accepted, by transformers' word."""
+    """As a sweep looks at a model, up to a first score; what is wrong with what is accepted.
+
+    Parameters are compared with transformers' own count, ids with the tokenizer library's, and
+    log-likelihoods with one forward pass.
+    """
     found = find_checkpoint(str(folder))
+    encoder = load_encoder(folder, found.architecture.vocabulary_size)
+    model = load_model(folder, "float32")
+    prompt = (*encoder.beginning, *encoder.ids(PROMPT))
+    answers = [encode_answer(text, encoder) for text in ANSWERS]
+    with torch.no_grad():
+        scores = answer_log_probabilities(model, [prompt], answers, encoder.pad)[0]
+    if not scores.isfinite().all():  # an evaluation ends with this line
+        raise InputError(f"model {folder}", describe(model, prompt), "give finite weights")
     try:
-        model, info = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.float32, output_loading_info=True
-        )
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-        ids = torch.tensor([tokenizer("The best answer is A.")["input_ids"]])
+        plain = LlamaForCausalLM.from_pretrained(folder, generation_config=GenerationConfig())
+        raw = Tokenizer.from_file(str(folder / "tokenizer.json"))
         with torch.no_grad():
-            is_finite = bool(torch.isfinite(model(input_ids=ids).logits).all())
+            wanted = [_score(plain, prompt, answer) for answer in answers]
     except Exception as error:  # whatever it is: it was accepted and cannot be used
         return f"accepted, but {type(error).__name__}: {str(error)[:150]}"
-    problems = [f"{kind} {sorted(map(str, keys))[:2]}" for kind, keys in info.items() if keys]
-    if not is_finite:
-        problems.append("logits are not finite")
-    number = sum(parameter.numel() for parameter in model.parameters())
+    problems = []
+    if raw.encode(PROMPT, add_special_tokens=False).ids != list(encoder.ids(PROMPT)):
+        problems.append("other ids than the tokenizer's own")
+    if not torch.allclose(scores, torch.tensor(wanted, dtype=torch.float64), rtol=1e-4, atol=1e-3):
+        problems.append(f"scores {scores.tolist()} instead of {wanted}")
+    number = sum(parameter.numel() for parameter in plain.parameters())
     if number != found.num_parameters:
         problems.append(f"{found.num_parameters:,} parameters told, {number:,} loaded")
     return "; ".join(problems)
+
+
+def _score(model: LlamaForCausalLM, prompt: tuple[int, ...], answer: tuple[int, ...]) -> float:
+    logits = model(input_ids=torch.tensor([[*prompt, *answer]])).logits[0]
+    log_p = logits[len(prompt) - 1 : -1].double().log_softmax(-1)
+    return float(log_p.gather(1, torch.tensor(answer)[:, None]).sum())

@@ -8,7 +8,7 @@ import pytest
 
 from tests.mutations import run_case
 
-NUMBERS = {"spaces": 80, "command_lines": 30, "task_files": 40}
+NUMBERS = {"spaces": 80, "command_lines": 30, "task_files": 40, "model_folders": 30}
 
 
 @pytest.mark.parametrize("kind", NUMBERS)
