@@ -91,6 +91,10 @@ class Estimator:
         """Whether a trial needs no more work."""
         return trial in self._ended
 
+    def begin_start(self, trial: str) -> None:
+        """A trial's workers start, perhaps not for the first time: that time is still to come."""
+        self._started.discard(trial)
+
     def start(self, trial: str, seconds: float) -> None:
         """A trial's workers have begun to work after so many seconds of start-up."""
         self._startups.append(seconds)

@@ -87,6 +87,7 @@ class WorkClock:
         for name, (_, activity, _) in activities.items():
             if activity == "start-up":
                 self._starting.setdefault(name, now)
+                self._work.begin_start(name)
             elif name in self._starting and not activity.startswith(NOT_WORKING):
                 self._work.start(name, now - self._starting.pop(name))
 

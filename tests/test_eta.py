@@ -31,6 +31,8 @@ def test_nothing_is_said_before_every_kind_was_measured() -> None:
     work.start("b", 20)
     assert work.seconds_left(spent, {}) == 55
     assert work.seconds_left(spent, {piece("b1").entry: 0.5}) == 30, "half of b1 is trained"
+    work.begin_start("b")
+    assert work.seconds_left(spent, {}) == 55 + 15, "its workers start again: the mean of both"
 
 
 def test_what_is_shared_or_found_costs_nothing() -> None:
