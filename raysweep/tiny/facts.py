@@ -145,7 +145,8 @@ QUIZZED = tuple(sorted(
     key=lambda pair: (pair[0], pair[1].name),
 ))  # fmt: skip
 """Pairs that the quizzes of the pretraining ask for."""
-UNQUIZZED = tuple(pair for pair in KNOWN if pair not in set(QUIZZED))
+_ASKED = frozenset(QUIZZED)
+UNQUIZZED = tuple(pair for pair in KNOWN if pair not in _ASKED)
 """Those that it only tells and asks for openly: the tasks' own, and what is held out."""
 
 
