@@ -156,8 +156,8 @@ def sweep_command(
         raise typer.Exit(_run(plan, target, wait_for_workers, dashboard))
 
     commands = (f"python -m raysweep.{module} {example}".rstrip() for example in examples)
-    shown = "".join(f"\n\n    {command}" for command in commands)
-    main.__doc__ = f"{inspect.cleandoc(purpose)}\n\n{COMMON}\n\nExamples:{shown}\n\n{EXIT_CODES}"
+    listed = "".join(f"\n\n    {command}" for command in commands)
+    main.__doc__ = f"{inspect.cleandoc(purpose)}\n\n{COMMON}\n\nExamples:{listed}\n\n{EXIT_CODES}"
     app = typer.Typer(
         add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False
     )

@@ -153,7 +153,7 @@ def _measure(
 
 def _device(name: str | None) -> torch.device:
     if name not in (None, "cpu", "cuda"):
-        raise InputError(f"--device {name}", "unknown", "use cpu or cuda")
+        raise InputError(f"--device {shown(name)}", "unknown", "use cpu or cuda")
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("--device cuda", "PyTorch finds no such device", "use cpu")
     return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))

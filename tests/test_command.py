@@ -155,3 +155,13 @@ def test_a_number_of_an_option_is_finite(value: float) -> None:
         check_finite(value, "--price")
     check_finite(0.5, "--price")
     check_finite(None, "--price")
+
+
+def test_a_space_given_twice_is_one_line() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "raysweep.lr_sweep", "lr", "--space", "order"],
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 2
+    assert run.stderr == "error: SPACE lr and --space order: are both given; give one of them\n"

@@ -75,16 +75,18 @@ def merge_groups(examples: Sequence[Example]) -> tuple[Example, ...]:
     A table in long format lists a text once per group. Rows that are equal in their groups, too,
     stay: they are repeats, which are counted as such.
     """
-    by_row: dict[Example, list[Example]] = {}
-    for example in examples:
-        by_row.setdefault(replace(example, groups=()), []).append(example)
+    rows = [replace(example, groups=()) for example in examples]
+    listed: dict[Example, set[tuple[str, ...]]] = {}
+    for row, example in zip(rows, examples, strict=True):
+        listed.setdefault(row, set()).add(example.groups)
     merged: list[Example] = []
-    for same in by_row.values():
-        if len({example.groups for example in same}) == 1:
-            merged += same
-        else:
-            groups = tuple(sorted({group for example in same for group in example.groups}))
-            merged.append(replace(same[0], groups=groups))
+    for row, example in zip(rows, examples, strict=True):
+        lists = listed[row]
+        if len(lists) == 1:
+            merged.append(example)
+        elif lists:
+            merged.append(replace(row, groups=tuple(sorted(set().union(*lists)))))
+            lists.clear()  # the row is there now, with all its groups
     return tuple(merged)
 
 

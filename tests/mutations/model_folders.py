@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -45,8 +46,8 @@ Mutation = Callable[[Path, random.Random], str]
 
 def make(source: random.Random, folder: Path) -> Case:
     """A copy of the embedded base with one mutation; what is as it was is linked."""
-    for path in folder.iterdir():
-        path.unlink()
+    shutil.rmtree(folder)
+    folder.mkdir()
     for path in BASE.iterdir():
         (folder / path.name).symlink_to(path)
     what = source.choice((change_json, change_json, change_json, change_tensors, spoil))(
