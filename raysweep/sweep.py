@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -246,8 +247,7 @@ class _Ends(ray.tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         """Called by Tune when a trial has failed for good."""
-        error = trial.get_pickled_error() or trial.get_error()
-        self.failures[trial.config["trial"]] = _reason(error) if error else "ended without a reason"
+        self.failures[trial.config["trial"]] = _reason(trial)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         """Called by Tune when a trial has ended or was stopped."""
@@ -258,10 +258,14 @@ class _Ends(ray.tune.Callback):
             self.finished.add(name)
 
 
-def _reason(error: BaseException) -> str:
-    """The innermost message: Tune wraps what a trial raised."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1].strip() if lines else repr(error)
+def _reason(trial: Any) -> str:
+    """The innermost message: Tune wraps what a trial raised, and writes it to a file of its own."""
+    try:
+        text = Path(trial.error_file).read_text(errors="replace")
+    except (OSError, TypeError):
+        text = ""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "ended without a reason"
 
 
 if __name__ == "__main__":

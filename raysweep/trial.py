@@ -130,9 +130,13 @@ def _run_group(job: Job, config: dict[str, Any]) -> str | None:
     """Runs one worker group; why it has failed, if it has."""
     board = config["board"]
     ask(board, "begin", job.trial.id, [stage.key for stage in job.trial.stages])
-    result = _trainer(job, config).fit()
-    failure = ask(board, "failure", job.trial.id)
-    return failure or (result.error and _died(result.error, job))
+    try:
+        _trainer(job, config).fit()
+    except Exception:  # whatever ended the workers; they may have said what another try would meet
+        if failure := ask(board, "failure", job.trial.id):
+            return failure
+        raise
+    return ask(board, "failure", job.trial.id)
 
 
 def _watch(job: Job, board: Any) -> Callable[[], None]:
@@ -157,13 +161,6 @@ def ask(board: Any, name: str, *arguments: Any, otherwise: Any = None) -> Any:
         return ray.get(getattr(board, name).remote(*arguments), timeout=CALL_SECONDS)
     except ray.exceptions.RayError:
         return otherwise
-
-
-def _died(error: BaseException, job: Job) -> str:
-    """What to say when the workers have died as often as they may."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    attempts = job.space.workers.max_failures + 1
-    return f"workers failed {attempts} times; last: {lines[-1] if lines else repr(error)}"
 
 
 class Leases:

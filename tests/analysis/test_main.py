@@ -81,7 +81,7 @@ def test_left_out_panels_are_named(sweep):
     [
         (["--learning-rates", "fast"], "not numbers"),
         (["--learning-rates", "1e-9,1e-9"], "choose from '0.001, 0.001'"),
-        (["--out", __file__], "give a folder"),
+        (["--out", __file__], "is no folder; give another path"),
     ],
 )
 def test_wrong_options_are_one_line(measured, options, said):
