@@ -88,7 +88,7 @@ def test_two_trials_that_run_at_once_train_their_common_stage_once(user: User) -
         "name: once\nchains: [[toxigen, csqa2], [toxigen, csqa]]\n"
         "data: {num_train: 260, num_test: 260}\n"
         "stage: {num_steps: 40, learning_rate: 1.0e-3}\n"
-        "stages: {1: {num_steps: 250}}\n"  # longer than from one line about the progress to the next
+        "stages: {1: {num_steps: 250}}\n"  # longer than between two lines about the progress
         "workers: {num_workers: 1, zero_stage: 0, max_concurrent_trials: 2}\n"
     )
     run = user.run("raysweep.sweep", "once.yaml", "--storage", "once")
