@@ -39,10 +39,12 @@ class Ending:
 
     Attributes:
         last_words: said on stderr at the end, unless the command has said as much by then.
+        is_process: whether the command is all that this process is for.
     """
 
     def __init__(self) -> None:
         self.last_words = "Interrupted."
+        self.is_process = False
         self._code: int | None = None
         self._reason = ""
         self._deadline = self._repeat = float("inf")
@@ -111,12 +113,18 @@ class Ending:
                 raise KeyboardInterrupt
             yield
         except BaseException:
-            self._is_noticed = True
+            self._seal()
             if not self.is_requested:
                 raise
-        self._is_noticed = True
+        self._seal()
         if self.is_requested:
             self.leave()
+
+    def _seal(self) -> None:
+        """The command is over: a signal while Python itself winds up changes its code no more."""
+        self._is_noticed = True
+        if self.is_process:
+            signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
     def leave(self) -> NoReturn:
         """Ends all processes that were started here, says the last words, and exits."""
@@ -196,6 +204,7 @@ def begin_if_command(package: str) -> None:
     """
     words = sys.orig_argv[1 : len(sys.orig_argv) - len(sys.argv) + 1]  # the interpreter's own
     if "-m" in words and words[-1].split(".")[0] == package:
+        ENDING.is_process = True
         ENDING.begin()
 
 

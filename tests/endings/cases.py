@@ -28,6 +28,7 @@ FINISH_EVERY = 8  # of the cases that are run again to their end
 LINGER_SECONDS = 5.0  # after the command's end, for its processes to have gone
 SLACK_SECONDS = 8.0  # of a busy machine
 LAST_STAGE, TABLE = "stage 2 ", "learning rates"
+OVER = "Workers computed"  # the last line of a sweep that has ended by itself
 
 
 @dataclass
@@ -135,13 +136,16 @@ class Campaign:
     ) -> None:
         problems, output = outcome.problems, run.output
         outcome.has_table = TABLE in output
-        if outcome.code != moment.code:
+        if OVER in output and REMEDY not in output and outcome.code == 0:
+            outcome.finished = "was over"
+        elif outcome.code != moment.code:
             problems.append(f"exit code {outcome.code}, not {moment.code}: {run.last_words}")
         if "Traceback" in output or "Exception ignored" in output:
             problems.append("a traceback")
         if LAST_STAGE in output and not outcome.has_table:
             problems.append("no table, though there are results")
-        if (REMEDY if "Sweep " in output else "Interrupted.") not in output:
+        remedy = REMEDY if "Sweep " in output else "Interrupted."
+        if remedy not in output and not outcome.finished:
             problems.append(f"no remedy: {run.last_words}")
         if left:
             problems.append(f"left behind: {', '.join(sorted(left))}")
