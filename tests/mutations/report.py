@@ -19,7 +19,8 @@ by value what another YAML reader finds in the file, and plans no more trials th
 one; a command comes to the moment before something would start; a task gives every row the answer
 that stands in its file; a model folder has the ids of its tokenizer's file, as many parameters as
 told, and scores two answers as one forward pass of plain transformers does. A case hangs
-when it computes for longer than its time (a search space 20 seconds, most of which only a plan takes) or waits for 30.
+when it computes for longer than its time (a search space 20 seconds, most of which only a plan
+takes) or waits for 30.
 
     python -m tests.mutations --out docs/mutations.md
 """
