@@ -111,6 +111,7 @@ def leave() -> None:
         left.set()
     if not (is_own and ENDING.is_requested):  # else its processes are killed, in no time
         ray.shutdown()
+        ENDING.begin()  # Ray leaves SIGTERM to the system, past Python
     end_descendants(0.0 if ENDING.is_requested else GRACE_SECONDS)
     delete_abandoned(Path(tempfile.gettempdir()))
 
