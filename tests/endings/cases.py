@@ -136,8 +136,8 @@ class Campaign:
     ) -> None:
         problems, output = outcome.problems, run.output
         outcome.has_table = TABLE in output
-        if OVER in output and REMEDY not in output and outcome.code == 0:
-            outcome.finished = "was over"
+        if OVER in output and REMEDY not in output and outcome.code in (0, 128 - moment.code):
+            outcome.finished = "was over"  # and Ray, as it ends, leaves SIGTERM to the system
         elif outcome.code != moment.code:
             problems.append(f"exit code {outcome.code}, not {moment.code}: {run.last_words}")
         if "Traceback" in output or "Exception ignored" in output:
