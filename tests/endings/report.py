@@ -15,8 +15,8 @@ something that it prints. Each time its exit code must be that of the first sign
 SIGTERM, 129 SIGHUP), its output must have no traceback, the line that tells what to do, and the
 table as soon as a trial has results; no process may be left five seconds after its end, which must
 come within half a minute, and within five seconds of another signal (and eight more, because the
-machine is busy). Every eighth is run again: all rows must equal those of an undisturbed run. A sweep
-that was over already, while Ray ends, may end by its own code or by the signal itself.
+machine is busy). Every eighth is run again: all rows must equal those of an undisturbed run.
+A sweep that was over already, while Ray ends, may end by its own code or by the signal itself.
 
     python -m tests.endings --out docs/endings.md --number 30 --seed 0
 """
