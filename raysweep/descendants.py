@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+NUM_THREADS = 17  # where the line of /proc/PID/stat has it, counted from the state; see proc(5)
 POLL_SECONDS = 0.05
 
 
@@ -24,12 +25,16 @@ def adopt_orphans() -> None:
 
 
 def descendants() -> list[int]:
-    """Process ids of all that live below this process; zombies live no more."""
+    """Process ids of all that live below this process.
+
+    A zombie lives no more, unless threads of it do: of a process that was killed the first thread
+    may be one while the others still hold its files and locks.
+    """
     children: dict[int, list[int]] = defaultdict(list)
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and (status := _status(entry)):
-            state, parent = status
-            if state not in "ZX":
+            state, parent, num_threads = status
+            if state not in "ZX" or num_threads > 1:
                 children[parent].append(int(entry.name))
     found, todo = [], [os.getpid()]
     while todo:
@@ -63,11 +68,11 @@ def end_descendants(grace_seconds: float, limit_seconds: float = 5.0) -> list[in
     return left
 
 
-def _status(entry: Path) -> tuple[str, int] | None:
-    """State and parent, from a line such as "12 (a name) S 7 ..."; None if the process is gone."""
+def _status(entry: Path) -> tuple[str, int, int] | None:
+    """State, parent, threads, from a line such as "12 (a name) S 7 ..."; None if it is gone."""
     try:
         text = (entry / "stat").read_text(errors="replace")
     except OSError:
         return None
-    state, parent, *_ = text.rpartition(")")[2].split()
-    return state, int(parent)
+    words = text.rpartition(")")[2].split()
+    return words[0], int(words[1]), int(words[NUM_THREADS])
