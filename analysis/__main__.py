@@ -13,7 +13,7 @@ from rich.console import Console
 
 from analysis import figure3, figure4, figure7, pareto, table1
 from analysis.load import num_unfinished
-from raysweep.cli import command_line, console, reporting_input_errors
+from raysweep.cli import console, reporting_input_errors, run_command
 from raysweep.errors import InputError
 from raysweep.paths import check_out, shown
 from raysweep.query import open_results
@@ -138,5 +138,4 @@ def _folder(sweep: Storage, out: Path | None) -> Path:
 
 
 if __name__ == "__main__":
-    with command_line():
-        app()
+    run_command(app)

@@ -27,7 +27,7 @@ from benchmarks.curvature_contestants import CONTESTANTS, OURS, Found, layerwise
 from benchmarks.curvature_sharded import MODEL, sharded_table
 from benchmarks.curvature_work import SIZES, Work, make_work, plain_gradient, true_radius
 from benchmarks.resident import PeakMemory, in_new_process
-from raysweep.cli import console, reporting_input_errors
+from raysweep.cli import console, run_command
 from raysweep.curvature import Shards
 
 REFERENCE = "replica, Lanczos"
@@ -195,5 +195,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with reporting_input_errors():
-        typer.run(main)
+    run_command(main)

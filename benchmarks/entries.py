@@ -21,7 +21,7 @@ import psutil
 import typer
 from rich.table import Table
 
-from raysweep.cli import console
+from raysweep.cli import console, run_command
 
 ENTRIES = {
     "lr": "raysweep.lr_sweep",
@@ -110,4 +110,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -24,7 +24,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from raysweep.cli import console
+from raysweep.cli import console, run_command
 from raysweep.config import Hyperparameters
 from raysweep.plan_command import combined, outlined_plan
 from raysweep.schedule import schedule
@@ -185,4 +185,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -22,7 +22,7 @@ from rich.table import Table
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from raysweep.cli import console, reporting_input_errors
+from raysweep.cli import console, run_command
 from raysweep.config import DataSettings
 from raysweep.encoding import Encoder, encode_answer, encode_prompt
 from raysweep.evaluate import evaluate
@@ -184,5 +184,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with reporting_input_errors():
-        typer.run(main)
+    run_command(main)

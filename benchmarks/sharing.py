@@ -22,7 +22,7 @@ from rich.table import Table
 
 from raysweep import cluster, sweep
 from raysweep.checkpoint import find_checkpoint
-from raysweep.cli import console
+from raysweep.cli import console, run_command
 from raysweep.digest import digest_json
 from raysweep.plan import Plan, make_plan
 from raysweep.results import SCHEMAS, read_table
@@ -126,4 +126,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -6,10 +6,11 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
+import typer
 from rich.console import Console
 
 from raysweep.ending import ENDING
@@ -19,6 +20,31 @@ INPUT_ERROR_CODE = 2
 OUTPUT_GONE_CODE = 128 + signal.SIGPIPE  # as a shell gives it
 GONE = {errno.EPIPE, errno.EIO, errno.ENXIO}  # nobody reads the pipe; the terminal is closed
 WIDTH_OF_PIPES = 10_000  # columns; rich would assume 80 and fold tables in files and logs
+
+
+def run_command(
+    command: typer.Typer | Callable[..., None], *, outlives_output: bool = False
+) -> None:
+    """Runs a whole command line; a mistake in the arguments ends it in one line as well.
+
+    Args:
+        command: a Typer application, or the function of one that has no other.
+        outlives_output: see `command_line`.
+
+    Raises:
+        SystemExit: the command has ended.
+    """
+    with command_line(outlives_output=outlives_output):
+        if isinstance(command, typer.Typer):
+            app = command
+        else:
+            app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+            app.command()(command)
+        try:
+            raise SystemExit(app(standalone_mode=False))
+        except typer.TyperException as error:  # the parser's: an unknown option, a missing value
+            text = " ".join(error.format_message().split())
+            raise InputError("command line", text.rstrip("."), "see --help") from None
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from raysweep.checkpoint import find_checkpoint
-from raysweep.cli import command_line, console
+from raysweep.cli import console, run_command
 from raysweep.ending import ENDING, REMEDY
 from raysweep.errors import InputError
 from raysweep.finished import SETTINGS
@@ -164,9 +164,8 @@ def sweep_command(
     app.command()(main)
 
     def entry() -> None:
-        with command_line(outlives_output=True):
-            ENDING.last_words = f"Interrupted. {REMEDY}"
-            app()
+        ENDING.last_words = f"Interrupted. {REMEDY}"
+        run_command(app, outlives_output=True)
 
     return entry
 

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from transformers.utils.logging import disable_progress_bar
 
 from raysweep.checkpoint import find_checkpoint
-from raysweep.cli import command_line, console
+from raysweep.cli import console, run_command
 from raysweep.config import CurvatureSettings, Hyperparameters
 from raysweep.curvature import SpectralRadius
 from raysweep.encoding import encode_rows
@@ -169,5 +169,4 @@ def _check_plot(path: Path) -> None:
 
 def run() -> None:
     """The entry point."""
-    with command_line():
-        typer.run(main)
+    run_command(main)

@@ -25,7 +25,7 @@ from transformers import (
 )
 
 from raysweep.checkpoint import HUB_ID, fetch, read_config
-from raysweep.cli import command_line, console
+from raysweep.cli import console, run_command
 from raysweep.errors import InputError
 from raysweep.judge_files import toxic_index
 from raysweep.paths import check_out, shown, user_path
@@ -183,5 +183,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with command_line():
-        typer.run(main)
+    run_command(main)

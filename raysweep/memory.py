@@ -8,8 +8,10 @@ the one before it or the product in one piece. Layer by layer, weights and three
 into shards, and four whole blocks are held beside them: weights, tangents, gradients and their sum.
 Activations come on top: see `activations`.
 
-Not counted: what ZeRO-3 gathers of the layers at work, DeepSpeed's buffers, the allocator's slack,
-and the libraries themselves, which on a GPU are some GiB together.
+Not counted: what ZeRO-3 gathers of the layers at work, DeepSpeed's buffers, and the allocator's
+slack. On a GPU CUDA's context comes on top, and on its host CUDA's libraries, some GiB together.
+
+Processes take memory before any of this: see `HostMemory`.
 """
 
 from __future__ import annotations
@@ -33,6 +35,12 @@ from raysweep.token_counts import TokenCounts
 GIB = 2**30
 PRODUCT_VECTORS = 7  # of the parameters' size, in a Hessian-vector product by double backward
 SHARDED_VECTORS, WHOLE_BLOCKS = 3, 4  # beside the weights, in one layer by layer
+
+# Proportional set sizes, measured on 2026-11-28: Linux, Python 3.11, Ray 2.60.0 with its dashboard,
+# torch 2.13.0 without CUDA, two workers.
+WORKER_GIB = 0.4  # Python, torch, transformers, DeepSpeed and Ray in a worker
+TRIAL_GIB = 0.45  # a trial's driver, Train's controller, queue and barrier
+SWEEP_GIB = 1.1  # the command 0.4, Ray's services and dashboard 0.4, the board and idle processes
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,43 @@ class PeakMemory:
     def peak_gib(self) -> float:
         """What a worker has to hold."""
         return self.needs[self.highest].total_gib
+
+
+@dataclass(frozen=True)
+class HostMemory:
+    """What all processes of a sweep take on one host that runs all of them, in GiB.
+
+    Attributes:
+        num_workers: of all trials that run at the same time.
+        worker_gib: the libraries of each.
+        data_gib: what each worker holds at its peak; where that is a GPU, the weights that pass
+            through the host's memory when they are loaded.
+        trials_gib: the trials' drivers and controllers.
+        sweep_gib: the command and Ray itself.
+    """
+
+    num_workers: int
+    worker_gib: float
+    data_gib: float
+    trials_gib: float
+    sweep_gib: float
+
+    @property
+    def total_gib(self) -> float:
+        """All processes together, when all workers are at their peak."""
+        workers = self.num_workers * (self.worker_gib + self.data_gib)
+        return workers + self.trials_gib + self.sweep_gib
+
+
+def host_memory(memory: PeakMemory, workers: WorkerSettings, slots: int) -> HostMemory:
+    """What a host needs for that many trials at the same time, and the command itself."""
+    return HostMemory(
+        num_workers=slots * workers.num_workers,
+        worker_gib=WORKER_GIB,
+        data_gib=memory.evaluation.states_gib if workers.use_gpu else memory.peak_gib,
+        trials_gib=slots * TRIAL_GIB,
+        sweep_gib=SWEEP_GIB,
+    )
 
 
 def peak_memory(plan: Plan, counts: Mapping[str, TokenCounts]) -> PeakMemory:

@@ -11,11 +11,12 @@ from typing import Annotated, Any
 import typer
 
 from raysweep.checkpoint import Checkpoint, find_checkpoint
-from raysweep.cli import command_line, console
+from raysweep.cli import console, run_command
 from raysweep.command import NumSteps, NumTest, NumWorkers
 from raysweep.cost import ACCELERATORS, Assumptions, forecast
 from raysweep.errors import InputError
 from raysweep.finished import Finished, find_finished
+from raysweep.memory import host_memory
 from raysweep.mistakes import check_finite
 from raysweep.outline import outlined_checkpoint, outlined_splits
 from raysweep.plan import Plan, make_plan
@@ -123,6 +124,8 @@ def main(
         numbers = {**dataclasses.asdict(cost), "assumptions": dataclasses.asdict(assumptions)}
         hours = cost.worker_hours
         numbers["wall_hours"] = None if hours is None else wall_hours(plan, hours, num_slots)
+        host = host_memory(cost.memory, plan.space.workers, num_slots)
+        numbers["host_memory"] = dataclasses.asdict(host) | {"total_gib": host.total_gib}
         numbers |= {"slots": num_slots, "currency": currency}
         print(json.dumps({"sweep": plan.sweep, **numbers, "storage": _found(finished)}, indent=2))
         return
@@ -193,5 +196,4 @@ def _checkpoint(space: SearchSpace) -> Checkpoint:
 
 def run() -> None:
     """The command line."""
-    with command_line():
-        typer.run(main)
+    run_command(main)

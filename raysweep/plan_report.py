@@ -11,6 +11,7 @@ from rich.tree import Tree
 from raysweep.axes import LogUniform, Uniform
 from raysweep.cost import ACCELERATORS, Assumptions, Cost, Entries
 from raysweep.finished import Finished
+from raysweep.memory import host_memory
 from raysweep.names import short_id
 from raysweep.plan import Plan
 from raysweep.points import axes_of
@@ -130,6 +131,7 @@ def cost_lines(
     if finished:
         yield _finished_line(cost, assumptions, finished)
     yield from _memory_lines(plan, cost, assumptions)
+    yield _host_line(plan, cost, slots)
     stored = cost.storage_gb
     yield (
         f"storage: {f'{stored:,.1f} GB' if stored >= 1 else f'{1000 * stored:,.0f} MB'} "
@@ -239,6 +241,20 @@ def _memory_lines(plan: Plan, cost: Cost, assumptions: Assumptions) -> Iterator[
                 f"warning: {memory.highest} needs more than the {available:g} GiB of an "
                 f"{assumptions.accelerator}: {REMEDIES[memory.highest]}, or take another --gpu"
             )
+
+
+def _host_line(plan: Plan, cost: Cost, slots: int) -> str:
+    """What all processes take together where they run on one host."""
+    need = host_memory(cost.memory, plan.space.workers, slots)
+    trials = "one trial" if slots == 1 else f"{slots:,} trials"
+    libraries, data = "libraries", _size(need.data_gib)
+    if plan.space.workers.use_gpu:
+        libraries, data = "libraries without CUDA", f"{data} of weights while they are loaded"
+    return (
+        f"memory of one host with {trials} at a time: {_size(need.total_gib)} "
+        f"({need.num_workers:,} workers of {_size(need.worker_gib)} of {libraries} + {data}, "
+        f"{_size(need.trials_gib)} of drivers, {_size(need.sweep_gib)} of the command and Ray)"
+    )
 
 
 def _assumed(

@@ -29,7 +29,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from raysweep.cli import command_line, console, reporting_input_errors
+from raysweep.cli import console, reporting_input_errors, run_command
 from raysweep.errors import InputError
 from raysweep.result_files import check_results
 from raysweep.results import SCHEMAS, TRIAL_TABLES, table_files
@@ -260,5 +260,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with command_line():
-        app()
+    run_command(app)

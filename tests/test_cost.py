@@ -14,6 +14,7 @@ from raysweep.activations import Batch, training_bytes
 from raysweep.checkpoint import Checkpoint
 from raysweep.cost import PRODUCTS, Assumptions, forecast
 from raysweep.errors import InputError
+from raysweep.memory import host_memory
 from raysweep.outline import outlined_splits
 from raysweep.plan import Plan, make_plan
 from raysweep.plan_command import combined, outlined_plan
@@ -127,6 +128,19 @@ def test_layer_by_layer_the_curvature_needs_no_more_than_training() -> None:
     assert memory.curvature.states_gib == pytest.approx(states / 2**30)
     assert memory.curvature.batch.num_rows == 3, "9 samples over 4 workers"
     assert memory.curvature.states_gib < 1.01 * memory.training.states_gib
+
+
+@pytest.mark.parametrize("use_gpu", [False, True])
+def test_the_hosts_memory_is_that_of_all_its_processes(use_gpu: bool) -> None:
+    """Workers hold their peak, or pass the weights of 10^9 parameters through to a GPU."""
+    made = outlined(workers={"num_workers": 2, "use_gpu": use_gpu})
+    memory = forecast(made, Assumptions()).memory
+    one, three = (host_memory(memory, made.space.workers, slots) for slots in (1, 3))
+    assert (one.num_workers, three.num_workers) == (2, 6)
+    assert one.data_gib == (pytest.approx(4e9 / 2**30) if use_gpu else memory.peak_gib)
+    each_trial = 2 * (one.data_gib + one.worker_gib) + one.trials_gib
+    assert three.total_gib - one.total_gib == pytest.approx(2 * each_trial)
+    assert one.total_gib == pytest.approx(each_trial + one.sweep_gib)
 
 
 def test_rows_are_cut_at_the_limit() -> None:
@@ -254,6 +268,7 @@ def test_the_command(tmp_path: Path) -> None:
     curvature = numbers["memory"]["curvature"]
     assert curvature["states_gib"] + curvature["activations_gib"] < 24, "on shards"
     assert numbers["peak_gib"] > numbers["state_gib"]
+    assert numbers["host_memory"]["total_gib"] > numbers["host_memory"]["num_workers"] * 12.5
     run = subprocess.run([*command, "paper/ordr"], capture_output=True, text=True)
     assert run.returncode == 2
     assert "search space paper/ordr: is neither a file nor a packaged" in run.stderr

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from raysweep.architecture import read_architecture
 from raysweep.checkpoint import locate, read_config
-from raysweep.cli import command_line, console
+from raysweep.cli import console, run_command
 from raysweep.config import DataSettings
 from raysweep.encoding import encode_rows
 from raysweep.errors import InputError, MissingDataError
@@ -171,5 +171,4 @@ def _validate(path: Path, output: Console) -> int:
 
 
 if __name__ == "__main__":
-    with command_line():
-        typer.run(main)
+    run_command(main)

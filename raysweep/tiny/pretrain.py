@@ -22,7 +22,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from raysweep.cli import command_line, console
+from raysweep.cli import console, run_command
 from raysweep.errors import InputError
 from raysweep.tiny.architecture import new_model
 from raysweep.tiny.corpus import (
@@ -292,5 +292,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with command_line():
-        typer.run(main)
+    run_command(main)

@@ -187,6 +187,4 @@ def _verdict(code: int, err: str) -> str:
         return "" if not lines else f"exit code 0, and on stderr: {lines[0]}"
     if code == 2 and len(lines) == 1 and lines[0].startswith("error: "):
         raise InputError("command", lines[0].removeprefix("error: "), "one line")
-    if code == 2 and lines and lines[0].startswith("Usage: "):
-        raise InputError("command", lines[-2].strip("│ "), "usage")
     return f"exit code {code}: {err[-300:]}"
