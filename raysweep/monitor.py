@@ -11,6 +11,7 @@ from typing import Any
 import ray
 from ray.tune import Callback
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     Progress,
@@ -19,6 +20,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from raysweep.attempts import ErrorLog
 from raysweep.board import Activity
 from raysweep.names import full_name
 from raysweep.stages import Trial
@@ -38,6 +40,7 @@ class Monitor(Callback):
         num_units: how many there will be.
         clock: estimates the time that is left.
         release: frees what an attempt at a trial still holds, called when it has ended.
+        errors: keeps why attempts have ended.
 
     The time that is left is that of the work the store lacks: see `eta`.
     """
@@ -50,10 +53,12 @@ class Monitor(Callback):
         tasks: Mapping[str, Task],
         board: Any,
         release: Callable[[str], None],
+        errors: ErrorLog,
         console: Console,
     ) -> None:
         self._trials, self._tasks = trials, tasks
-        self._board, self._release, self._console = board, release, console
+        self._board, self._release = board, release
+        self._errors, self._console = errors, console
         self._stages_done: Counter[str] = Counter()
         self._ended: dict[str, str] = {}
         self._progress = Progress(
@@ -115,9 +120,9 @@ class Monitor(Callback):
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         """Called by Tune when a trial whose driver has died is about to start again."""
         self._release(trial.config["trial"])
-        self._console.print(
-            f"[yellow]again[/]  {self._name(trial.config['trial'])}", highlight=False
-        )
+        reason = self._errors.keep(trial)[0]
+        named = self._name(trial.config["trial"])
+        self._console.print(f"[yellow]again[/]  {named}: {escape(reason)}", highlight=False)
 
     def _end(self, name: str, how: str) -> None:
         """Notes that a trial needs no more work, and says how it ended if that is news."""

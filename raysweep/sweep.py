@@ -6,13 +6,13 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import ray
 import ray.tune
 from rich.console import Console
 
+from raysweep.attempts import ErrorLog, silence_tune
 from raysweep.board import Board
 from raysweep.budget import check_budget
 from raysweep.cluster import losing_the_cluster, num_fitting
@@ -64,7 +64,8 @@ class _Sweep:
         )
         self._halving: ChainHalving | None = None
         self._study: Study | None = None
-        self._ends = _Ends(self._trials)
+        self._errors = ErrorLog(self._folder)
+        self._ends = _Ends(self._trials, self._errors)
         self._started = time.monotonic()
 
     def run(self) -> None:
@@ -185,8 +186,16 @@ class _Sweep:
         work = Estimator(num_slots, num_trials, num_workers)
         clock = WorkClock(self._trials, work, Store(self._storage.sub("store")))
         monitor = Monitor(
-            self._trials, num_units, clock, tasks, self._board, self._release, self._console
+            self._trials,
+            num_units,
+            clock,
+            tasks,
+            self._board,
+            self._release,
+            self._errors,
+            self._console,
         )
+        silence_tune()
         # Tune keeps files of its own, from which nothing is resumed, and reads the trials' errors
         # back from them: they must not lie on a disk that may be what has filled up.
         watch = DriverWatch(self._board, self._plan.space.workers.stall_minutes)
@@ -236,8 +245,8 @@ class _Ends(ray.tune.Callback):
         failures: the reason by trial.
     """
 
-    def __init__(self, trials: Mapping[str, Trial]) -> None:
-        self._trials = trials
+    def __init__(self, trials: Mapping[str, Trial], errors: ErrorLog) -> None:
+        self._trials, self._errors = trials, errors
         self.finished: set[str] = set()
         self.failures: dict[str, str] = {}
 
@@ -247,7 +256,9 @@ class _Ends(ray.tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         """Called by Tune when a trial has failed for good."""
-        self.failures[trial.config["trial"]] = _reason(trial)
+        reason, place = self._errors.keep(trial)
+        whole = f" (whole error: {place})" if place else ""
+        self.failures[trial.config["trial"]] = f"{reason}{whole}"
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         """Called by Tune when a trial has ended or was stopped."""
@@ -256,16 +267,6 @@ class _Ends(ray.tune.Callback):
             self.failures[name] = str(metrics["failure"])
         elif metrics.get("stage") == len(self._trials[name].stages):
             self.finished.add(name)
-
-
-def _reason(trial: Any) -> str:
-    """The innermost message: Tune wraps what a trial raised, and writes it to a file of its own."""
-    try:
-        text = Path(trial.error_file).read_text(errors="replace")
-    except (OSError, TypeError):
-        text = ""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "ended without a reason"
 
 
 if __name__ == "__main__":

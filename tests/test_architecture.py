@@ -16,7 +16,8 @@ RAY = {
 }  # fmt: skip
 DEEPSPEED = {"engine"}
 PURE = {
-    "activations", "address", "architecture", "axes", "board", "bounds", "budget", "checkpoint",
+    "activations", "address", "architecture", "attempts", "axes", "board", "bounds", "budget",
+    "checkpoint",
     "cli", "command", "config", "cost", "descendants", "digest", "encoding", "ending", "errors",
     "eta", "expansion", "finished", "forgetting", "job", "judge_files", "leases", "lengths",
     "memory", "metrics", "mistakes", "model_config", "names", "outcome", "outline", "paths",
