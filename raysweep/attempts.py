@@ -14,7 +14,7 @@ from typing import Any
 
 from raysweep.storage import Storage
 
-OWN_ERROR = re.compile(r"raysweep\.[\w.]+: ")  # its class, before the message
+OWN_ERROR = re.compile(r"^raysweep\.[\w.]+: ")  # its class, before the message
 
 
 class ErrorLog:

@@ -1,29 +1,42 @@
-"""Every command in README, docs, search spaces and --help is one that exists, spelt rightly.
+"""Every command in README, docs, search spaces and --help works, in the place of a reader.
 
-All are parsed by the command's own parser; those that plan or check are run; of those that start a
-sweep the search space is planned. README's own task and search space are made as README says.
+All are parsed by the command's own parser. Those of raysweep and its figures are run in a folder
+that has what they name, and with the values they name; a sweep is planned and not started. README's
+own task and search space are made as README says.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 import runpy
 import shlex
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from raysweep.checkpoint import find_checkpoint
+from raysweep.errors import InputError
 from raysweep.plan import make_plan
-from raysweep.space import load_space, packaged_names, packaged_space, space_path
+from raysweep.space import load_space
+from raysweep.tiny import BASE
+from tests.analysis.conftest import Sweep
+from tests.classifiers import publish_classifier
+from tests.mutations.command_lines import run
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
 SPACES = sorted((ROOT / "search_spaces").rglob("*.yaml"))
-SWEEPS = ("lr", "order", "replay", "curvature", "optuna")
-OWN_SPACES = ("SPACE", "my_space.yaml", "replay.yaml")  # a reader's own
+SWEEPS = (
+    "lr_sweep", "order_sweep", "replay_sweep", "curvature_sweep", "optuna_sweep", "sweep",
+)  # fmt: skip
+NOT_TRIED = ("python -m raysweep.tiny.pretrain", "python -m raysweep.query s3:")  # hours; not ours
+NEEDS_WEIGHTS = re.compile(r"paper/(?!.*(--model|--outline))")
+NEEDS_NETWORK = "--data hub"
 ELSEWHERE = {
     "pip": "installs", "ray": "a cluster on AWS", "python3": "a virtual environment",
     "ruff": "CI runs it", "mypy": "CI runs it", "git": "version control", "source": "the shell's",
@@ -32,24 +45,31 @@ ELSEWHERE = {
 
 
 def indented(path: Path) -> list[str]:
-    """The commands of a document: indented lines, a backslash continues one; its tables' code."""
-    text = path.read_text().replace("\\\n", " ")
-    lines = re.findall(r"^(?:    |\t)((?:python3?|pip|ray|ruff|mypy) .*)$", text, re.MULTILINE)
-    quoted = re.findall(r"`(python -m raysweep\.[^`]*)`", text)
-    return [part for line in (*lines, *quoted) for part in line.split(" && ")]
+    """The commands of a document: indented lines, and the code in its tables."""
+    text = path.read_text().replace("\\\n", " ")  # a backslash continues a line
+    found = re.findall(r"`(python -m raysweep\.[^`]*)`", text)
+    lines = iter(text.splitlines())
+    for line in lines:
+        if re.match(r"(?:    |\t)(?:python3?|pip|ray|ruff|mypy) ", line):
+            while line.count("'") % 2:  # as does an open quotation
+                line += " " + next(lines).strip()
+            found += line.strip().split(" && ")
+    return found
 
 
 def helped(name: str) -> list[str]:
     """The examples in a sweep's help."""
-    run = subprocess.run(
+    shown = subprocess.run(
         [sys.executable, "-m", f"raysweep.{name}", "--help"],
         capture_output=True,
         text=True,
         cwd=ROOT,
         env={"COLUMNS": "200", "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
     )
-    assert run.returncode == 0, run.stderr
-    return [found.strip(" │") for found in re.findall(r"python -m [^\n]*", run.stdout)]
+    assert shown.returncode == 0, shown.stderr
+    found = [one.strip(" │") for one in re.findall(r"python -m [^\n]*", shown.stdout)]
+    assert len(found) > 1, "the usage and examples"
+    return found[1:]
 
 
 def commanded(path: Path) -> list[str]:
@@ -62,6 +82,9 @@ WRITTEN = sorted(
     {command for path in DOCUMENTS for command in indented(path)}
     | {command for path in SPACES for command in commanded(path)}
 )
+
+
+HELPED = [line for name in SWEEPS for line in helped(name)]
 
 
 def parse(command: str, monkeypatch: pytest.MonkeyPatch) -> tuple[str, list[str]]:
@@ -78,32 +101,93 @@ def parse(command: str, monkeypatch: pytest.MonkeyPatch) -> tuple[str, list[str]
 def test_a_written_command_exists(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if not command.startswith("python -m "):
         assert command.split()[0] in ELSEWHERE
-        return
-    if command.startswith("python -m pytest"):
-        return
-    if 'SELECT chain, learning_rates, "group"' in command:
-        command += "'"  # the statement goes on in the next line
-    module, arguments = parse(command, monkeypatch)
-    if module.startswith("raysweep.") and module.endswith("sweep"):
-        named = arguments[arguments.index("--space") + 1] if "--space" in arguments else None
-        first = arguments[0] if arguments and not arguments[0].startswith("-") else None
-        name = named or first
-        if name and name not in OWN_SPACES and not name.startswith("~"):
-            monkeypatch.chdir(ROOT)
-            assert load_space(space_path(name)).name
+    elif not command.startswith("python -m pytest"):
+        parse(command, monkeypatch)
 
 
-@pytest.mark.parametrize("name", [f"{name}_sweep" for name in SWEEPS] + ["sweep"])
-def test_the_examples_in_help_exist(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    examples = helped(name)
-    assert examples
-    for example in examples:
-        _, arguments = parse(example, monkeypatch)
-        if arguments and arguments[0] in packaged_names():
-            given = {"data": {"source": "./datasets"}} if "--data" in arguments else {}
-            space = load_space(packaged_space(arguments[0]), given)
-            if given:
-                assert {space.data.source_of(task) for task in space.task_names} == {"./datasets"}
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A reader's home: a model, a classifier, results, a task and search spaces."""
+    home = tmp_path_factory.mktemp("reader")
+    shutil.copytree(BASE, home / "llama-2-7b")
+    home.joinpath("tomh").mkdir()
+    publish_classifier(home / "tomh" / "toxigen_roberta", ["some text", "another one"])
+    home.joinpath("search_spaces").symlink_to(ROOT / "search_spaces")
+    shutil.copy(ROOT / "search_spaces" / "lr.yaml", home / "my_space.yaml")
+    (space,) = [block for block in blocks("yaml") if block.startswith("name: replay")]
+    home.joinpath("replay.yaml").write_text(space)
+    groups = {"women": (40, 30, 50), "muslim": (50, 30, 50)}
+    results = Sweep(home / "RESULTS")
+    results.add("toxigen -> arc_easy", {"toxigen": 60, "arc_easy": 80}, groups, before=90)
+    make_loops(home)
+    return home
+
+
+@pytest.fixture
+def reader(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where commands are run; there is no network."""
+    monkeypatch.setenv("HOME", str(place))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    return place
+
+
+def try_out(command: str, reader: Path, data: Callable[[], Path]) -> str:
+    """Runs a command where capitals stand for what the reader has; what is wrong with its end.
+
+    Raises:
+        InputError: it was refused.
+    """
+    given = {"--model FOLDER": "--model ./llama-2-7b", " SPACE": " my_space.yaml"}
+    given |= {f"--{name} FOLDER": f"--{name} ./datasets" for name in ("data", "validate")}
+    given |= {" TASK": " toxigen", "BUCKET": "bucket"}
+    for written, meant in given.items():
+        command = command.replace(written, meant)
+    if "./datasets" in command and not (reader / "datasets").exists():
+        (reader / "datasets").symlink_to(data())
+    if " paper/" in command and "--model" in command and not (reader / "judges").exists():
+        assert (
+            try_out(
+                "python -m raysweep.judge tomh/toxigen_roberta --out judges/toxigen", reader, data
+            )
+            == ""
+        )
+    _, _, module, *arguments = shlex.split(command, comments=True)
+    return run(module.removeprefix("raysweep."), arguments, reader)
+
+
+def has_all(data: Path) -> bool:
+    """Whether the raw files are those of all six tasks."""
+    return any(data.glob("saferdialogues/saferdialogues_[vd]*"))
+
+
+RUNNABLE = sorted(
+    {
+        re.sub(r" +#.*", "", command)
+        for command in (*WRITTEN, *HELPED)
+        if re.match(r"python -m (raysweep|analysis)", command) and not command.startswith(NOT_TRIED)
+    }
+)
+
+
+@pytest.mark.parametrize("command", RUNNABLE)
+def test_a_written_command_works(
+    command: str, reader: Path, request: pytest.FixtureRequest
+) -> None:
+    def data() -> Path:
+        return request.getfixturevalue("real_data")
+
+    if NEEDS_WEIGHTS.search(command):
+        with pytest.raises(InputError, match=r"model meta-llama/Llama-2-7b-hf: neither a folder"):
+            try_out(command, reader, data)
+    elif "paper/" in command and "./datasets" in command and not has_all(data()):
+        with pytest.raises(InputError, match=r"saferdialogues.*no such file; get"):
+            try_out(command, reader, data)
+    elif NEEDS_NETWORK in command:
+        with pytest.raises(InputError, match=r"hub dataset .*check the network"):
+            try_out(command, reader, data)
+    else:
+        assert try_out(command, reader, data) == ""
 
 
 def blocks(kind: str) -> list[str]:
@@ -111,15 +195,20 @@ def blocks(kind: str) -> list[str]:
     return re.findall(rf"```{kind}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 
 
-@pytest.fixture
-def loops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def make_loops(folder: Path) -> Path:
     """README's own task, made as README says."""
     (task,) = [block for block in blocks("yaml") if block.startswith("name: loops")]
     (rows,) = [block for block in blocks("python") if "loops.jsonl" in block]
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "loops.yaml").write_text(task)
-    exec(compile(rows, "README.md", "exec"), {})
-    return tmp_path / "loops.yaml"
+    (folder / "loops.yaml").write_text(task)
+    with contextlib.chdir(folder):
+        exec(compile(rows, "README.md", "exec"), {})
+    return folder / "loops.yaml"
+
+
+@pytest.fixture
+def loops(tmp_path: Path) -> Path:
+    """The file of README's own task."""
+    return make_loops(tmp_path)
 
 
 def test_the_task_of_the_readme_is_valid_balanced_and_planned(loops: Path) -> None:
@@ -140,15 +229,15 @@ def _as_space(task: Path) -> Path:
 
 @pytest.mark.parametrize("option", ["--validate", "--show"])
 def test_the_readmes_checks_of_its_task(loops: Path, option: str) -> None:
-    run = subprocess.run(
+    checked = subprocess.run(
         [sys.executable, "-m", "raysweep.tasks", option, "loops.yaml"],
         capture_output=True,
         text=True,
         cwd=loops.parent,
         env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "HOME": str(loops.parent)},
     )
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert "loops" in run.stdout
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "loops" in checked.stdout
 
 
 def test_the_readmes_search_space_is_planned(tmp_path: Path) -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
+from ray.exceptions import GetTimeoutError, RaySystemError
+
+from raysweep import driver_watch
 from raysweep.board import Board
 from raysweep.driver_watch import DriverWatch
 from raysweep.stall import MOST_SECONDS, Pace, StalledError, StallWatch
@@ -117,6 +122,49 @@ def test_the_board_keeps_what_was_damaged(tmp_path) -> None:
     board.damage("a", "y")
     assert board.damages("a") == ["x", "y"]
     assert board.damages("b") == []
+
+
+class SilentBoard:
+    """Answers as often as it is told, then no more, as the actor that holds it would."""
+
+    def __init__(self, num_answers: int, after: type[Exception]) -> None:
+        self.num_answers, self.after, self.num_asked = num_answers, after, 0
+        self.drivers = SimpleNamespace(remote=lambda: self)
+
+    def get(self, _: object, timeout: float) -> dict[str, Any]:
+        self.num_asked += 1
+        if self.num_asked > self.num_answers:
+            raise self.after("no answer")
+        return {}
+
+
+def watched(board: SilentBoard, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """What is ended by a watch over a board that is asked every ten seconds."""
+    clock, ended = Clock(), []
+
+    def wait(_: float) -> bool:
+        clock.now += 10
+        return board.num_asked > 100
+
+    monkeypatch.setattr(StallWatch.__init__, "__defaults__", (clock,))
+    monkeypatch.setattr(driver_watch.ray, "get", board.get)
+    monkeypatch.setattr(driver_watch.ray, "kill", ended.append)
+    watch = DriverWatch(board, 0.01)
+    watch._stopped = SimpleNamespace(wait=wait)
+    watch._watch()
+    return ended
+
+
+def test_a_board_that_is_silent_for_too_long_is_ended_once(monkeypatch) -> None:
+    board = SilentBoard(3, GetTimeoutError)
+    assert watched(board, monkeypatch) == [board]
+    assert board.num_asked == 3 + 6, "a minute after its last answer"
+
+
+def test_a_board_that_is_gone_needs_no_end(monkeypatch) -> None:
+    board = SilentBoard(3, RaySystemError)
+    assert watched(board, monkeypatch) == []
+    assert board.num_asked == 4
 
 
 def test_drivers_that_renew_nothing_are_found(monkeypatch) -> None:
