@@ -23,6 +23,7 @@ from transformers import (
     AutoTokenizer,
     PreTrainedModel,
 )
+from transformers.utils.logging import disable_progress_bar
 
 from raysweep.checkpoint import HUB_ID, fetch, read_config
 from raysweep.cli import console, run_command
@@ -178,6 +179,7 @@ def main(
     ] = None,
 ) -> None:
     """Converts a pickled toxicity classifier to safetensors, once."""
+    disable_progress_bar()  # of one small file
     written = convert(source, out, toxic_class)
     console().print(f"Wrote {written}; set judge: {out} in the search space.", markup=False)
 
