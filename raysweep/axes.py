@@ -6,16 +6,19 @@ import math
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from raysweep.bounds import Real
+from raysweep.identity import NO_KEY
 from raysweep.settings import Settings
 
 
 class _Values(Settings, ABC):
     """Some values."""
+
+    all_settings: ClassVar = NO_KEY  # the search space keeps them as they are written
 
     @property
     @abstractmethod
@@ -51,6 +54,8 @@ class Choice(_Values):
 
 class _Range(Settings, ABC):
     """Two finite bounds, the smaller one first."""
+
+    all_settings: ClassVar = NO_KEY
 
     @property
     @abstractmethod

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import field_validator, model_validator
 
@@ -32,8 +32,12 @@ from raysweep.bounds import (
     Tolerance,
     WeightDecay,
 )
+from raysweep.identity import NO_KEY, Key, part_of
 from raysweep.paths import expanded
 from raysweep.settings import HUB, TINY, Settings
+
+OF_LOSS = part_of(Key.LOSS, Key.SWEEP)
+OF_SOLVER = part_of(Key.SOLVER, Key.SWEEP)
 
 
 class Hyperparameters(Settings):
@@ -51,6 +55,8 @@ class Hyperparameters(Settings):
         dtype: of weights and activations ("float32", "bfloat16"); optimizer states are float32.
     """
 
+    all_settings: ClassVar = part_of(Key.STAGE)
+
     learning_rate: LearningRate = 1e-5
     num_steps: Steps = 100
     global_batch_size: BatchSize = 16
@@ -59,8 +65,8 @@ class Hyperparameters(Settings):
     beta2: Beta = 0.95
     epsilon: Epsilon = 1e-8
     gradient_clipping: Clipping = 1.0
-    sequence_limit: SequenceLimit = 2048
-    dtype: Literal["float32", "bfloat16"] = "float32"
+    sequence_limit: Annotated[SequenceLimit, part_of(Key.STAGE, Key.EVALUATION, Key.LOSS)] = 2048
+    dtype: Annotated[Literal["float32", "bfloat16"], part_of(Key.STAGE, Key.EVALUATION)] = "float32"
 
 
 class DataSettings(Settings):
@@ -78,6 +84,8 @@ class DataSettings(Settings):
             and ToxiGen then have; without it no text is in two sets.
         seed: of the split and the subsets; the training seed is a trial's own.
     """
+
+    all_settings: ClassVar = NO_KEY  # the rows themselves are
 
     source: str = TINY
     sources: Mapping[str, str] = {}
@@ -122,18 +130,22 @@ class CurvatureSettings(Settings):
         max_parameters: largest model of which each worker is to hold a replica.
     """
 
+    all_settings: ClassVar = part_of(Key.SWEEP)
+
     enabled: Flag = True
     stages: Literal["first", "all"] = "first"
     tasks: Literal["own", "all"] = "own"
     changes: Flag = True
-    num_samples: PositiveRows = 50
-    reduction: Literal["token", "sample"] = "token"
-    solver: Literal["lanczos", "power"] = "lanczos"
-    relative_tolerance: Tolerance = 1e-3
-    min_products: Products = 12
-    max_products: Products = 60
-    operator: Literal["auto", "replica", "layerwise"] = "auto"
-    max_parameters: Parameters = 1_000_000_000
+    num_samples: Annotated[PositiveRows, OF_LOSS] = 50
+    reduction: Annotated[Literal["token", "sample"], OF_LOSS] = "token"
+    solver: Annotated[Literal["lanczos", "power"], OF_SOLVER] = "lanczos"
+    relative_tolerance: Annotated[Tolerance, OF_SOLVER] = 1e-3
+    min_products: Annotated[Products, OF_SOLVER] = 12
+    max_products: Annotated[Products, OF_SOLVER] = 60
+    operator: Annotated[
+        Literal["auto", "replica", "layerwise"], part_of(Key.SWEEP, written="auto")
+    ] = "auto"
+    max_parameters: Annotated[Parameters, part_of(Key.SWEEP, written=1_000_000_000)] = 1_000_000_000
 
     def is_layerwise(self, zero_stage: int) -> bool:
         """Whether the weights stay sharded, for workers with that ZeRO stage."""
@@ -164,6 +176,8 @@ class WeightsSettings(Settings):
             which are trained again when it comes; null keeps all.
     """
 
+    all_settings: ClassVar = NO_KEY
+
     budget_gb: Gigabytes | None = None
 
 
@@ -185,6 +199,8 @@ class WorkerSettings(Settings):
             and replaced. Longer than the longest batch, collective or loading of a model. Waiting
             for processors is not counted.
     """
+
+    all_settings: ClassVar = NO_KEY
 
     num_workers: Processes = 2
     use_gpu: Flag = False

@@ -12,6 +12,7 @@ from raysweep.config import Hyperparameters
 from raysweep.digest import digest_json
 from raysweep.encoding import Encoder
 from raysweep.errors import InputError
+from raysweep.identity import Key, recipe
 from raysweep.judge_files import find_judge
 from raysweep.lengths import check_answers, check_rows_fit
 from raysweep.metrics import check_metrics
@@ -134,13 +135,8 @@ def _decisive(
     judges: Mapping[str, str],
     encoding: Mapping[str, Any],
 ) -> str:
-    """A digest of what decides the results of a sweep whose trials are not known beforehand.
-
-    The number of Optuna's trials is not part of it, so that a search can be prolonged.
-    """
-    elsewhere = {"model", "data", "judge", "toxic_class", "tasks", "beginning_mark"}
-    settings = space.model_dump(mode="json", exclude={"name", "workers", "weights", *elsewhere})
-    settings["search"].pop("num_samples")
+    """A digest of what decides the results of a sweep whose trials are not known beforehand."""
+    settings = recipe(space, Key.SWEEP)
     rows = {name: one.digests for name, one in splits.items()}
     results = [versions.TRAINING, versions.EVALUATION, versions.CURVATURE, dict(encoding)]
     return digest_json([settings, checkpoint.digest, rows, dict(judges), results])

@@ -11,6 +11,7 @@ from raysweep import versions
 from raysweep.config import Hyperparameters
 from raysweep.digest import digest_json
 from raysweep.errors import InputError
+from raysweep.identity import Key, recipe
 from raysweep.points import Point, as_point, axes_of, points
 from raysweep.scouts import Findings
 from raysweep.search import Order
@@ -49,6 +50,7 @@ class Planner:
         self._stages: dict[tuple[Any, ...], Stage] = {}
         self._evaluated: dict[tuple[Any, ...], tuple[Measurement, ...]] = {}
         self._evaluation_keys: dict[tuple[Any, ...], str] = {}
+        self._scorings: dict[Hyperparameters, dict[str, Any]] = {}
         self._loss_keys: dict[tuple[str, ...], str] = {}
         self._points: dict[int, list[Point]] = {}
         self._made: dict[tuple[Any, ...], Any] = {}
@@ -158,7 +160,7 @@ class Planner:
                 "format": versions.TRAINING,
                 "parent": parent,
                 "mixture": [self._part(part) for part in mixture],
-                "hyperparameters": hyperparameters.model_dump(),
+                "hyperparameters": recipe(hyperparameters, Key.STAGE),
                 "seed": seed,
                 **self._encoding,
             }
@@ -200,8 +202,7 @@ class Planner:
         self, number: int, model: str, stage: Stage, tasks: tuple[str, ...]
     ) -> tuple[Measurement, ...]:
         """Those of one model; the trials that share the model share them, too."""
-        settings = stage.hyperparameters
-        known = (number, model, settings.sequence_limit, settings.dtype, tasks)
+        known = (number, model, *self._scoring(stage).values(), tasks)
         if known not in self._evaluated:
             self._evaluated[known] = tuple(
                 Measurement(number, model, task, self._evaluation_key(model, task, stage))
@@ -210,12 +211,18 @@ class Planner:
         return self._evaluated[known]
 
     def _evaluation_key(self, model: str, task: str, stage: Stage) -> str:
-        settings = stage.hyperparameters
-        known = (model, task, settings.sequence_limit, settings.dtype)
+        known = (model, task, *self._scoring(stage).values())
         if known not in self._evaluation_keys:
             rows = {"test": self._splits[task].test_digest}
             self._evaluation_keys[known] = self._new_evaluation_key(model, task, stage, rows)
         return self._evaluation_keys[known]
+
+    def _scoring(self, stage: Stage) -> dict[str, Any]:
+        """What of a stage's hyperparameters decides how its model is scored."""
+        settings = stage.hyperparameters
+        if settings not in self._scorings:
+            self._scorings[settings] = recipe(settings, Key.EVALUATION)
+        return self._scorings[settings]
 
     def _new_evaluation_key(
         self, model: str, task: str, stage: Stage, rows: Mapping[str, str]
@@ -226,8 +233,7 @@ class Planner:
                 "model": model,
                 "task": task,
                 **rows,
-                "sequence_limit": stage.hyperparameters.sequence_limit,
-                "dtype": stage.hyperparameters.dtype,
+                **self._scoring(stage),
                 "judge": self._judges.get(task),
                 **self._encoding,
             }
@@ -249,8 +255,7 @@ class Planner:
         return tuple(curvatures), tuple(changes)
 
     def _curvature(self, stage: Stage, task: str) -> Measurement:
-        names = {"solver", "relative_tolerance", "min_products", "max_products"}
-        solver = self._space.curvature.model_dump(include=names)
+        solver = recipe(self._space.curvature, Key.SOLVER)
         what = {"format": versions.CURVATURE, "solver": solver}
         key = self._loss_key(stage, task, what)
         return Measurement(stage.number, stage.key, task, key)
@@ -265,14 +270,13 @@ class Planner:
         """Of a measurement of the training loss at a stage's model."""
         known = (stage.key, task, *map(str, what.values()))
         if known not in self._loss_keys:
-            names = {"num_samples", "reduction"}
             self._loss_keys[known] = digest_json(
                 {
                     "model": stage.key,
                     "task": task,
                     "train": self._splits[task].train_digest,
-                    "sequence_limit": stage.hyperparameters.sequence_limit,
-                    "sample": self._space.curvature.model_dump(include=names),
+                    **recipe(stage.hyperparameters, Key.LOSS),
+                    "sample": recipe(self._space.curvature, Key.LOSS),
                     "seed": stage.seed,
                     **self._loss_marks,
                     **what,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from raysweep.bounds import Position, PositiveRows, PositiveSteps, ReductionFactor, Seed
+from raysweep.identity import NO_KEY, Key, part_of
 from raysweep.settings import Settings, refuse_repeats
 
 Order = Literal["listed", "flattest_first", "sharpest_first"]
@@ -30,8 +31,10 @@ class SearchSettings(Settings):
             it is the first: "flattest_first", "sharpest_first".
     """
 
+    all_settings: ClassVar = part_of(Key.SWEEP)
+
     method: Literal["grid", "random", "optuna"] = "grid"
-    num_samples: PositiveRows | None = None
+    num_samples: Annotated[PositiveRows | None, NO_KEY] = None  # a search can be prolonged
     seed: Seed = 0
     objectives: Mapping[str, Literal["min", "max"]] = {}
     sampler: Literal["tpe", "nsga2", "random"] = "tpe"
@@ -70,6 +73,8 @@ class StoppingSettings(Settings):
         grace_stages: stages after which a trial is compared first.
         every_steps: steps between two reports inside a stage; null compares after stages only.
     """
+
+    all_settings: ClassVar = part_of(Key.SWEEP)
 
     metric: str
     mode: Literal["min", "max"]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 from raysweep.errors import InputError
+from raysweep.identity import Identity, identities
 from raysweep.paths import shown, user_file
 from raysweep.plain_yaml import PlainYamlError, read_plain_yaml
 
@@ -19,9 +20,18 @@ HUB = "hub"
 
 
 class Settings(BaseModel):
-    """Frozen, and closed to unknown keys."""
+    """Frozen, and closed to unknown keys; each setting says which keys it is part of.
+
+    Attributes:
+        all_settings: what a class declares for those that declare nothing themselves.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    all_settings: ClassVar[Identity | None] = None
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        identities(cls)
 
 
 def read_settings(path: Path, remedy: str, example: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
@@ -24,6 +24,7 @@ from raysweep.config import (
 )
 from raysweep.errors import InputError
 from raysweep.expansion import expand
+from raysweep.identity import NO_KEY, Key, part_of
 from raysweep.mistakes import SettingError, checked, nested_mistake, suggestion
 from raysweep.paths import shown, user_path
 from raysweep.search import SearchSettings, StoppingSettings
@@ -36,6 +37,8 @@ from raysweep.tasks.names import titles_mistake
 
 class Part(Settings):
     """A share of one task's training set within a stage's mixture."""
+
+    all_settings: ClassVar = part_of(Key.SWEEP)
 
     task: str
     fraction: float = Field(1.0, ge=1e-9, le=1, strict=True)
@@ -89,13 +92,15 @@ class SearchSpace(Settings):
         stages: those of one position in the chain (1 is the first), over ``stage``.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=60)
-    model: str = TINY
-    data: DataSettings = DataSettings()
-    tasks: tuple[TaskSpec, ...] = ()
-    judge: str | None = None
-    toxic_class: str | None = None
-    beginning_mark: bool | None = None
+    all_settings: ClassVar = part_of(Key.SWEEP)
+
+    name: Annotated[str, NO_KEY] = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=60)
+    model: Annotated[str, NO_KEY] = TINY  # its digest is part of keys, as are those of all rows
+    data: Annotated[DataSettings, NO_KEY] = DataSettings()
+    tasks: Annotated[tuple[TaskSpec, ...], NO_KEY] = ()
+    judge: Annotated[str | None, NO_KEY] = None  # as is its digest
+    toxic_class: Annotated[str | None, NO_KEY] = None
+    beginning_mark: Annotated[bool | None, NO_KEY] = None  # where it is not the files' own
     chains: Annotated[
         tuple[Annotated[tuple[Mixture, ...], Field(min_length=1)], ...], Field(min_length=1)
     ]
@@ -104,9 +109,9 @@ class SearchSpace(Settings):
     stages: Mapping[Position, Mapping[str, Any]] = {}
     search: SearchSettings = SearchSettings()
     stopping: StoppingSettings | None = None
-    weights: WeightsSettings = WeightsSettings()
+    weights: Annotated[WeightsSettings, NO_KEY] = WeightsSettings()
     curvature: CurvatureSettings = CurvatureSettings()
-    workers: WorkerSettings = WorkerSettings()
+    workers: Annotated[WorkerSettings, NO_KEY] = WorkerSettings()
 
     @field_validator("chains", mode="before")
     @classmethod

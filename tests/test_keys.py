@@ -25,6 +25,18 @@ RECORDED = {
     "best_first": ("fa294b6754c7b416", "4f53cda18c2baa0c", "4f53cda18c2baa0c", "2af8522445b25d62"),
 }
 
+# Of 2026-11-28: the sweep's name, and digests over its evaluations' keys and its trials' ids.
+NAMED = {
+    "lr": ("lr-265782aa", "6c12cfa40dc41aa1", "0cdcc7c2e895f061"),
+    "order": ("order-7f9aa343", "ef565cd69de1dc72", "fa37bd47d4632cbf"),
+    "replay_mixed": ("replay-mixed-8b7e21a3", "c0a6eef0fe60108b", "59c97308ab7a3448"),
+    "curvature": ("curvature-ad886e5f", "8f665c5df2644ec5", "2eb94a1398d3349b"),
+    "best_first": ("best_first-2d684cbf", "d8d8fd0a067f8d17", "e89c497278811fa7"),
+    "optuna": ("optuna-12d8496d", "c9e838459e5a36c6", "e62891018c0e0d0d"),
+    "halving": ("halving-74179192", "5d29e37fa6c87419", "7e4b041dcae6c314"),
+    "curvature_order": ("curvature_order-21bdc966", "d6faf1b7df9523f3", "27cd23b136b3baeb"),
+}
+
 
 def planned(name: str, **changes: object) -> Plan:
     space = load_space(packaged_space(name), changes)
@@ -52,6 +64,27 @@ def test_no_trained_stage_and_no_curvature_is_lost(name: str) -> None:
     assert digest(one.key for t in trials for one in t.curvatures) == curvatures
     assert digest(one.key for t in trials for one in t.changes) == changes
     assert digest(one.key for t in trials for one in t.all_evaluations) != evaluations
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_sweeps_trials_and_evaluations_are_found_again(name: str) -> None:
+    plan = planned(name)
+    trials = plan.all_trials
+    evaluations = digest(one.key for trial in trials for one in trial.all_evaluations)
+    assert (plan.sweep, evaluations, digest(trial.id for trial in trials)) == NAMED[name]
+
+
+@pytest.mark.parametrize("name", ["optuna", "curvature_order", "curvature"])
+def test_how_a_curvature_is_computed_renames_nothing(name: str) -> None:
+    """Operators give the same to rounding, and a limit gives nothing."""
+    limited = planned(name, curvature={"operator": "replica", "max_parameters": 10**7})
+    as_written = planned(name)
+    assert limited.sweep == as_written.sweep
+    assert [t.id for t in limited.all_trials] == [t.id for t in as_written.all_trials]
+    curvatures = [
+        {key for t in p.all_trials for key in keys_of(t.curvatures)} for p in (limited, as_written)
+    ]
+    assert curvatures[0] == curvatures[1]
 
 
 @pytest.mark.parametrize(

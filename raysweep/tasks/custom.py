@@ -10,12 +10,13 @@ import unicodedata
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from raysweep.errors import InputError
+from raysweep.identity import NO_KEY
 from raysweep.mistakes import describe
 from raysweep.settings import Settings, read_settings
 from raysweep.tasks.files import READERS
@@ -30,6 +31,8 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 
 class HubSource(Settings):
     """A dataset on the Hugging Face hub."""
+
+    all_settings: ClassVar = NO_KEY  # the rows themselves are
 
     repository: str
     revision: str = Field(min_length=7)
@@ -53,6 +56,8 @@ class TaskSpec(Settings):
         subset: the column with a part of the task that is scored apart.
         id: the column with the row's id; else a digest of its content.
     """
+
+    all_settings: ClassVar = NO_KEY  # the rows themselves are
 
     name: Name
     title: str = ""

@@ -1,0 +1,92 @@
+"""Which settings are part of which key, declared where each setting is. Pure.
+
+A key in the store is a digest of a recipe: of all that decides a result. A setting that is part of
+none may change without a stage being trained again. A setting that comes later names the value that
+all recipes before it had without saying so: with that value it is left out, and no key changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from pydantic import BaseModel
+
+
+class Key(Enum):
+    """What a recipe is of."""
+
+    STAGE = "a trained stage"
+    EVALUATION = "an evaluation"
+    LOSS = "a training loss that is measured: a curvature, a change"
+    SOLVER = "a curvature, beside its loss"
+    SWEEP = "the name of a sweep whose trials are not known beforehand"
+
+
+class _Unset(Enum):
+    UNSET = "no value"
+
+
+UNSET = _Unset.UNSET
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A setting's part in keys.
+
+    Attributes:
+        keys: whose recipes it is in.
+        formerly: of a later setting: the value that decides as much as its absence.
+        written: what recipes hold instead of the value, which decides nothing.
+    """
+
+    keys: frozenset[Key]
+    formerly: Any = UNSET
+    written: Any = UNSET
+
+
+NO_KEY = Identity(frozenset())
+
+
+def part_of(*keys: Key, formerly: Any = UNSET, written: Any = UNSET) -> Identity:
+    """Declares which keys a setting is part of, in its annotation: see `Identity`."""
+    return Identity(frozenset(keys), formerly, written)
+
+
+def identities(model: type[BaseModel]) -> dict[str, Identity]:
+    """Each setting's own declaration; else that of its class, the attribute ``all_settings``.
+
+    Raises:
+        TypeError: a setting has neither.
+    """
+    common: Identity | None = getattr(model, "all_settings", None)
+    found = {}
+    for name, field in model.model_fields.items():
+        own = next((one for one in field.metadata if isinstance(one, Identity)), common)
+        if own is None:
+            raise TypeError(f"{model.__name__}.{name} does not say whether it is part of a key")
+        found[name] = own
+    return found
+
+
+def recipe(settings: BaseModel, key: Key) -> dict[str, Any]:
+    """The settings that are part of a key, as plain JSON values."""
+    plain = {}
+    for name, identity in identities(type(settings)).items():
+        value = getattr(settings, name)
+        is_as_before = identity.formerly is not UNSET and value == identity.formerly
+        if key in identity.keys and not is_as_before:
+            plain[name] = _plain(value if identity.written is UNSET else identity.written, key)
+    return plain
+
+
+def _plain(value: Any, key: Key) -> Any:
+    if isinstance(value, BaseModel):
+        return recipe(value, key)
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one, key) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one, key) for one in value]
+    return value
