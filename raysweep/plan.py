@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from raysweep import versions
 from raysweep.checkpoint import Checkpoint
@@ -18,6 +17,7 @@ from raysweep.lengths import check_answers, check_rows_fit
 from raysweep.metrics import check_metrics
 from raysweep.planner import Planner
 from raysweep.points import axes_of
+from raysweep.recipes import Recipes
 from raysweep.scouts import Findings
 from raysweep.space import SearchSpace
 from raysweep.stages import Trial
@@ -102,17 +102,12 @@ def make_plan(
         for one in splits.values():
             check_answers(one, encoder)
     encoding = encoder.marks if encoder else {}
-    planner = Planner(
-        space,
-        checkpoint.digest,
-        splits,
-        judges,
-        encoding=encoding,
-        was_misread=checkpoint.was_misread,
-    )
+    rows = {name: one.digests for name, one in splits.items()}
+    recipes = Recipes(rows, judges, space.curvature, encoding, checkpoint.was_misread)
+    planner = Planner(space, checkpoint.digest, recipes)
     trials, scouts = tuple(planner.trials()), tuple(planner.scouts())
     if scouts or space.search.method == "optuna":
-        decisive = _decisive(space, checkpoint, splits, judges, encoding)
+        decisive = _decisive(space, checkpoint.digest, recipes)
     else:
         keys = [[trial.id, [one.key for one in trial.measurements]] for trial in trials]
         decisive = digest_json(keys)
@@ -128,18 +123,11 @@ def _encoder(space: SearchSpace, checkpoint: Checkpoint, *, is_optional: bool) -
     return load_encoder(checkpoint.folder, size, space.beginning_mark)
 
 
-def _decisive(
-    space: SearchSpace,
-    checkpoint: Checkpoint,
-    splits: Mapping[str, Splits],
-    judges: Mapping[str, str],
-    encoding: Mapping[str, Any],
-) -> str:
+def _decisive(space: SearchSpace, base: str, recipes: Recipes) -> str:
     """A digest of what decides the results of a sweep whose trials are not known beforehand."""
-    settings = recipe(space, Key.SWEEP)
-    rows = {name: one.digests for name, one in splits.items()}
-    results = [versions.TRAINING, versions.EVALUATION, versions.CURVATURE, dict(encoding)]
-    return digest_json([settings, checkpoint.digest, rows, dict(judges), results])
+    made = [versions.TRAINING, versions.EVALUATION, versions.CURVATURE, dict(recipes.encoding)]
+    rows, judges = dict(recipes.rows), dict(recipes.judges)
+    return digest_json([recipe(space, Key.SWEEP), base, rows, judges, made])
 
 
 def _check_validation(space: SearchSpace, splits: Mapping[str, Splits]) -> None:

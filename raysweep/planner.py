@@ -7,17 +7,16 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from raysweep import versions
 from raysweep.config import Hyperparameters
 from raysweep.digest import digest_json
 from raysweep.errors import InputError
 from raysweep.identity import Key, recipe
 from raysweep.points import Point, as_point, axes_of, points
+from raysweep.recipes import Recipes
 from raysweep.scouts import Findings
 from raysweep.search import Order
-from raysweep.space import Part, SearchSpace
+from raysweep.space import SearchSpace
 from raysweep.stages import Measurement, Mixture, Stage, Trial
-from raysweep.tasks.splits import Splits
 
 MAX_NAME = 100  # letters of the tasks in a trial's name; a file's name has room for 255 bytes
 NUM_DIGITS = 8  # of a key in it
@@ -28,25 +27,11 @@ class Planner:
 
     Args:
         base: digest of the base model.
-        judges: digests of who judges the responses to generative tasks.
-        encoding: what of the encoding is part of the keys (see `encoding.Encoder`).
-        was_misread: whether layer-wise curvature took the model for another one in earlier keys.
+        recipes: what keys are digests of.
     """
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        base: str,
-        splits: Mapping[str, Splits],
-        judges: Mapping[str, str],
-        *,
-        encoding: Mapping[str, Any],
-        was_misread: bool,
-    ) -> None:
-        self._space, self._base = space, base
-        self._encoding = {"encoding": dict(encoding)} if encoding else {}
-        self._loss_marks = {"model_is_as_in_its_files": True} if was_misread else {}
-        self._splits, self._judges = splits, judges
+    def __init__(self, space: SearchSpace, base: str, recipes: Recipes) -> None:
+        self._space, self._base, self._recipes = space, base, recipes
         self._stages: dict[tuple[Any, ...], Stage] = {}
         self._evaluated: dict[tuple[Any, ...], tuple[Measurement, ...]] = {}
         self._evaluation_keys: dict[tuple[Any, ...], str] = {}
@@ -142,7 +127,7 @@ class Planner:
                 parent = stages[-1].key if stages else self._base
                 known = (len(stages) + 1, parent, mixture, hyperparameters, seed)
                 if known not in self._stages:
-                    key = self._key(parent, mixture, hyperparameters, seed)
+                    key = digest_json(self._recipes.stage(parent, mixture, hyperparameters, seed))
                     self._stages[known] = Stage(
                         len(stages) + 1, mixture, hyperparameters, seed, parent, key
                     )
@@ -150,24 +135,6 @@ class Planner:
         if not stages:
             raise InputError("num_steps", "every stage of a chain has 0 steps", "give it some")
         return tuple(stages)
-
-    def _key(
-        self, parent: str, mixture: Mixture, hyperparameters: Hyperparameters, seed: int
-    ) -> str:
-        """Of a stage."""
-        return digest_json(
-            {
-                "format": versions.TRAINING,
-                "parent": parent,
-                "mixture": [self._part(part) for part in mixture],
-                "hyperparameters": recipe(hyperparameters, Key.STAGE),
-                "seed": seed,
-                **self._encoding,
-            }
-        )
-
-    def _part(self, part: Part) -> list[Any]:
-        return [part.task, part.fraction, self._splits[part.task].train_digest]
 
     def _trial(self, stages: tuple[Stage, ...]) -> Trial:
         tasks = tuple(dict.fromkeys(part.task for stage in stages for part in stage.mixture))
@@ -192,8 +159,7 @@ class Planner:
         curvatures = (self._curvature(stage, task),) if search.orders != ("listed",) else ()
         validation = None
         if search.first_stage == "best":
-            digest = self._splits[task].validation_digest
-            key = self._new_evaluation_key(stage.key, task, stage, {"validation": digest})
+            key = digest_json(self._recipes.validation(stage.key, task, stage))
             validation = Measurement(stage.number, stage.key, task, key)
         name = f"scout-{_name((stage,))}"
         return Trial(name, stage.seed, (stage,), (), curvatures, validation=validation)
@@ -213,8 +179,8 @@ class Planner:
     def _evaluation_key(self, model: str, task: str, stage: Stage) -> str:
         known = (model, task, *self._scoring(stage).values())
         if known not in self._evaluation_keys:
-            rows = {"test": self._splits[task].test_digest}
-            self._evaluation_keys[known] = self._new_evaluation_key(model, task, stage, rows)
+            made = self._recipes.evaluation(model, task, stage)
+            self._evaluation_keys[known] = digest_json(made)
         return self._evaluation_keys[known]
 
     def _scoring(self, stage: Stage) -> dict[str, Any]:
@@ -223,21 +189,6 @@ class Planner:
         if settings not in self._scorings:
             self._scorings[settings] = recipe(settings, Key.EVALUATION)
         return self._scorings[settings]
-
-    def _new_evaluation_key(
-        self, model: str, task: str, stage: Stage, rows: Mapping[str, str]
-    ) -> str:
-        return digest_json(
-            {
-                "format": versions.EVALUATION,
-                "model": model,
-                "task": task,
-                **rows,
-                **self._scoring(stage),
-                "judge": self._judges.get(task),
-                **self._encoding,
-            }
-        )
 
     def _curvatures(
         self, stages: tuple[Stage, ...], tasks: tuple[str, ...]
@@ -255,34 +206,17 @@ class Planner:
         return tuple(curvatures), tuple(changes)
 
     def _curvature(self, stage: Stage, task: str) -> Measurement:
-        solver = recipe(self._space.curvature, Key.SOLVER)
-        what = {"format": versions.CURVATURE, "solver": solver}
-        key = self._loss_key(stage, task, what)
-        return Measurement(stage.number, stage.key, task, key)
+        known = (stage.key, task)
+        if known not in self._loss_keys:
+            self._loss_keys[known] = digest_json(self._recipes.spectral_radius(stage, task))
+        return Measurement(stage.number, stage.key, task, self._loss_keys[known])
 
     def _change(self, stage: Stage, following: Stage, task: str) -> Measurement:
         """From one stage to the next."""
-        what = {"format": versions.CHANGE, "changed": following.key}
-        key = self._loss_key(stage, task, what)
-        return Measurement(following.number, following.key, task, key)
-
-    def _loss_key(self, stage: Stage, task: str, what: Mapping[str, Any]) -> str:
-        """Of a measurement of the training loss at a stage's model."""
-        known = (stage.key, task, *map(str, what.values()))
+        known = (stage.key, task, following.key)
         if known not in self._loss_keys:
-            self._loss_keys[known] = digest_json(
-                {
-                    "model": stage.key,
-                    "task": task,
-                    "train": self._splits[task].train_digest,
-                    **recipe(stage.hyperparameters, Key.LOSS),
-                    "sample": recipe(self._space.curvature, Key.LOSS),
-                    "seed": stage.seed,
-                    **self._loss_marks,
-                    **what,
-                }
-            )
-        return self._loss_keys[known]
+            self._loss_keys[known] = digest_json(self._recipes.change(stage, following, task))
+        return Measurement(following.number, following.key, task, self._loss_keys[known])
 
 
 def _name(stages: Sequence[Stage], num_digits: int = NUM_DIGITS) -> str:
