@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -55,7 +56,8 @@ def part_of(*keys: Key, formerly: Any = UNSET, written: Any = UNSET) -> Identity
     return Identity(frozenset(keys), formerly, written)
 
 
-def identities(model: type[BaseModel]) -> dict[str, Identity]:
+@cache
+def identities(model: type[BaseModel]) -> Mapping[str, Identity]:
     """Each setting's own declaration; else that of its class, the attribute ``all_settings``.
 
     Raises:
@@ -83,6 +85,8 @@ def recipe(settings: BaseModel, key: Key) -> dict[str, Any]:
 
 
 def _plain(value: Any, key: Key) -> Any:
+    if isinstance(value, int | float | str):
+        return value
     if isinstance(value, BaseModel):
         return recipe(value, key)
     if isinstance(value, Mapping):
