@@ -81,6 +81,11 @@ def connect(
     _check_size(needed, ray.cluster_resources())
 
 
+def resources() -> dict[str, float]:
+    """All that the cluster has, by Ray's names."""
+    return dict(ray.cluster_resources())
+
+
 def num_fitting(workers: WorkerSettings) -> int:
     """Trials that can have workers at the same time."""
     resources = ray.cluster_resources()

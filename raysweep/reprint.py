@@ -9,7 +9,6 @@ cannot be known without running it what the comparison would decide; it is never
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -22,9 +21,6 @@ from raysweep.scouts import Findings
 from raysweep.stages import Trial
 from raysweep.storage import Storage
 from raysweep.store import DamagedEntryError, Store
-
-if TYPE_CHECKING:
-    pass
 
 LAST_WRITTEN = "steps"  # of a trial's tables
 STUDY_FILE = "results/study/study.arrow"

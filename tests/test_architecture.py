@@ -23,7 +23,7 @@ PURE = {
     "leases", "lengths",
     "memory", "metrics", "mistakes", "model_config", "names", "outcome", "outline", "paths",
     "plain_yaml", "plan", "plan_report", "planner", "points", "query", "recipes", "records",
-    "result_files",
+    "result_files", "run_record",
     "results", "schedule", "scoring", "scouts", "scratch", "search", "settings", "size", "space",
     "stages", "stall", "storage", "store", "study", "summary", "tasks", "token_check",
     "token_counts", "token_file", "tokenizer", "versions", "weight_files", "work_clock",
