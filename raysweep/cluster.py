@@ -81,7 +81,7 @@ def connect(
     _check_size(needed, ray.cluster_resources())
 
 
-def resources() -> dict[str, float]:
+def all_resources() -> dict[str, float]:
     """All that the cluster has, by Ray's names."""
     return dict(ray.cluster_resources())
 

@@ -23,7 +23,7 @@ from raysweep.outcome import Outcome, before_the_first_trial
 from raysweep.paths import shown, user_path
 from raysweep.plan import Plan, make_plan
 from raysweep.reprint import find_whole
-from raysweep.run_record import RunRecord
+from raysweep.run_record import RunRecord, record_run
 from raysweep.space import load_space, packaged_names, space_path
 from raysweep.storage import Storage
 from raysweep.summary import study_table, summary_table
@@ -205,21 +205,12 @@ def _carry_out(
     cluster.connect(plan.space.workers, wait_minutes, output, dashboard=dashboard)
     _write_settings(plan, storage)
     folder = storage.sub("sweeps", plan.sweep)
-    run, end = RunRecord.begin(plan, cluster.resources()), "interrupted"
-    run.write(folder)
-    try:
-        outcome = sweep.run_sweep(plan, storage, output)
-        if outcome and not outcome.is_interrupted:
-            end = "failed" if outcome.failures else "finished"
-        return outcome
-    except Exception as error:
-        end = type(error).__name__
-        raise
-    finally:
-        try:
-            run.ending(end).write(folder)
-        except OSError as error:  # such as a full disk, of which the failures tell already
-            output.print(f"The end of this run is not recorded: {error}", markup=False)
+    return record_run(
+        RunRecord.begin(plan, cluster.all_resources()),
+        folder,
+        lambda: sweep.run_sweep(plan, storage, output),
+        lambda problem: output.print(problem, markup=False),
+    )
 
 
 def _write_settings(plan: Plan, storage: Storage) -> None:

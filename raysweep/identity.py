@@ -73,7 +73,7 @@ def identities(model: type[BaseModel]) -> Mapping[str, Identity]:
     return found
 
 
-def recipe(settings: BaseModel, key: Key) -> dict[str, Any]:
+def decisive(settings: BaseModel, key: Key) -> dict[str, Any]:
     """The settings that are part of a key, as plain JSON values."""
     plain = {}
     for name, identity in identities(type(settings)).items():
@@ -88,7 +88,7 @@ def _plain(value: Any, key: Key) -> Any:
     if isinstance(value, int | float | str):
         return value
     if isinstance(value, BaseModel):
-        return recipe(value, key)
+        return decisive(value, key)
     if isinstance(value, Mapping):
         return {str(name): _plain(one, key) for name, one in value.items()}
     if isinstance(value, list | tuple):

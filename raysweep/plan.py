@@ -11,7 +11,7 @@ from raysweep.config import Hyperparameters
 from raysweep.digest import digest_json
 from raysweep.encoding import Encoder
 from raysweep.errors import InputError
-from raysweep.identity import Key, recipe
+from raysweep.identity import Key, decisive
 from raysweep.judge_files import find_judge
 from raysweep.lengths import check_answers, check_rows_fit
 from raysweep.metrics import check_metrics
@@ -107,7 +107,7 @@ def make_plan(
     planner = Planner(space, checkpoint.digest, recipes)
     trials, scouts = tuple(planner.trials()), tuple(planner.scouts())
     if scouts or space.search.method == "optuna":
-        decisive = _decisive(space, checkpoint.digest, recipes)
+        decisive = _sweep_digest(space, checkpoint.digest, recipes)
     else:
         keys = [[trial.id, [one.key for one in trial.measurements]] for trial in trials]
         decisive = digest_json(keys)
@@ -123,11 +123,11 @@ def _encoder(space: SearchSpace, checkpoint: Checkpoint, *, is_optional: bool) -
     return load_encoder(checkpoint.folder, size, space.beginning_mark)
 
 
-def _decisive(space: SearchSpace, base: str, recipes: Recipes) -> str:
+def _sweep_digest(space: SearchSpace, base: str, recipes: Recipes) -> str:
     """A digest of what decides the results of a sweep whose trials are not known beforehand."""
     made = [versions.TRAINING, versions.EVALUATION, versions.CURVATURE, dict(recipes.encoding)]
     rows, judges = dict(recipes.rows), dict(recipes.judges)
-    return digest_json([recipe(space, Key.SWEEP), base, rows, judges, made])
+    return digest_json([decisive(space, Key.SWEEP), base, rows, judges, made])
 
 
 def _check_validation(space: SearchSpace, splits: Mapping[str, Splits]) -> None:

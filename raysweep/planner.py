@@ -10,7 +10,7 @@ from typing import Any
 from raysweep.config import Hyperparameters
 from raysweep.digest import digest_json
 from raysweep.errors import InputError
-from raysweep.identity import Key, recipe
+from raysweep.identity import Key, decisive
 from raysweep.points import Point, as_point, axes_of, points
 from raysweep.recipes import Recipes
 from raysweep.scouts import Findings
@@ -187,7 +187,7 @@ class Planner:
         """What of a stage's hyperparameters decides how its model is scored."""
         settings = stage.hyperparameters
         if settings not in self._scorings:
-            self._scorings[settings] = recipe(settings, Key.EVALUATION)
+            self._scorings[settings] = decisive(settings, Key.EVALUATION)
         return self._scorings[settings]
 
     def _curvatures(

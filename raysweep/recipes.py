@@ -11,7 +11,7 @@ from typing import Any
 
 from raysweep import versions
 from raysweep.config import CurvatureSettings, Hyperparameters
-from raysweep.identity import Key, recipe
+from raysweep.identity import Key, decisive
 from raysweep.stages import Mixture, Stage
 
 Recipe = dict[str, Any]
@@ -44,7 +44,7 @@ class Recipes:
             "format": versions.TRAINING,
             "parent": parent,
             "mixture": parts,
-            "hyperparameters": recipe(hyperparameters, Key.STAGE),
+            "hyperparameters": decisive(hyperparameters, Key.STAGE),
             "seed": seed,
             **self._encoded(),
         }
@@ -59,7 +59,7 @@ class Recipes:
 
     def spectral_radius(self, stage: Stage, task: str) -> Recipe:
         """Of the curvature of a task's training loss at a stage's model."""
-        solver = recipe(self.curvature, Key.SOLVER)
+        solver = decisive(self.curvature, Key.SOLVER)
         return self._loss(stage, task) | {"format": versions.CURVATURE, "solver": solver}
 
     def change(self, stage: Stage, following: Stage, task: str) -> Recipe:
@@ -72,7 +72,7 @@ class Recipes:
             "model": model,
             "task": task,
             **rows,
-            **recipe(stage.hyperparameters, Key.EVALUATION),
+            **decisive(stage.hyperparameters, Key.EVALUATION),
             "judge": self.judges.get(task),
             **self._encoded(),
         }
@@ -82,8 +82,8 @@ class Recipes:
             "model": stage.key,
             "task": task,
             "train": self.rows[task][0],
-            **recipe(stage.hyperparameters, Key.LOSS),
-            "sample": recipe(self.curvature, Key.LOSS),
+            **decisive(stage.hyperparameters, Key.LOSS),
+            "sample": decisive(self.curvature, Key.LOSS),
             "seed": stage.seed,
             **({"model_is_as_in_its_files": True} if self.was_misread else {}),
         }

@@ -13,13 +13,14 @@ import secrets
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import Any
 
+from raysweep.outcome import Outcome
 from raysweep.plan import Plan
 from raysweep.storage import Storage
 
@@ -92,6 +93,34 @@ class RunRecord:
             OSError: the storage takes nothing.
         """
         sweep.write(f"{FOLDER}/{self.name}", json.dumps(asdict(self), indent=1).encode())
+
+
+def record_run(
+    record: RunRecord, sweep: Storage, run: Callable[[], Outcome], tell: Callable[[str], None]
+) -> Outcome:
+    """Runs a sweep, and records in its folder that it began and how it ended.
+
+    Args:
+        tell: called with what is wrong where the end cannot be recorded, as on a full disk.
+
+    Raises:
+        OSError: not even the beginning can be recorded.
+    """
+    record.write(sweep)
+    end = "interrupted"
+    try:
+        outcome = run()
+        if not outcome.is_interrupted:
+            end = "failed" if outcome.failures else "finished"
+        return outcome
+    except Exception as error:
+        end = type(error).__name__
+        raise
+    finally:
+        try:
+            record.ending(end).write(sweep)
+        except OSError as error:
+            tell(f"The end of this run is not recorded: {error}")
 
 
 def _is_told(resource: str) -> bool:

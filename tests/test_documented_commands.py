@@ -22,7 +22,7 @@ import pytest
 from raysweep.checkpoint import find_checkpoint
 from raysweep.errors import InputError
 from raysweep.plan import make_plan
-from raysweep.space import load_space
+from raysweep.space import load_space, packaged_names, packaged_space
 from raysweep.tiny import BASE
 from tests.analysis.conftest import Sweep
 from tests.classifiers import publish_classifier
@@ -190,6 +190,12 @@ def test_a_written_command_works(
             if "saferdialogues_v0.4.tar.gz: no such file; get" not in str(refused):
                 raise
             assert not has_dialogues(data()), "it is there, and is not found"
+
+
+@pytest.mark.parametrize("name", [one for one in packaged_names() if one.startswith("paper/")])
+def test_data_that_is_given_is_that_of_all_tasks(name: str) -> None:
+    space = load_space(packaged_space(name), {"data": {"source": "./datasets"}})
+    assert {space.data.source_of(task) for task in space.task_names} == {"./datasets"}
 
 
 def blocks(kind: str) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 
 from raysweep.config import CurvatureSettings, DataSettings, Hyperparameters, WorkerSettings
 from raysweep.digest import digest_json
-from raysweep.identity import NO_KEY, Key, identities, part_of, recipe
+from raysweep.identity import NO_KEY, Key, decisive, identities, part_of
 from raysweep.search import SearchSettings
 from raysweep.settings import Settings
 from raysweep.space import SearchSpace
@@ -22,13 +22,13 @@ class Later(Hyperparameters):
 
 
 def key(settings: Settings) -> str:
-    return digest_json(recipe(settings, Key.STAGE))
+    return digest_json(decisive(settings, Key.STAGE))
 
 
 def test_a_later_setting_changes_no_key_until_it_is_used() -> None:
     assert key(Later()) == key(Hyperparameters())
     assert key(Later(warmup=10)) != key(Hyperparameters())
-    assert recipe(Later(warmup=10), Key.STAGE)["warmup"] == 10
+    assert decisive(Later(warmup=10), Key.STAGE)["warmup"] == 10
     assert key(Later(log_every=7)) == key(Hyperparameters())
 
 
@@ -48,9 +48,9 @@ def test_a_setting_that_says_nothing_is_refused_when_its_class_is_made() -> None
 
 def test_what_is_written_instead_of_a_value_decides_nothing() -> None:
     one, other = CurvatureSettings(), CurvatureSettings(operator="replica", max_parameters=5)
-    assert recipe(one, Key.SWEEP) == recipe(other, Key.SWEEP)
-    assert recipe(one, Key.SWEEP)["operator"] == "auto"
-    assert "operator" not in recipe(other, Key.SOLVER) | recipe(other, Key.LOSS)
+    assert decisive(one, Key.SWEEP) == decisive(other, Key.SWEEP)
+    assert decisive(one, Key.SWEEP)["operator"] == "auto"
+    assert "operator" not in decisive(other, Key.SOLVER) | decisive(other, Key.LOSS)
 
 
 def test_groups_of_settings_within_settings_have_recipes_of_their_own() -> None:
@@ -61,8 +61,8 @@ def test_groups_of_settings_within_settings_have_recipes_of_their_own() -> None:
         many: tuple[Later, ...] = (Later(warmup=3),)
         named: dict[int, Later]
 
-    made = recipe(Outer(named={2: Later()}), Key.STAGE)
-    assert made["inner"] == recipe(Hyperparameters(), Key.STAGE)
+    made = decisive(Outer(named={2: Later()}), Key.STAGE)
+    assert made["inner"] == decisive(Hyperparameters(), Key.STAGE)
     assert [one["warmup"] for one in made["many"]] == [3]
     assert made["named"] == {"2": made["inner"]}
 
@@ -101,4 +101,4 @@ def test_a_search_may_be_prolonged() -> None:
         SearchSettings(method="optuna", num_samples=number, objectives=objectives)
         for number in (3, 30)
     )
-    assert recipe(short, Key.SWEEP) == recipe(long, Key.SWEEP)
+    assert decisive(short, Key.SWEEP) == decisive(long, Key.SWEEP)

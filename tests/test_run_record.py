@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from raysweep import run_record
 from raysweep.checkpoint import find_checkpoint
+from raysweep.outcome import Outcome
 from raysweep.plan import Plan, make_plan
-from raysweep.run_record import RunRecord
+from raysweep.run_record import RunRecord, record_run
 from raysweep.space import load_space, packaged_space
 from raysweep.storage import Storage
 
@@ -90,3 +94,50 @@ def test_the_commit_that_pip_has_installed(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(run_record, "distribution", lambda _: Installed())
     assert run_record._commit() == "abc"
+
+
+@pytest.mark.parametrize(
+    ("made", "end"),
+    [
+        ({}, "finished"),
+        ({"failures": {"a": "why"}}, "failed"),
+        ({"failures": {"a": "why"}, "is_interrupted": True}, "interrupted"),
+        (KeyboardInterrupt(), "interrupted"),
+        (ValueError("x"), "ValueError"),
+    ],
+)
+def test_how_a_run_ended(plan: Plan, tmp_path: Path, made: Any, end: str) -> None:
+    folder, record = Storage.open(tmp_path), RunRecord.begin(plan, CLUSTER)
+    seen = []
+
+    def run() -> Outcome:
+        seen.append(read(tmp_path)["end"])
+        if isinstance(made, BaseException):
+            raise made
+        return Outcome(folder, plan.trials, **made)
+
+    expected = pytest.raises(type(made)) if isinstance(made, BaseException) else nullcontext()
+    with expected:
+        record_run(record, folder, run, pytest.fail)
+    assert seen == [None], "recorded before it begins"
+    assert read(tmp_path)["end"] == end
+
+
+def read(folder: Path) -> dict[str, Any]:
+    (file,) = (folder / "runs").iterdir()
+    return json.loads(file.read_text())
+
+
+def test_a_full_disk_at_the_end_costs_no_outcome(plan: Plan, tmp_path: Path) -> None:
+    folder, told = Storage.open(tmp_path), []
+
+    def run() -> Outcome:
+        shutil.rmtree(tmp_path / "runs")
+        (tmp_path / "runs").write_text("a file where the folder would be")
+        return Outcome(folder, plan.trials)
+
+    assert (
+        record_run(RunRecord.begin(plan, CLUSTER), folder, run, told.append).trials == plan.trials
+    )
+    assert len(told) == 1
+    assert "is not recorded" in told[0]
