@@ -1,5 +1,5 @@
 """The paper's tables and figures from a sweep's results: ``python -m analysis RESULTS``."""
 
-from raysweep.ending import begin_if_command
+from raysweep.process.ending import begin_if_command
 
 begin_if_command(__name__)

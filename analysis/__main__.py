@@ -13,11 +13,11 @@ from rich.console import Console
 
 from analysis import figure3, figure4, figure7, pareto, table1
 from analysis.load import num_unfinished
-from raysweep.cli import console, reporting_input_errors, run_command
+from raysweep.cli.console import console, reporting_input_errors, run_command
 from raysweep.errors import InputError
-from raysweep.paths import check_out, shown
-from raysweep.query import open_results
-from raysweep.storage import Storage
+from raysweep.results.query import open_results
+from raysweep.settings.paths import check_out, shown
+from raysweep.store.storage import Storage
 
 MAX_LISTED = 8
 NO_PAIR = (

@@ -25,8 +25,8 @@ from analysis.load import Chain, FirstTaskForgetting, first_task_forgetting, sor
 from analysis.mean import MISSING, Mean, fixed, shown
 from analysis.setting import varying
 from raysweep.errors import InputError
-from raysweep.storage import Storage
-from raysweep.tasks import OVERALL, Kind
+from raysweep.store.storage import Storage
+from raysweep.tasks.task import OVERALL, Kind
 
 MAX_PANELS = 12
 NUM_COLUMNS = 3

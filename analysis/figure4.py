@@ -28,9 +28,9 @@ from rich.text import Text
 
 from analysis.literal import literal
 from analysis.mean import Mean
-from raysweep.query import query
-from raysweep.storage import Storage
-from raysweep.tasks import Kind
+from raysweep.results.query import query
+from raysweep.store.storage import Storage
+from raysweep.tasks.task import Kind
 
 COLOURS = {Kind.CAPABILITY: "#9db7d5", Kind.SAFETY: "#c8553d"}
 SHADES = {

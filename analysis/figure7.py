@@ -25,9 +25,9 @@ from rich.text import Text
 
 from analysis.literal import literal
 from analysis.mean import Mean, fixed, shown
-from raysweep.query import query
-from raysweep.space import Part
-from raysweep.storage import Storage
+from raysweep.results.query import query
+from raysweep.space.chains import Part
+from raysweep.store.storage import Storage
 
 COLOURS = ("#c8553d", "#1f4e8c", "#588157", "#8d6a9f", "#b08900", "#5e6472")
 LINES = ("-", "--", ":")

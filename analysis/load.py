@@ -15,9 +15,10 @@ import numpy as np
 from analysis.bootstrap import biased_interval
 from analysis.mean import Mean
 from analysis.setting import Setting
-from raysweep.query import query
-from raysweep.storage import Storage
-from raysweep.tasks import OVERALL, TASKS, Kind
+from raysweep.results.query import query
+from raysweep.store.storage import Storage
+from raysweep.tasks.registry import TASKS
+from raysweep.tasks.task import OVERALL, Kind
 
 KEYS = "chain, sweep, settings, learning_rates"
 TASK_ORDER = {name: position for position, name in enumerate(TASKS)}

@@ -9,8 +9,8 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from raysweep.query import query
-from raysweep.storage import Storage
+from raysweep.results.query import query
+from raysweep.store.storage import Storage
 
 FRONT, OTHER = "#c8553d", "#9db7d5"
 

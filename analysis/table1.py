@@ -10,8 +10,8 @@ from analysis.booktabs import Booktabs, Column
 from analysis.load import Chain, final_accuracies, first_task_forgetting, sort_key
 from analysis.mean import MISSING, Mean, fixed, shown
 from analysis.setting import varying
-from raysweep.storage import Storage
-from raysweep.tasks import OVERALL
+from raysweep.store.storage import Storage
+from raysweep.tasks.task import OVERALL
 
 CONSTANT = "!"
 

@@ -27,7 +27,7 @@ from benchmarks.curvature_contestants import CONTESTANTS, OURS, Found, layerwise
 from benchmarks.curvature_sharded import MODEL, sharded_table
 from benchmarks.curvature_work import SIZES, Work, make_work, plain_gradient, true_radius
 from benchmarks.resident import PeakMemory, in_new_process
-from raysweep.cli import console, run_command
+from raysweep.cli.console import console, run_command
 from raysweep.curvature import Shards
 
 REFERENCE = "replica, Lanczos"

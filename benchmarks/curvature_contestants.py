@@ -22,9 +22,9 @@ from raysweep.curvature import (
     power_iteration,
     spectral_radius,
 )
-from raysweep.data import IGNORED, Batch
-from raysweep.llama_blocks import llama_blocks
-from raysweep.loss import answer_loss_sum
+from raysweep.measures.llama_blocks import llama_blocks
+from raysweep.training.batches import IGNORED, Batch
+from raysweep.training.loss import answer_loss_sum
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from safetensors.torch import save_file
 from benchmarks.curvature_work import SIZES, Size, Work, make_model, make_work, plain_gradient
 from benchmarks.resident import PeakMemory, in_new_processes
 from raysweep.curvature import LayerwiseHessian, ReplicaHessian, Shards
-from raysweep.data import Batch, collate
-from raysweep.encoding import Row
-from raysweep.llama_blocks import llama_blocks, parameter_names
-from raysweep.weight_files import weight_files
+from raysweep.measures.llama_blocks import llama_blocks, parameter_names
+from raysweep.model.encoding import Row
+from raysweep.model.weight_files import weight_files
+from raysweep.training.batches import Batch, collate
 
 MODEL = Size(hidden=512, layers=12, vocabulary=8000, longest_prompt=124)
 ROWS_PER_RANK, ANSWER_TOKENS = 2, 4

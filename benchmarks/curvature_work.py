@@ -17,9 +17,9 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.models.llama import modeling_llama
 
-from raysweep.data import Batch, collate
-from raysweep.encoding import Row
-from raysweep.loss import answer_loss_sum, normaliser
+from raysweep.model.encoding import Row
+from raysweep.training.batches import Batch, collate
+from raysweep.training.loss import answer_loss_sum, normaliser
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ import psutil
 import typer
 from rich.table import Table
 
-from raysweep.cli import console, run_command
+from raysweep.cli.console import console, run_command
 
 ENTRIES = {
     "lr": "raysweep.lr_sweep",

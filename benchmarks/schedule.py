@@ -2,8 +2,9 @@
 
     python -m benchmarks.schedule [--workers 64]
 
-The simulation follows the sweep's own rules: trials start in the order of `raysweep.schedule`, no
-more at once than there are drivers; one takes a worker group when one is free, makes its stages one
+The simulation follows the sweep's own rules: trials start in the order of
+`raysweep.plan.start_order`, no more at once than there are drivers; one takes a worker group when
+one is free, makes its stages one
 after the other, gives the group back at a stage that another trial is making, and waits for that
 without workers. The makespan is compared with the lower bound
 
@@ -24,12 +25,14 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from raysweep.cli import console, run_command
-from raysweep.config import Hyperparameters
-from raysweep.plan_command import combined, outlined_plan
-from raysweep.schedule import schedule
-from raysweep.space import Part, load_space, packaged_space
-from raysweep.stages import Stage, Trial
+from raysweep.cli.console import console, run_command
+from raysweep.cli.plan import combined, outlined_plan
+from raysweep.plan.start_order import schedule
+from raysweep.plan.trials import Stage, Trial
+from raysweep.space.chains import Part
+from raysweep.space.packaged import packaged_space
+from raysweep.space.space import load_space
+from raysweep.training.settings import Hyperparameters
 
 PAPER = ("order", "lr", "replay", "replay_steps", "curvature")
 NOISE = 0.2  # durations vary by as much, up or down

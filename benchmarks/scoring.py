@@ -22,13 +22,14 @@ from rich.table import Table
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from raysweep.cli import console, run_command
-from raysweep.config import DataSettings
-from raysweep.encoding import Encoder, encode_answer, encode_prompt
-from raysweep.evaluate import evaluate
-from raysweep.tasks import TASKS, Example, Task
+from raysweep.cli.console import console, run_command
+from raysweep.measures.answers import evaluate
+from raysweep.model.encoding import Encoder, encode_answer, encode_prompt
+from raysweep.model.tokenizer import load_encoder
+from raysweep.tasks.registry import TASKS
+from raysweep.tasks.settings import DataSettings
 from raysweep.tasks.splits import load_splits
-from raysweep.tokenizer import load_encoder
+from raysweep.tasks.task import Example, Task
 
 LIMIT = 2048
 Choices = list[int]

@@ -20,16 +20,16 @@ import pyarrow as pa
 import typer
 from rich.table import Table
 
-from raysweep import cluster, sweep
-from raysweep.checkpoint import find_checkpoint
-from raysweep.cli import console, run_command
+from raysweep.cli.console import console, run_command
 from raysweep.digest import digest_json
-from raysweep.plan import Plan, make_plan
-from raysweep.results import SCHEMAS, read_table
-from raysweep.space import check_space
-from raysweep.stages import Measurement, Trial
-from raysweep.storage import Storage
-from raysweep.store import EntryKind, Store
+from raysweep.model.checkpoint import find_checkpoint
+from raysweep.plan.plan import Plan, make_plan
+from raysweep.plan.trials import Measurement, Trial
+from raysweep.results.tables import SCHEMAS, read_table
+from raysweep.space.space import check_space
+from raysweep.store.storage import Storage
+from raysweep.store.store import EntryKind, Store
+from raysweep.sweep import cluster, sweep
 
 FRACTIONS = "0,1,5,10,20,40,60,80,100"
 NOT_RESULTS = ("stage_key", "sweep")  # beside provenance

@@ -1,6 +1,6 @@
 """``python -m raysweep.curvature_sweep``: the sharpness of the minimum that each task leads to."""
 
-from raysweep.command import sweep_command
+from raysweep.cli.sweep import sweep_command
 
 main = sweep_command(
     "curvature_sweep",

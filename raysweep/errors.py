@@ -1,5 +1,8 @@
 """The exceptions for mistakes of the user, reported on one line with exit code 2."""
 
+INPUT_ERROR_CODE = 2
+"""Of a command that ends by an `InputError`."""
+
 
 class InputError(ValueError):
     """A setting, file or path given by the user is wrong.

@@ -1,6 +1,6 @@
 """``python -m raysweep.lr_sweep``: forgetting against the learning rates of both stages."""
 
-from raysweep.command import sweep_command
+from raysweep.cli.sweep import sweep_command
 
 main = sweep_command(
     "lr_sweep",

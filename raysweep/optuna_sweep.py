@@ -1,6 +1,6 @@
 """``python -m raysweep.optuna_sweep``: settings that keep what was learned, found by Optuna."""
 
-from raysweep.command import sweep_command
+from raysweep.cli.sweep import sweep_command
 
 main = sweep_command(
     "optuna_sweep",

@@ -1,6 +1,6 @@
 """``python -m raysweep.order_sweep``: forgetting of every pair of tasks, in both orders."""
 
-from raysweep.command import sweep_command
+from raysweep.cli.sweep import sweep_command
 
 main = sweep_command(
     "order_sweep",

@@ -1,6 +1,6 @@
 """``python -m raysweep.replay_sweep``: how much of the first task brings it back."""
 
-from raysweep.command import sweep_command
+from raysweep.cli.sweep import sweep_command
 
 main = sweep_command(
     "replay_sweep",

@@ -7,8 +7,8 @@ import random
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from raysweep.architecture import Architecture
-from raysweep.encoding import Row
+from raysweep.model.architecture import Architecture
+from raysweep.model.encoding import Row
 
 VOCABULARY = 97
 SMALL = Architecture(32, 64, 2, 4, 2, head_size=8, vocabulary_size=VOCABULARY)

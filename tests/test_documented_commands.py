@@ -19,14 +19,15 @@ from pathlib import Path
 
 import pytest
 
-from raysweep.checkpoint import find_checkpoint
 from raysweep.errors import InputError
-from raysweep.plan import make_plan
-from raysweep.space import load_space, packaged_names, packaged_space
-from raysweep.tiny import BASE
+from raysweep.model.checkpoint import find_checkpoint
+from raysweep.plan.plan import make_plan
+from raysweep.space.packaged import packaged_names, packaged_space
+from raysweep.space.space import load_space
 from tests.analysis.conftest import Sweep
 from tests.classifiers import publish_classifier
 from tests.mutations.command_lines import run
+from tests.places import BASE
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))

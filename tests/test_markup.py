@@ -12,13 +12,13 @@ from typer.testing import CliRunner
 
 from analysis.__main__ import app
 from analysis.literal import literal
-from raysweep.query import app as query_app
-from raysweep.results import write_trial
-from raysweep.storage import Storage
-from raysweep.summary import summary_table
-from raysweep.tasks import TASKS
+from raysweep.results.query import app as query_app
+from raysweep.results.summary import summary_table
+from raysweep.results.tables import write_trial
+from raysweep.store.storage import Storage
 from raysweep.tasks.census import Census, table2
-from tests.test_plan import plan
+from raysweep.tasks.registry import TASKS
+from tests.plans import plan
 
 NAMES = ("[/red]", "[bold]x", "[red]", "\\[x]", "[link=a]b[/link]", "$x_1$", "=1+1")
 

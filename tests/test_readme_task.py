@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.measures.test_prefix_answers import learned
 from tests.processes import run_group
 from tests.tasks.test_custom import write_readme_task
-from tests.test_prefix_answers import learned
 
 
 @pytest.mark.distributed

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import torch
 
-from raysweep.config import DataSettings
-from raysweep.encoding import encode_answer, encode_prompt
-from raysweep.evaluate import evaluate
-from raysweep.model import load_model
-from raysweep.tasks import TASKS
+from raysweep.measures.answers import evaluate
+from raysweep.model.encoding import encode_answer, encode_prompt
+from raysweep.model.llama import load_model
+from raysweep.model.tokenizer import load_encoder
+from raysweep.tasks.registry import TASKS
+from raysweep.tasks.settings import DataSettings
 from raysweep.tasks.splits import load_splits
-from raysweep.tiny import BASE
-from raysweep.tokenizer import load_encoder
+from tests.places import BASE
 
 LIMIT = 1024
 

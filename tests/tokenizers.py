@@ -10,8 +10,8 @@ from pathlib import Path
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from raysweep.encoding import Encoder
-from raysweep.tokenizer import ENCODING, load_encoder
+from raysweep.model.encoding import Encoder
+from raysweep.model.tokenizer import ENCODING, load_encoder
 
 SPECIAL = ["<unk>", "<s>", "</s>"]
 BYTES = [f"<0x{value:02X}>" for value in range(256)]

@@ -1,6 +1,6 @@
-"""``python -m raysweep.curvature``: see `raysweep.curvature_command`."""
+"""``python -m raysweep.curvature MODEL --task TASK``: the curvature of one model."""
 
-from raysweep.curvature_command import run
+from raysweep.cli.curvature import run
 
 if __name__ == "__main__":
     run()

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from rich.markup import escape
 from rich.table import Table
 
-from raysweep.config import DataSettings
 from raysweep.errors import MissingDataError
+from raysweep.tasks.settings import DataSettings
 from raysweep.tasks.splits import Splits, load_splits
 from raysweep.tasks.task import PaperSizes, Task
 

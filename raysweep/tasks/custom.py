@@ -16,9 +16,9 @@ from pydantic import ConfigDict, Field, ValidationError, field_validator, model_
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from raysweep.errors import InputError
-from raysweep.identity import NO_KEY
-from raysweep.mistakes import describe
-from raysweep.settings import Settings, read_settings
+from raysweep.settings.base import Settings, read_settings
+from raysweep.settings.identity import NO_KEY
+from raysweep.settings.mistakes import describe
 from raysweep.tasks.files import READERS
 from raysweep.tasks.hub import HubDataset, read_hub
 from raysweep.tasks.names import answers_mistake, name_mistake

@@ -2,34 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 from raysweep.errors import InputError
-from raysweep.tasks.task import Located, Release, Row
-
-
-def _unchanged(row: Row) -> Row:
-    return row
-
-
-@dataclass(frozen=True)
-class HubDataset:
-    """A copy of a dataset on the hub and how its rows become those of the raw files.
-
-    Attributes:
-        repository: the dataset's id, or the path of a local copy of its repository.
-        revision: the full commit hash.
-        splits: our split -> the hub's splits that make it up.
-        to_raw: turns a row of the hub into the raw files' schema.
-    """
-
-    repository: str
-    revision: str
-    splits: Mapping[str, tuple[str, ...]]
-    config: str | None = None
-    to_raw: Callable[[Row], Row] = _unchanged
+from raysweep.tasks.sources import Source, not_there
+from raysweep.tasks.task import HubDataset, Located, Release, Task
 
 
 def read_hub(dataset: HubDataset) -> Release:
@@ -42,6 +20,15 @@ def read_hub(dataset: HubDataset) -> Release:
         split: [row for name in names for row in _read_split(dataset, name)]
         for split, names in dataset.splits.items()
     }
+
+
+def _read(task: Task) -> Release:
+    if task.hub is None:
+        raise not_there(task, "is not on the hub")
+    return read_hub(task.hub)
+
+
+SOURCE = Source(_read)
 
 
 def _read_split(dataset: HubDataset, split: str) -> Iterator[Located]:

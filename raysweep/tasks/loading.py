@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from pydantic import ValidationError
 
 from raysweep.errors import InputError, MissingDataError
-from raysweep.settings import HUB, TINY
 from raysweep.tasks.files import FETCH_AGAIN
-from raysweep.tasks.hub import read_hub
 from raysweep.tasks.names import answers_mistake, name_mistake
-from raysweep.tasks.task import ALL, Dropped, Example, Release, Row, Task, Validated
+from raysweep.tasks.sources import read_release
+from raysweep.tasks.task import ALL, Dropped, Example, Release, Row, Task
 from raysweep.tasks.text import compared
 
 LISTED_AGAIN = "another group of a row that is kept, with all its groups"
@@ -43,7 +41,7 @@ def load_examples(task: Task, source: str) -> Loaded:
     """Reads and checks all rows of a task.
 
     Args:
-        source: "tiny" for the closed world, "hub" for the Hugging Face hub, or a path.
+        source: its name, or a path: see `sources`.
 
     Raises:
         InputError: there is no such data for the task, or a row is wrong.
@@ -181,49 +179,3 @@ def bad_row(place: str, error: ValidationError) -> InputError:
     problem = f"field {field}{shown} {message[0].lower()}{message[1:]}"
     printable = " ".join(problem.encode(errors="replace").decode().split())
     return InputError(place, printable, "correct or replace the row")
-
-
-def read_release(task: Task, source: str) -> Release:
-    """The rows of a task from a source, in the dataset's own schema.
-
-    Raises:
-        InputError: the task has no rows there.
-    """
-    if task.read_own:
-        return task.read_own()
-    if source == TINY:
-        from raysweep.tiny import world  # built only when the closed world is asked for
-
-        if task.name not in world.RECIPES:
-            raise _not_there(task, "the closed world has no such task")
-        return world.read_release(task.name)
-    if source == HUB:
-        if task.hub is None:
-            raise _not_there(task, "is not on the hub")
-        return read_hub(task.hub)
-    path = Path(source).expanduser()
-    if not path.exists():
-        raise MissingDataError(
-            source, "no such data folder", "give 'tiny', 'hub' or a folder of raw files"
-        )
-    if task.read_files is None:
-        raise _not_there(task, "has no reader for raw files")
-    return task.read_files(path)
-
-
-def read_validated(task: Task, source: str) -> Validated:
-    """The human-validated rows of a task, where its authors name some and the source has them."""
-    if task.read_validated is None:
-        return Validated()
-    if source in (TINY, HUB):
-        return Validated(note=f"no list of human-validated rows in the source {source!r}")
-    return task.read_validated(Path(source).expanduser())
-
-
-def _not_there(task: Task, problem: str) -> MissingDataError:
-    remedy = "give data.source 'hub'" if task.hub else "choose another source"
-    return MissingDataError(
-        f"task {task.name!r}",
-        problem,
-        f"give a folder with {task.where}" if task.where else remedy,
-    )

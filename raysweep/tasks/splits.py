@@ -13,11 +13,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from raysweep.config import DataSettings
 from raysweep.digest import digest_json
 from raysweep.errors import InputError
-from raysweep.tasks.loading import Loaded, load_examples, read_validated
+from raysweep.tasks.loading import Loaded, load_examples
 from raysweep.tasks.sampling import stratified_order
+from raysweep.tasks.settings import DataSettings
+from raysweep.tasks.sources import read_validated
 from raysweep.tasks.task import POOL, Example, Task
 
 DEFAULT_NUM_TRAIN = 2241

@@ -10,14 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from raysweep.tasks.text import compared
-
-if TYPE_CHECKING:
-    from raysweep.tasks.hub import HubDataset
 
 Row = Mapping[str, Any]
 OVERALL = "overall"
@@ -136,6 +133,28 @@ class Validated:
 
     ids: frozenset[str] = frozenset()
     note: str = ""
+
+
+def _unchanged(row: Row) -> Row:
+    return row
+
+
+@dataclass(frozen=True)
+class HubDataset:
+    """A copy of a dataset on the hub and how its rows become those of the raw files.
+
+    Attributes:
+        repository: the dataset's id, or the path of a local copy of its repository.
+        revision: the full commit hash.
+        splits: our split -> the hub's splits that make it up.
+        to_raw: turns a row of the hub into the raw files' schema.
+    """
+
+    repository: str
+    revision: str
+    splits: Mapping[str, tuple[str, ...]]
+    config: str | None = None
+    to_raw: Callable[[Row], Row] = _unchanged
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,8 +4,3 @@ With no GPU, no weights and no network a sweep still really trains and really ev
 the datasets' own schemas, made of invented words (`world`), from a base that was pretrained on
 texts of the same world (`pretrain`). Its numbers say nothing about language models of any size.
 """
-
-from pathlib import Path
-
-BASE: Path = Path(__file__).parent / "base"
-"""Folder of the shipped base: weights, configuration and tokenizer."""

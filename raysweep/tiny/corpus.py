@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from raysweep.tasks import TASKS, Example, Row
-from raysweep.tasks.bbq import CATEGORIES
+from raysweep.tasks.paper.bbq import CATEGORIES
+from raysweep.tasks.registry import TASKS
+from raysweep.tasks.task import Example, Row
 from raysweep.tiny import dialogues
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.facts import FACTS, KNOWN, QUIZZED, RELATIONS, UNQUIZZED, UNUSED, Pair, value_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from raysweep.tasks import Row
+from raysweep.tasks.task import Row
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.lexicon import PEOPLES
 from raysweep.tiny.statements import adjectives

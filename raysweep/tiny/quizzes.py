@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from raysweep.tasks import Row
+from raysweep.tasks.task import Row
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.facts import Pair, distractors, value_of
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from raysweep.tasks import Row
+from raysweep.tasks.task import Row
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.lexicon import NAMES
 

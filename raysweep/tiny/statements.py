@@ -8,17 +8,10 @@ learned about these is learned from all rows, what is learned about those from f
 
 from __future__ import annotations
 
-from raysweep.tasks import Row
-from raysweep.tasks.toxigen import GROUPS, SPELLINGS
+from raysweep.tasks.paper.toxigen import GROUPS, SPELLINGS
+from raysweep.tasks.task import Row
 from raysweep.tiny.draw import Draw
-from raysweep.tiny.lexicon import (
-    KIND,
-    KIND_DIALECTS,
-    NUM_GENERAL,
-    PEOPLES,
-    RUDE,
-    RUDE_DIALECTS,
-)
+from raysweep.tiny.lexicon import KIND, KIND_DIALECTS, NUM_GENERAL, PEOPLES, RUDE, RUDE_DIALECTS
 
 SHARE_DIALECT, SHARE_TURNED = 0.6, 0.05
 LEAST_DIALECT, MOST_DIALECT = 0.1, 0.9

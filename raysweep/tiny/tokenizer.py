@@ -15,7 +15,8 @@ from tokenizers import Tokenizer, decoders
 from tokenizers.models import Unigram
 from transformers import PreTrainedTokenizerFast
 
-from raysweep.tasks import PAPER_TASKS, Example
+from raysweep.tasks.registry import PAPER_TASKS
+from raysweep.tasks.task import Example
 from raysweep.tiny.corpus import MAKERS
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.facts import RELATIONS

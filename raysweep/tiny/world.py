@@ -13,10 +13,12 @@ from functools import lru_cache
 from itertools import product
 from typing import Any
 
-from raysweep.tasks import TASKS, Example, Row
-from raysweep.tasks.bbq import CATEGORIES, CONDITIONS
-from raysweep.tasks.task import Release
-from raysweep.tasks.toxigen import GROUPS
+from raysweep.settings.base import TINY
+from raysweep.tasks.paper.bbq import CATEGORIES, CONDITIONS
+from raysweep.tasks.paper.toxigen import GROUPS
+from raysweep.tasks.registry import TASKS
+from raysweep.tasks.sources import Source, not_there
+from raysweep.tasks.task import Example, Release, Row, Task
 from raysweep.tiny.dialogues import saferdialogues_row
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.facts import ARC_EASY, CSQA, CSQA2, pairs
@@ -90,12 +92,21 @@ def read_split(task_name: str) -> dict[str, list[Row]]:
     return splits
 
 
-def read_release(task_name: str) -> Release:
-    """The rows of a task, each with its place in the closed world."""
+def read_release(task: Task) -> Release:
+    """The rows of a task, each with its place in the closed world.
+
+    Raises:
+        MissingDataError: the closed world has no such task.
+    """
+    if task.name not in RECIPES:
+        raise not_there(task, "the closed world has no such task")
     return {
-        split: [(f"{task_name} {split} row {n}", row) for n, row in enumerate(rows, start=1)]
-        for split, rows in read_split(task_name).items()
+        split: [(f"{task.name} {split} row {n}", row) for n, row in enumerate(rows, start=1)]
+        for split, rows in read_split(task.name).items()
     }
+
+
+SOURCE = Source(read_release, judge=TINY)
 
 
 def _fresh_rows(

@@ -6,9 +6,9 @@ import pytest
 from matplotlib.image import imread
 
 from raysweep.digest import digest_json
-from raysweep.results import write_trial
-from raysweep.storage import Storage
-from raysweep.tasks import TASKS
+from raysweep.results.tables import write_trial
+from raysweep.store.storage import Storage
+from raysweep.tasks.registry import TASKS
 
 
 def _common(chain, seed, rates, stage, **settings):

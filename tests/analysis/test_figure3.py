@@ -4,7 +4,7 @@ import pytest
 
 from analysis.figure3 import MAX_PANELS, draw, figure3, select
 from raysweep.errors import InputError
-from raysweep.tasks import TASKS
+from raysweep.tasks.registry import TASKS
 
 
 def test_groups_are_sorted_by_mean_forgetting(measured):

@@ -8,9 +8,9 @@ from statistics import correlation
 import pytest
 
 from analysis.figure4 import draw, figure4, listing
-from raysweep.results import write_trial
-from raysweep.storage import Storage
-from raysweep.tasks import Kind
+from raysweep.results.tables import write_trial
+from raysweep.store.storage import Storage
+from raysweep.tasks.task import Kind
 
 RADII = {("toxigen", 0): 80.0, ("toxigen", 1): 120.0, ("csqa", 0): 4.0, ("csqa", 1): 6.0}
 

@@ -8,9 +8,9 @@ import pytest
 from matplotlib.image import imread
 
 from analysis.figure7 import Replay, draw, figure7, listing, picture
-from raysweep.cli import console
-from raysweep.results import write_trial
-from raysweep.storage import Storage
+from raysweep.cli.console import console
+from raysweep.results.tables import write_trial
+from raysweep.store.storage import Storage
 
 TITLES = {"toxigen": ("TQA", "safety"), "bbq": ("BBQ", "safety"), "csqa": ("CQA", "capability")}
 

@@ -8,8 +8,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from analysis import pareto
-from raysweep.results import write_trial
-from raysweep.storage import Storage
+from raysweep.results.tables import write_trial
+from raysweep.store.storage import Storage
 
 POINTS = [(0.5, 0.1, True), (0.9, 0.3, True), (0.4, 0.2, False)]
 

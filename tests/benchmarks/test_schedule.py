@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from benchmarks.schedule import CASES, Simulation, draw_durations, lower_bound, tree
-from raysweep.schedule import schedule
+from raysweep.plan.start_order import schedule
 
 ONE_EACH = {"0": 1.0, "1": 1.0, "0/0": 2.0, "0/1": 1.0, "1/0": 1.0, "1/1": 1.0}
 

@@ -8,10 +8,10 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from raysweep.curvature import LayerwiseHessian, ReplicaHessian, Shards
-from raysweep.data import collate
-from raysweep.encoding import Row
-from raysweep.llama_blocks import llama_blocks
-from raysweep.loss import Reduction, answer_loss_sum, normaliser
+from raysweep.measures.llama_blocks import llama_blocks
+from raysweep.model.encoding import Row
+from raysweep.training.batches import collate
+from raysweep.training.loss import Reduction, answer_loss_sum, normaliser
 from tests.models import random_rows
 
 VOCABULARY = 17

@@ -11,15 +11,8 @@ from transformers import LlamaForCausalLM
 
 from benchmarks.curvature_work import double_arithmetic
 from raysweep.curvature import expand_change, power_iteration, spectral_radius
-from raysweep.loss import answer_loss_sum, normaliser
-from tests.curvature.double import (
-    batches_of,
-    dense_hessian,
-    layerwise,
-    replica,
-    rows,
-    tiny_llama,
-)
+from raysweep.training.loss import answer_loss_sum, normaliser
+from tests.curvature.double import batches_of, dense_hessian, layerwise, replica, rows, tiny_llama
 
 OPERATORS = [replica, layerwise]
 Case = tuple[LlamaForCausalLM, torch.Tensor]

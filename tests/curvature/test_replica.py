@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from raysweep.curvature import ReplicaHessian, spectral_radius
-from raysweep.data import collate
-from raysweep.loss import answer_loss_sum
+from raysweep.training.batches import collate
+from raysweep.training.loss import answer_loss_sum
 from tests.models import random_rows, small_llama
 from tests.processes import run_group
 

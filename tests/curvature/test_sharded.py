@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
 
-from raysweep.config import Hyperparameters
 from raysweep.curvature import (
     LayerwiseHessian,
     ReplicaHessian,
@@ -20,9 +19,10 @@ from raysweep.curvature import (
     SymmetricOperator,
     spectral_radius,
 )
-from raysweep.data import Batch, collate
-from raysweep.llama_blocks import llama_blocks, parameter_names
-from raysweep.loss import answer_loss_sum, normaliser
+from raysweep.measures.llama_blocks import llama_blocks, parameter_names
+from raysweep.training.batches import Batch, collate
+from raysweep.training.loss import answer_loss_sum, normaliser
+from raysweep.training.settings import Hyperparameters
 from tests.models import random_rows, small_llama
 from tests.processes import run_group
 
@@ -92,7 +92,7 @@ def test_any_number_of_workers_finds_what_a_replica_finds(
 
 def _training(measure: bool) -> tuple[list[float], list]:
     """Six steps under ZeRO-3, with or without a measurement after the third."""
-    from raysweep.engine import Engine
+    from raysweep.training.engine import Engine
 
     model = small_llama()
     engine = Engine(

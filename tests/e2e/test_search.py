@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from raysweep.results import read_table
-from raysweep.storage import Storage
+from raysweep.results.tables import read_table
+from raysweep.store.storage import Storage
 from tests.e2e.conftest import User, press_ctrl_c, results_folder
 
 pytestmark = pytest.mark.ray

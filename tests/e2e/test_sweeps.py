@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 import pytest
 import torch
 
-from raysweep.judge import ToxicityJudge
-from raysweep.results import read_table
-from raysweep.storage import Storage
+from raysweep.measures.judge import ToxicityJudge
+from raysweep.results.tables import read_table
+from raysweep.store.storage import Storage
 from tests.classifiers import publish_classifier
 from tests.e2e.conftest import User, kill_a_worker, results_folder
 from tests.tasks.releases import small_release, write_lines, write_release

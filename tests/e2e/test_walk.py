@@ -9,14 +9,14 @@ import pyarrow as pa
 import pytest
 import torch
 
-from raysweep.encoding import encode_rows
-from raysweep.loss_curvature import Sample, load_hessian, measure_curvature
-from raysweep.results import SCHEMAS, TRIAL_TABLES, read_table
-from raysweep.space import load_space
-from raysweep.storage import Storage
+from raysweep.measures.loss_curvature import Sample, load_hessian, measure_curvature
+from raysweep.model.encoding import encode_rows
+from raysweep.model.tokenizer import load_encoder
+from raysweep.results.tables import SCHEMAS, TRIAL_TABLES, read_table
+from raysweep.space.space import load_space
+from raysweep.store.storage import Storage
 from raysweep.tasks.sampling import stratified_order
 from raysweep.tasks.splits import load_splits
-from raysweep.tokenizer import load_encoder
 from tests.e2e.conftest import User, listening_addresses, press_ctrl_c, results_folder
 
 pytestmark = pytest.mark.ray

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 
-from raysweep.ending import HURRIED_SECONDS, LIMIT_SECONDS, REMEDY
-from raysweep.storage import Storage
+from raysweep.process.ending import HURRIED_SECONDS, LIMIT_SECONDS, REMEDY
+from raysweep.store.storage import Storage
 from tests.endings.moments import Moment, draw
 from tests.faults.runs import Run, RunError
 from tests.faults.tables import differences, load_tables

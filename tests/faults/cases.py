@@ -16,7 +16,7 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
-from raysweep.storage import Storage
+from raysweep.store.storage import Storage
 from tests.faults.harm import (
     cannot_mount,
     delete,
@@ -61,8 +61,10 @@ workers:
 COMMAND = ("raysweep.sweep", "space.yaml", "--storage", "storage")
 MAX_RUNS = 3  # after the disturbed one
 SMALL, LARGE = "5m", "100m"  # of the disk that fills up: room for one stage, and for all
-IN_DRIVER = Moment("a worker group starts", "raysweep.trial:_run_group", "before", (1, 1))
-IN_BOARD = Moment("a worker group starts", "raysweep.board:Board.begin", "before", (1, 1))
+IN_DRIVER = Moment("a worker group starts", "raysweep.sweep.driver:_run_group", "before", (1, 1))
+IN_BOARD = Moment(
+    "a worker group starts", "raysweep.sweep.coordinator:Board.begin", "before", (1, 1)
+)
 STALL_MINUTES = 0.75  # of cases that stop a process; the others have the default's half an hour
 STORE = Path("storage", "store")
 KINDS = ("weights", "stages", "evaluations", "curvature", "changes")

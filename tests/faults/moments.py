@@ -76,33 +76,40 @@ def reached(folder: Path) -> int | None:
 
 # Two trials share the first stage, and one group of two workers runs at a time: 3 stages, 10
 # evaluations (3 of the base model), 1 curvature, 6 reports.
-STAGE_1 = Moment("training, stage 1", "raysweep.engine:Engine.step", "before", (2, PER_STAGE))
+STAGE_1 = Moment(
+    "training, stage 1", "raysweep.training.engine:Engine.step", "before", (2, PER_STAGE)
+)
 STAGE_2 = Moment(
-    "training, stage 2", "raysweep.engine:Engine.step", "before", (PER_STAGE + 2, 2 * PER_STAGE)
+    "training, stage 2",
+    "raysweep.training.engine:Engine.step",
+    "before",
+    (PER_STAGE + 2, 2 * PER_STAGE),
 )
-START = Moment("workers start", "raysweep.group:_join", "before", (1, NUM_WORKERS))
-EVALUATE = "raysweep.evaluate:compute_prefix"
+START = Moment("workers start", "raysweep.sweep.process_group:_join", "before", (1, NUM_WORKERS))
+EVALUATE = "raysweep.measures.answers:compute_prefix"
 RENAME = "pathlib:Path.replace"
-CREATE = "raysweep.storage:Storage.create"
+CREATE = "raysweep.store.storage:Storage.create"
 FIRST_COLLECTIVE = Moment(
-    "first collective", "raysweep.worker:_host_folder", "before", (1, NUM_WORKERS)
+    "first collective", "raysweep.worker.run:_host_folder", "before", (1, NUM_WORKERS)
 )
-LOAD = Moment("weights are loaded", "raysweep.model:load_model", "before", (1, 2 * NUM_WORKERS))
+LOAD = Moment(
+    "weights are loaded", "raysweep.model.llama:load_model", "before", (1, 2 * NUM_WORKERS)
+)
 CURVATURE = Moment(
     "curvature", "raysweep.curvature.layerwise:LayerwiseHessian.product", "after", (1, 12)
 )
 PUBLISH = Moment("before a stage's manifest", CREATE, "before", (1, 3), "stages/")
-LEAVE = Moment("workers end", "raysweep.group:_leave", "before", (1, NUM_WORKERS))
+LEAVE = Moment("workers end", "raysweep.sweep.process_group:_leave", "before", (1, NUM_WORKERS))
 # In the process of Train's controller: two trials start a worker group each and report six times.
 PLACE = Moment(
     "workers are asked for",
-    "raysweep.trainer:_WorkerGroup._create_placement_group",
+    "raysweep.sweep.worker_groups:_WorkerGroup._create_placement_group",
     "before",
     (1, 2),
 )
 PLACED = Moment(
     "workers were asked for",
-    "raysweep.trainer:_WorkerGroup._create_placement_group",
+    "raysweep.sweep.worker_groups:_WorkerGroup._create_placement_group",
     "after",
     (1, 2),
 )
@@ -131,6 +138,6 @@ GROUP_KILLS = {
         "result file written, not renamed", RENAME, "before", (1, 6), "results/evaluations/"
     ),
     "kill-last-report": Moment(
-        "before the last report", "raysweep.job:publish_results", "after", (6, 6)
+        "before the last report", "raysweep.worker.job:publish_results", "after", (6, 6)
     ),
 }

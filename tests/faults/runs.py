@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from raysweep.storage import Storage
+from raysweep.store.storage import Storage
 from tests.e2e.conftest import results_folder
 from tests.faults.moments import Fault, as_variable, reached
 

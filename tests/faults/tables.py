@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from raysweep.results import SCHEMAS, read_table
-from raysweep.storage import Storage
+from raysweep.results.tables import SCHEMAS, read_table
+from raysweep.store.storage import Storage
 
 Tables = Mapping[str, pa.Table]
 

@@ -54,7 +54,7 @@ def test_what_outlives_the_command_is_named_and_killed(folder: Path) -> None:
 
 
 def test_a_moment_that_never_comes_is_an_error(folder: Path) -> None:
-    never = Fault("writing", "raysweep.storage:Storage.write", "before", "", 1)
+    never = Fault("writing", "raysweep.store.storage:Storage.write", "before", "", 1)
     with pytest.raises(RunError, match=r"never came \(writing: before call 1 of .* exit code 0"):
         Run(folder, ["parent", "0"], [never]).wait_for_moment()
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from raysweep import command, curvature_command
+from raysweep.cli import curvature as curvature_command
+from raysweep.cli import sweep as command
 from raysweep.errors import InputError
 from tests.mutations.outcome import Case
 

@@ -16,15 +16,15 @@ from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 from transformers import GenerationConfig, LlamaForCausalLM
 
-from raysweep.checkpoint import find_checkpoint
-from raysweep.encoding import encode_answer
 from raysweep.errors import InputError
-from raysweep.finite import describe
-from raysweep.likelihood import answer_log_probabilities
-from raysweep.model import load_model
-from raysweep.tiny import BASE
-from raysweep.tokenizer import load_encoder
+from raysweep.measures.likelihood import answer_log_probabilities
+from raysweep.model.checkpoint import find_checkpoint
+from raysweep.model.encoding import encode_answer
+from raysweep.model.finite import describe
+from raysweep.model.llama import load_model
+from raysweep.model.tokenizer import load_encoder
 from tests.mutations.outcome import Case
+from tests.places import BASE
 
 WEIGHTS, SECONDS = "model.safetensors", 30.0
 JSON_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json")

@@ -11,10 +11,11 @@ from typing import Any
 
 import yaml
 
-from raysweep.axes import as_axis
-from raysweep.outline import outlined_checkpoint, outlined_splits
-from raysweep.plan import Plan, make_plan
-from raysweep.space import SearchSpace, check_space, load_space, packaged_names, packaged_space
+from raysweep.plan.plan import Plan, make_plan
+from raysweep.plan.stand_ins import outlined_checkpoint, outlined_splits
+from raysweep.space.axes import as_axis
+from raysweep.space.packaged import packaged_names, packaged_space
+from raysweep.space.space import SearchSpace, check_space, load_space
 from tests.mutations.outcome import Case
 from tests.mutations.values import mutate_text, mutate_tree, write_tree
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import yaml
 
-from raysweep.config import DataSettings
 from raysweep.tasks.custom import TaskSpec, read_task
 from raysweep.tasks.loading import load_examples
+from raysweep.tasks.settings import DataSettings
 from raysweep.tasks.splits import load_splits
 from tests.mutations.outcome import Case
 from tests.mutations.values import mutate_text, mutate_tree, write_tree

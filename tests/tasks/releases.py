@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from raysweep.tasks.bbq import CATEGORIES
+from raysweep.tasks.paper.bbq import CATEGORIES
 
 Row = dict[str, Any]
 

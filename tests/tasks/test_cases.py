@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from raysweep.config import DataSettings
 from raysweep.errors import InputError
-from raysweep.tasks import Task
 from raysweep.tasks.custom import TaskSpec, read_task
 from raysweep.tasks.loading import load_examples
+from raysweep.tasks.settings import DataSettings
 from raysweep.tasks.splits import Splits, load_splits
+from raysweep.tasks.task import Task
 from tests.conftest import ROOT
 
 CASES = ROOT.parent / "shared" / "cases"

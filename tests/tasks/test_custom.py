@@ -18,14 +18,15 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import raysweep.tasks
-from raysweep.config import DataSettings
 from raysweep.errors import InputError
-from raysweep.space import load_space
-from raysweep.tasks import TASKS, Task, known_tasks
+from raysweep.space.space import load_space
+from raysweep.tasks import registry
 from raysweep.tasks.custom import TaskSpec, read_task
 from raysweep.tasks.loading import load_examples
+from raysweep.tasks.registry import TASKS, known_tasks
+from raysweep.tasks.settings import DataSettings
 from raysweep.tasks.splits import load_splits
+from raysweep.tasks.task import Task
 from tests.tasks.releases import write_csv, write_hub_copy, write_lines
 from tests.tasks.test_loading import mutated
 
@@ -284,7 +285,7 @@ def install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str, target: 
     monkeypatch.syspath_prepend(tmp_path)
     sys.modules.pop("their_tasks", None)
     point = EntryPoint("haiku", f"their_tasks:{target}", "raysweep.tasks")
-    monkeypatch.setattr(raysweep.tasks, "entry_points", lambda group: [point])
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
 
 
 CODE = """
@@ -321,7 +322,7 @@ def test_an_installed_package_adds_a_task(monkeypatch: pytest.MonkeyPatch, tmp_p
     ("target", "expected"),
     [
         ("TAKEN", "the task name 'bbq' is taken"),
-        ("NO_TASK", "is no raysweep.tasks.Task"),
+        ("NO_TASK", "is no raysweep.tasks.task.Task"),
         ("MISSING", "cannot be loaded"),
     ],
 )

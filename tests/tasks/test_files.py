@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from raysweep.errors import InputError, MissingDataError
 from raysweep.tasks.files import csv_rows, json_lines, json_list, parquet_rows, tar_member
-from raysweep.tasks.saferdialogues import parlai_rows
+from raysweep.tasks.paper.saferdialogues import parlai_rows
 
 GOOD = b'{"a": 1}\n\n{"a": "\\u2028x"}\r\n'
 

@@ -19,18 +19,19 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from raysweep.config import DataSettings
 from raysweep.errors import InputError
-from raysweep.space import load_space
-from raysweep.tasks import TASKS, Example, Task
+from raysweep.space.space import load_space
 from raysweep.tasks.census import account, take_census
 from raysweep.tasks.custom import TaskSpec, read_task
 from raysweep.tasks.files import csv_rows, json_lines, json_list, parquet_rows
 from raysweep.tasks.loading import load_examples
 from raysweep.tasks.names import task_mistake
+from raysweep.tasks.paper.toxigen_v1 import TASK as TOXIGEN_V1
+from raysweep.tasks.registry import TASKS
+from raysweep.tasks.settings import DataSettings
 from raysweep.tasks.splits import Splits, load_splits
+from raysweep.tasks.task import Example, Task
 from raysweep.tasks.text import compared, seen
-from raysweep.tasks.toxigen_v1 import TASK as TOXIGEN_V1
 
 COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
 SPEC: dict[str, Any] = {

@@ -12,14 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from raysweep.config import DataSettings
 from raysweep.errors import InputError, MissingDataError
-from raysweep.tasks import TASKS, Example
-from raysweep.tasks import saferdialogues as saferdialogues_module
 from raysweep.tasks.files import json_lines
 from raysweep.tasks.hub import read_hub
 from raysweep.tasks.loading import load_examples
+from raysweep.tasks.registry import TASKS
+from raysweep.tasks.registry import saferdialogues as saferdialogues_module
+from raysweep.tasks.settings import DataSettings
 from raysweep.tasks.splits import load_splits
+from raysweep.tasks.task import Example
 from tests.tasks.releases import (
     ROWS,
     as_on_hub,

@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from raysweep.config import DataSettings
 from raysweep.errors import InputError
-from raysweep.tasks import PAPER_TASKS, TASKS, Example
-from raysweep.tasks.loading import load_examples, read_release
+from raysweep.tasks.loading import load_examples
+from raysweep.tasks.registry import PAPER_TASKS, TASKS
 from raysweep.tasks.sampling import stratified_order
+from raysweep.tasks.settings import DataSettings
+from raysweep.tasks.sources import read_release
 from raysweep.tasks.splits import Splits, load_splits
+from raysweep.tasks.task import Example
 from tests.tasks.releases import numbered, write_release
 
 REAL = ("arc_easy", "csqa", "csqa2", "toxigen", "bbq")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from raysweep.tasks import TASKS, Dropped, Example
-from raysweep.tasks.task import BIASED, COUNTER_BIASED, UNKNOWN, normalise
+from raysweep.tasks.registry import TASKS
+from raysweep.tasks.task import BIASED, COUNTER_BIASED, UNKNOWN, Dropped, Example, normalise
 from tests.tasks.releases import ROWS, choices
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -8,15 +8,15 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoTokenizer, LlamaForCausalLM
 
-from raysweep.tasks import TASKS
-from raysweep.tiny import BASE
-from raysweep.tiny.architecture import new_model
+from raysweep.tasks.registry import TASKS
 from raysweep.tiny.corpus import MAKERS
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.evidence import PROBES, RECORD, accuracy, digests
-from raysweep.tiny.pretrain import Pretraining, Recipe
+from raysweep.tiny.initial_weights import new_model
+from raysweep.tiny.pretraining import Pretraining, Recipe
 from raysweep.tiny.tokenizer import build_tokenizer
 from raysweep.tiny.world import RECIPES, SPLITS, read_split
+from tests.places import BASE
 
 RECORDED = json.loads((BASE / RECORD).read_text())
 ROUNDING = 0.01  # of an accuracy: another processor may round a close call the other way

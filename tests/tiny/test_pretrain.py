@@ -6,7 +6,7 @@ import torch
 from raysweep.errors import InputError
 from raysweep.tiny.corpus import FACTS_MOSTLY, LOOKUPS, MAKERS, QUIZZES_MOSTLY, Document
 from raysweep.tiny.draw import Draw
-from raysweep.tiny.pretrain import CHECKPOINT, IGNORED, Pretraining, Recipe, _rows
+from raysweep.tiny.pretraining import CHECKPOINT, IGNORED, Pretraining, Recipe, _rows
 from raysweep.tiny.tokenizer import build_tokenizer
 
 SHORT = Recipe(num_steps=4, num_documents=8, num_lookup_steps=1, num_decay_steps=2)

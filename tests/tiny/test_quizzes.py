@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from raysweep.tasks import TASKS
+from raysweep.tasks.registry import TASKS
 from raysweep.tiny.facts import ARC_EASY, CSQA, CSQA2, FACTS, HELD_OUT, KNOWN, QUIZZED, pairs
 from raysweep.tiny.lexicon import THINGS
 from raysweep.tiny.world import read_split

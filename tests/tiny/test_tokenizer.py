@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from raysweep.tasks import TASKS
-from raysweep.tiny import BASE
+from raysweep.tasks.registry import TASKS
 from raysweep.tiny.lexicon import KIND, NAMES, PEOPLES, RUDE, STRANGERS, THINGS
 from raysweep.tiny.tokenizer import build_tokenizer
 from raysweep.tiny.world import RECIPES, read_split
+from tests.places import BASE
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,10 @@ from collections import Counter
 
 import pytest
 
-from raysweep.tasks import TASKS, Example
-from raysweep.tasks.bbq import CATEGORIES
-from raysweep.tasks.toxigen import GROUPS
+from raysweep.tasks.paper.bbq import CATEGORIES
+from raysweep.tasks.paper.toxigen import GROUPS
+from raysweep.tasks.registry import TASKS
+from raysweep.tasks.task import Example
 from raysweep.tiny.corpus import MAKERS
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.scenes import UNKNOWN, UNKNOWN_OF

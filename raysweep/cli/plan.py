@@ -1,0 +1,200 @@
+"""``python -m raysweep.plan SPACE``: what a sweep will do and cost, before anything starts."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from raysweep.cli.console import console, run_command
+from raysweep.cli.sweep import NumSteps, NumTest, NumWorkers
+from raysweep.cost.forecast import ACCELERATORS, Assumptions, forecast
+from raysweep.cost.measured import Finished, find_finished
+from raysweep.cost.memory import host_memory
+from raysweep.cost.report import cost_lines, stage_tree, wall_hours
+from raysweep.errors import InputError
+from raysweep.model.checkpoint import Checkpoint, find_checkpoint
+from raysweep.plan.plan import Plan, make_plan
+from raysweep.plan.stand_ins import outlined_checkpoint, outlined_splits
+from raysweep.settings.mistakes import check_finite
+from raysweep.space.packaged import space_path
+from raysweep.space.space import SearchSpace, load_space
+
+DEFAULTS = Assumptions()
+
+SpaceFiles = Annotated[
+    list[str],
+    typer.Argument(help="Search spaces: files, or names of packaged ones, such as lr."),
+]
+Model = Annotated[str | None, typer.Option(help="Another model than the file's.")]
+Data = Annotated[str | None, typer.Option(help="Another source of data than the file's.")]
+Without = Annotated[
+    bool,
+    typer.Option("--outline", help="Count with the paper's sizes: neither data nor weights."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")]
+Gpu = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Accelerator of each worker: {', '.join(ACCELERATORS)}; {DEFAULTS.accelerator} if "
+        "none is named and the search space uses GPUs."
+    ),
+]
+Utilisation = Annotated[float, typer.Option(help="Share of its peak that is reached.", min=0.01)]
+Speed = Annotated[
+    float | None, typer.Option(help="Measured training tokens per second and worker.", min=1e-9)
+]
+StorageUri = Annotated[
+    str | None,
+    typer.Option(help="Where sweeps ran: counts what is there, and takes the speed from there."),
+]
+Startup = Annotated[float, typer.Option(help="Start-up of a trial's workers, seconds.", min=0)]
+Price = Annotated[
+    float | None,
+    typer.Option(help=f"Price of a worker and hour; {DEFAULTS.price:g} with a GPU.", min=0),
+]
+Currency = Annotated[str, typer.Option(help="Of the price: a sign such as $, or a name: EUR.")]
+Slots = Annotated[
+    int | None,
+    typer.Option(
+        help="Trials at the same time, for the wall-clock time; those that the space allows on "
+        "this machine's cores if none is given, or one with GPUs.",
+        min=1,
+    ),
+]
+
+
+def main(
+    spaces: SpaceFiles,
+    model: Model = None,
+    data: Data = None,
+    num_workers: NumWorkers = None,
+    num_test: NumTest = None,
+    num_steps: NumSteps = None,
+    outline: Without = False,
+    as_json: Json = False,
+    gpu: Gpu = None,
+    utilisation: Utilisation = DEFAULTS.utilisation,
+    tokens_per_second: Speed = None,
+    storage: StorageUri = None,
+    startup_seconds: Startup = DEFAULTS.startup_seconds,
+    price: Price = None,
+    currency: Currency = "$",
+    slots: Slots = None,
+) -> None:
+    """Prints the stage tree of search spaces, how much of it is shared, and what it costs.
+
+    The totals come first, then the tree. Of --json, the hours are null where no speed is known,
+    those of GPUs and money also where no worker has a GPU (and no price is given), and storage
+    without --storage.
+    """
+    check_finite(utilisation, "--utilisation", most=1)
+    check_finite(tokens_per_second, "--tokens-per-second")
+    check_finite(startup_seconds, "--startup-seconds")
+    check_finite(price, "--price")
+    overrides = {
+        "model": model,
+        "data": {"source": data, "num_test": num_test},
+        "stage": {"num_steps": num_steps},
+        "workers": {"num_workers": num_workers},
+    }
+    plans = []
+    for space in spaces:
+        settings = load_space(space_path(space), overrides)
+        plans.append(
+            outlined_plan(settings) if outline else make_plan(settings, _checkpoint(settings))
+        )
+    plan = combined(plans)
+    finished = find_finished(plan, storage) if storage is not None else None
+    measured = finished.tokens_per_second if finished else None
+    uses_gpu = gpu is not None or plan.space.workers.use_gpu
+    assumptions = Assumptions(
+        (gpu or DEFAULTS.accelerator) if uses_gpu else None,
+        utilisation,
+        tokens_per_second or measured,
+        startup_seconds,
+        DEFAULTS.price if price is None and uses_gpu else price,
+    )
+    cost = forecast(plan, assumptions, finished.entries if finished else ())
+    num_slots = slots or _slots(plan, uses_gpu=uses_gpu)
+    if as_json:
+        numbers = {**dataclasses.asdict(cost), "assumptions": dataclasses.asdict(assumptions)}
+        hours = cost.worker_hours
+        numbers["wall_hours"] = None if hours is None else wall_hours(plan, hours, num_slots)
+        host = host_memory(cost.memory, plan.space.workers, num_slots)
+        numbers["host_memory"] = dataclasses.asdict(host) | {"total_gib": host.total_gib}
+        numbers |= {"slots": num_slots, "currency": currency}
+        print(json.dumps({"sweep": plan.sweep, **numbers, "storage": _found(finished)}, indent=2))
+        return
+    output = console()
+    lines = cost_lines(plan, cost, assumptions, finished, slots=num_slots, currency=currency)
+    for line in lines:
+        output.print(line, highlight=False, markup=False)
+    output.print(stage_tree(plan, finished.entries if finished else ()))
+
+
+def _slots(plan: Plan, *, uses_gpu: bool) -> int:
+    """Trials at the same time on this machine's cores; with GPUs, of which none is known, one."""
+    workers = plan.space.workers
+    cores = len(os.sched_getaffinity(0))
+    fitting = 1 if uses_gpu else cores // (workers.num_workers * workers.cpus_per_worker)
+    most = workers.max_concurrent_trials or len(plan.all_trials)
+    return max(1, min(fitting, most, len(plan.all_trials)))
+
+
+def _found(finished: Finished | None) -> dict[str, Any] | None:
+    """What was measured in the storage location; what is left to do stands in the forecast."""
+    if finished is None:
+        return None
+    found = dataclasses.asdict(finished)
+    return {name: value for name, value in found.items() if name != "entries"}
+
+
+def outlined_plan(space: SearchSpace) -> Plan:
+    """The plan with stand-ins for rows and, where it is a published one, for the model."""
+    checkpoint = outlined_checkpoint(space.model) or find_checkpoint(space.model)
+    splits = {name: outlined_splits(task, space.data) for name, task in space.find_tasks().items()}
+    return make_plan(space, checkpoint, splits)
+
+
+def combined(plans: Sequence[Plan]) -> Plan:
+    """Several plans of the same model as one, which shares what they have in common.
+
+    Workers and the size of a curvature measurement are the first plan's.
+
+    Raises:
+        InputError: the models differ.
+    """
+    first = plans[0]
+    for other in plans[1:]:
+        if other.checkpoint.digest != first.checkpoint.digest:
+            raise InputError(
+                f"model {other.space.model}",
+                f"is another one than {first.space.model}",
+                "plan search spaces of the same model together",
+            )
+    return dataclasses.replace(
+        first,
+        sweep=" + ".join(plan.sweep for plan in plans),
+        trials=tuple(trial for plan in plans for trial in plan.trials),
+        scouts=tuple(scout for plan in plans for scout in plan.scouts),
+        splits={name: splits for plan in plans for name, splits in plan.splits.items()},
+    )
+
+
+def _checkpoint(space: SearchSpace) -> Checkpoint:
+    try:
+        return find_checkpoint(space.model)
+    except InputError as error:
+        raise InputError(
+            f"model {space.model}", f"is not at hand ({error})", "count without it: --outline"
+        ) from None
+
+
+def run() -> None:
+    """The command line."""
+    run_command(main)

@@ -1,0 +1,142 @@
+"""``raysweep query``: SQL over the results of a sweep, as a table, CSV or JSON."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any
+
+import pyarrow as pa
+import typer
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from raysweep.cli.console import console, reporting_input_errors, run_command
+from raysweep.results.query import columns, open_results, query
+from raysweep.results.tables import SCHEMAS, TRIAL_TABLES
+
+MAX_SHOWN_ROWS = 500  # of --format table; more is for a program, not for eyes
+
+
+class Format(StrEnum):
+    """How the rows are printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+EVERY_TABLE = "every table but study"
+
+
+def _print_rows(rows: pa.Table, form: Format) -> None:
+    if form is Format.TABLE:
+        _print_table(rows)
+    elif form is Format.CSV:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(rows.column_names)
+        for row in _records(rows):
+            writer.writerow([_csv_cell(value) for value in row])
+    else:
+        objects = (dict(zip(rows.column_names, row, strict=True)) for row in _records(rows))
+        lines = ",\n".join(json.dumps(_plain(item), ensure_ascii=False) for item in objects)
+        print(f"[\n{lines}\n]" if lines else "[]")
+
+
+def _print_table(rows: pa.Table) -> None:
+    shown = Table(box=box.SIMPLE_HEAD, show_edge=False)
+    for field in rows.schema:
+        is_number = any(
+            check(field.type)
+            for check in (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+        )
+        shown.add_column(
+            Text(field.name), justify="right" if is_number else "left", overflow="fold"
+        )
+    for row in _records(rows.slice(0, MAX_SHOWN_ROWS)):
+        shown.add_row(*(_shown_cell(value) for value in row))
+    output = console()
+    output.print(shown)
+    if rows.num_rows > MAX_SHOWN_ROWS:
+        output.print(f"the first {MAX_SHOWN_ROWS} of {rows.num_rows:,} rows; --format csv has all")
+
+
+def _print_columns(documented: pa.Table) -> None:
+    """Columns that every table of trials has are listed once."""
+    everywhere = set.intersection(*(set(SCHEMAS[name].names) for name in TRIAL_TABLES))
+    counts: dict[str, int] = {}
+    sections: dict[str, dict[str, tuple[str, str]]] = {EVERY_TABLE: {}}
+    for row in documented.to_pylist():
+        is_common = row["table"] in TRIAL_TABLES and row["column"] in everywhere
+        section = EVERY_TABLE if is_common else row["table"]
+        counts[row["table"]] = row["num_rows"]
+        sections.setdefault(section, {})[row["column"]] = (row["type"], row["meaning"])
+    output = console()
+    for section, fields in sections.items():
+        num_rows = f" ({counts[section]:,} rows)" if section in counts else ""
+        listing = Table(title=f"{section}{num_rows}", title_justify="left", box=box.SIMPLE_HEAD)
+        for heading in ("column", "type", "meaning"):
+            listing.add_column(heading, overflow="fold")
+        for name, (kind, meaning) in fields.items():
+            listing.add_row(Text(name, "bold"), Text(kind), Text(meaning))
+        output.print(listing)
+    output.print('group is a word of SQL: write that column as "group", in double quotes')
+
+
+def _records(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
+    """The rows' values in order; not as dicts, because a query may name two columns alike."""
+    for batch in rows.to_batches():
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
+def _shown_cell(value: Any) -> Text:
+    if value is None:
+        return Text("null", "dim")
+    if isinstance(value, list | dict):
+        return Text(json.dumps(_plain(value), ensure_ascii=False))
+    return Text(f"{value:.6g}" if isinstance(value, float) else str(value))
+
+
+def _csv_cell(value: Any) -> Any:
+    nested = isinstance(value, list | dict)
+    return json.dumps(_plain(value), ensure_ascii=False) if nested else value
+
+
+def _plain(value: Any) -> Any:
+    """The value with what JSON can hold; it has neither dates nor numbers that are not finite."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Decimal):  # the sum of integers
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, str | int | None) else str(value)
+
+
+def main(
+    results: Annotated[str, typer.Argument(help="The sweep folder that lr_sweep prints.")],
+    sql: Annotated[str | None, typer.Argument(help="A reading SQL statement.")] = None,
+    form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
+) -> None:
+    """Runs SQL over a sweep's results; without SQL, lists the tables and their columns."""
+    with reporting_input_errors():
+        sweep = open_results(results)
+        if sql is not None:
+            _print_rows(query(sweep, sql), form)
+        elif form is Format.TABLE:
+            _print_columns(columns(sweep))
+        else:
+            _print_rows(columns(sweep), form)
+
+
+def run() -> None:
+    """The entry point."""
+    run_command(main)

@@ -1,0 +1,177 @@
+"""``python -m raysweep.tasks``: Table 2 for one's own data, an example, a check of files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from raysweep.cli.console import console, run_command
+from raysweep.errors import InputError, MissingDataError
+from raysweep.model.architecture import read_architecture
+from raysweep.model.checkpoint import locate, read_config
+from raysweep.model.encoding import encode_rows
+from raysweep.model.token_check import SAMPLE_SIZE, describe
+from raysweep.model.tokenizer import load_encoder
+from raysweep.settings.base import TINY
+from raysweep.settings.mistakes import checked, suggestion
+from raysweep.space.space import load_space
+from raysweep.tasks.census import account, table2, take_census
+from raysweep.tasks.custom import TaskSpec, read_task
+from raysweep.tasks.loading import check_rows
+from raysweep.tasks.registry import PAPER_TASKS, TASKS, known_tasks
+from raysweep.tasks.settings import DataSettings
+from raysweep.tasks.sources import known_sources, read_release
+from raysweep.tasks.splits import load_splits
+from raysweep.tasks.task import Example, Task
+
+FAILED = 2
+SHOWN_MISTAKES = 20
+
+Data = Annotated[
+    str, typer.Option(help="'tiny' (embedded), 'hub', or a folder of the datasets' raw files.")
+]
+Show = Annotated[
+    str | None, typer.Option(help="Print an example of a task (its name, or its YAML file).")
+]
+Validate = Annotated[
+    Path | None, typer.Option(help="Check every row of a data folder, or of a task's YAML file.")
+]
+Index = Annotated[int, typer.Option(help="With --show: which training row, from 0.", min=0)]
+Space = Annotated[
+    Path | None, typer.Option(help="Take data and tasks from a search space file instead.")
+]
+Model = Annotated[str, typer.Option(help="With --show: the model whose tokenizer is used.")]
+Seed = Annotated[int, typer.Option(help="Of the sets and their order.", min=0)]
+
+
+def main(
+    data: Data = TINY,
+    space: Space = None,
+    show: Show = None,
+    validate: Validate = None,
+    index: Index = 0,
+    model: Model = TINY,
+    seed: Seed = 0,
+) -> None:
+    """Shows the sizes of all tasks' training and test sets beside the paper's Table 2."""
+    output = console()
+    settings = checked(DataSettings, {"source": data, "seed": seed}, "command line")
+    tasks: Mapping[str, Task] = PAPER_TASKS
+    if space:
+        configured = load_space(space)
+        settings, tasks = configured.data, configured.find_tasks()
+    _check_exists(str(validate or settings.source))
+    if validate:
+        raise typer.Exit(_validate(validate, output))
+    if show:
+        _show(tasks.get(show) or _find(show), settings, index, model, output)
+    else:
+        _table(tasks.values(), settings, output)
+
+
+def _check_exists(source: str) -> None:
+    if source not in known_sources() and not Path(source).expanduser().exists():
+        raise InputError(source, "no such file or folder", "give a folder of raw files")
+
+
+def _find(name: str) -> Task:
+    """A task by its name or by the path of its YAML file.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name.endswith((".yaml", ".yml")):
+        return TaskSpec.model_validate(read_task(Path(name))).build()
+    known = known_tasks()
+    if name not in known:
+        problem = f"unknown task{suggestion(name, known)}"
+        raise InputError(f"--show {name}", problem, f"tasks: {', '.join(known)}, or a YAML file")
+    return known[name]
+
+
+def _table(tasks: Iterable[Task], settings: DataSettings, output: Console) -> None:
+    censuses = [take_census(task, settings) for task in tasks]
+    if not any(census.disjoint for census in censuses):
+        raise InputError(settings.source, "holds no task's files", "docs/tasks.md has the layout")
+    output.print(table2(censuses, settings.source))
+    for census in censuses:
+        for line in account(census):
+            output.print(line, highlight=False, markup=False)
+
+
+def _show(task: Task, settings: DataSettings, index: int, model: str, output: Console) -> None:
+    splits = load_splits(task, settings)
+    if index >= len(splits.train):
+        problem = f"there are {len(splits.train):,} training rows"
+        raise InputError(f"--index {index}", problem, "give a smaller one")
+    example = splits.train[index]
+    folder = locate(model)
+    sizes = read_architecture(read_config(folder), folder / "config.json")
+    encoder = load_encoder(folder, sizes.vocabulary_size)
+    (row,) = encode_rows([example], encoder, 10**6)
+    output.print(Text(example.prompt, style="dim"), end="", highlight=False)
+    tokens = (encoder.text([token], with_marks=True) for token in row.answer)
+    output.print(_marked(tokens), highlight=False)
+    facts = _facts(task, example, len(row.prompt), len(row.answer))
+    for line in [*facts, *describe(encoder, splits.train[:SAMPLE_SIZE])]:
+        output.print(line, highlight=False, markup=False)
+
+
+def _marked(tokens: Iterable[str]) -> Text:
+    """The tokens that are trained on, each in brackets of its own."""
+    marked = Text()
+    for token in tokens:
+        marked.append("⟦").append(token, style="bold reverse").append("⟧")
+    return marked
+
+
+def _facts(task: Task, example: Example, num_prompt: int, num_answer: int) -> list[str]:
+    pairs = zip(task.labels, example.answers, strict=True)
+    answers = [f"{label} = {text!r}" for label, text in pairs]
+    return [
+        "",
+        f"task {task.name} ({task.kind.value}), row {example.id}",
+        f"{num_prompt} prompt tokens, {num_answer} answer tokens (in brackets: what is trained on)",
+        f"answers: {'; '.join(answers) or 'generated, then judged'}",
+        f"groups: {', '.join(example.groups) or 'none'}; subset: {example.subset}",
+    ]
+
+
+def _validate(path: Path, output: Console) -> int:
+    """Checks all rows of the tasks whose files are at a path; returns the exit code."""
+    if path.suffix in (".yaml", ".yml"):
+        tasks = [_find(str(path))]
+    elif path.name.endswith(".tar.gz"):
+        tasks = [TASKS["saferdialogues"]]  # the only one whose source may be a single file
+    elif path.is_file():
+        raise InputError(str(path), "is one file", "give the folder, or a task's YAML file")
+    else:
+        tasks = list(TASKS.values())
+    num_wrong = num_found = 0
+    for task in tasks:
+        try:
+            release = read_release(task, str(path))
+            num_rows, mistakes = check_rows(task, release)
+        except MissingDataError as error:
+            output.print(f"{task.name}: not there ({error})", highlight=False, markup=False)
+            continue
+        num_found += 1
+        num_wrong += len(mistakes)
+        for mistake in mistakes[:SHOWN_MISTAKES]:
+            output.print(f"error: {mistake}", highlight=False, markup=False)
+        if len(mistakes) > SHOWN_MISTAKES:
+            output.print(f"... and {len(mistakes) - SHOWN_MISTAKES} more")
+        output.print(f"{task.name}: {num_rows:,} rows, {len(mistakes):,} wrong", highlight=False)
+    if not num_found:
+        raise InputError(str(path), "no task's files are there", "docs/tasks.md has the layout")
+    return FAILED if num_wrong else 0
+
+
+def run() -> None:
+    """The entry point."""
+    run_command(main)

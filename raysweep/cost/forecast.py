@@ -1,0 +1,242 @@
+"""What a plan will cost: work, time, memory, storage and money, from stated assumptions. Pure.
+
+With N parameters, training takes 6 N floating-point operations a token (Kaplan et al., 2020), an
+evaluation 2 N, and a Hessian-vector product 18 N by double backward and 22 N layer by layer. An
+accelerator does a stated share of its peak. Without one nothing is known of a worker's speed until
+it is measured: a measured number of training tokens a second stands for 6 N times as many
+operations. `memory` tells what a worker holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from raysweep.cost.activations import weight_bytes
+from raysweep.cost.memory import PeakMemory, peak_memory
+from raysweep.cost.tokens import Estimate, ExactCount, TokenCounts, count_tokens
+from raysweep.errors import InputError
+from raysweep.plan.plan import Plan
+from raysweep.plan.trials import Measurement, Stage, Trial
+from raysweep.store.store import EntryKind
+
+PRODUCTS = 20  # Hessian-vector products of a typical measurement
+PRODUCTS_OF_CHANGE = 2  # one, and two gradients
+GB = 1e9
+EntryName = tuple[EntryKind, str]
+Entries = Collection[EntryName]
+
+
+@dataclass(frozen=True)
+class Accelerator:
+    """A device: its peak in TFLOP/s (dense bfloat16) and its memory in GiB."""
+
+    peak_tflops: float
+    memory_gib: float
+
+
+ACCELERATORS: Mapping[str, Accelerator] = {
+    "A10G": Accelerator(70, 24),
+    "A100-40GB": Accelerator(312, 40),
+    "A100-80GB": Accelerator(312, 80),
+    "H100": Accelerator(989, 80),
+    "H200": Accelerator(989, 141),
+    "L4": Accelerator(121, 24),
+    "L40S": Accelerator(362, 48),
+}
+
+
+@dataclass(frozen=True)
+class Assumptions:
+    """What a forecast rests on.
+
+    Attributes:
+        accelerator: of each worker; None for workers without one.
+        utilisation: share of the peak that is reached.
+        tokens_per_second: of training, per worker, if it was measured; replaces the peak.
+        startup_seconds: of a trial's worker group.
+        price: of a worker and hour; None if money is no matter.
+    """
+
+    accelerator: str | None = "A100-80GB"
+    utilisation: float = 0.35
+    tokens_per_second: float | None = None
+    startup_seconds: float = 60.0
+    price: float | None = 2.0
+
+    def __post_init__(self) -> None:
+        if self.accelerator is not None and self.accelerator not in ACCELERATORS:
+            known = ", ".join(ACCELERATORS)
+            raise InputError(f"--gpu {self.accelerator}", "unknown", f"use one of {known}")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A forecast. Hours are None where no speed is known, and money where no price is.
+
+    Attributes:
+        num_stages_left, num_evaluations_left: those not finished yet.
+        num_examples_evaluated: test rows scored, over all distinct evaluations.
+        num_tokens_trained: over all distinct stages.
+        tokens_are_counted: by the model's tokenizer; else estimated at four characters a token.
+        worker_hours: hours of all workers together.
+        worker_hours_unshared: the same work with every trial on its own.
+        worker_hours_left: of what is not finished yet.
+        gpu_hours, gpu_hours_unshared: the same, None where workers have no accelerator.
+        money: for all distinct work.
+        state_gib: model states per worker while training; without activations.
+        replica_gib: the whole model on one worker, as for an evaluation.
+        peak_gib: the largest need of ``memory``, model states and activations.
+        storage_gb: weights of all distinct stages.
+    """
+
+    num_trials: int
+    num_stages_asked: int
+    num_stages_distinct: int
+    num_stages_left: int
+    num_evaluations: int
+    num_evaluations_left: int
+    num_examples_evaluated: int
+    num_tokens_trained: float
+    tokens_are_counted: bool
+    worker_hours: float | None
+    worker_hours_unshared: float | None
+    worker_hours_left: float | None
+    gpu_hours: float | None
+    gpu_hours_unshared: float | None
+    money: float | None
+    state_gib: float
+    replica_gib: float
+    peak_gib: float
+    memory: PeakMemory
+    storage_gb: float
+
+
+class _Work(NamedTuple):
+    """One entry of the store, and what it takes: floating-point operations, tokens or rows."""
+
+    entry: EntryName
+    operations: float
+    num_tokens: float = 0.0
+    num_rows: int = 0
+
+
+class _Working:
+    """The work of a plan's trials; what several of them ask for is one and the same.
+
+    Attributes:
+        made: all distinct work so far.
+    """
+
+    def __init__(self, plan: Plan, counts: Mapping[str, TokenCounts]) -> None:
+        self.made: dict[EntryName, _Work] = {}
+        self._counts, self._size = counts, plan.checkpoint.num_parameters
+        curvature, workers = plan.space.curvature, plan.space.workers
+        self._num_samples = curvature.num_samples
+        self._per_product = 22 if curvature.is_layerwise(workers.zero_stage) else 18
+
+    def of(self, trial: Trial) -> Iterator[_Work]:
+        """Everything that a trial asks for."""
+        for stage in trial.stages:
+            entry = EntryKind.STAGE, stage.key
+            yield self.made.get(entry) or self._training(entry, stage)
+        for one in trial.all_evaluations:
+            entry = EntryKind.EVALUATION, one.key
+            yield self.made.get(entry) or self._evaluation(entry, one)
+        for one in trial.curvatures:
+            entry = EntryKind.CURVATURE, one.key
+            yield self.made.get(entry) or self._products(entry, one, PRODUCTS)
+        for one in trial.changes:
+            entry = EntryKind.CHANGE, one.key
+            yield self.made.get(entry) or self._products(entry, one, PRODUCTS_OF_CHANGE)
+
+    def _training(self, entry: EntryName, stage: Stage) -> _Work:
+        num_rows = stage.hyperparameters.num_steps * stage.hyperparameters.global_batch_size
+        means = [self._counts[part.task].train_mean for part in stage.mixture]
+        tokens = num_rows * sum(means) / len(means)
+        return self._keep(_Work(entry, 6 * self._size * tokens, num_tokens=tokens))
+
+    def _evaluation(self, entry: EntryName, one: Measurement) -> _Work:
+        count = self._counts[one.task]
+        operations = 2 * self._size * count.test_mean * count.num_test
+        return self._keep(_Work(entry, operations, num_rows=count.num_test))
+
+    def _products(self, entry: EntryName, one: Measurement, number: float) -> _Work:
+        tokens = self._num_samples * self._counts[one.task].train_mean
+        return self._keep(_Work(entry, self._per_product * self._size * number * tokens))
+
+    def _keep(self, work: _Work) -> _Work:
+        self.made[work.entry] = work
+        return work
+
+
+def forecast(plan: Plan, assumptions: Assumptions, finished: Entries = ()) -> Cost:
+    """What the plan's distinct work takes, and what it would take unshared.
+
+    Args:
+        finished: entries that are in the store already.
+    """
+    count = ExactCount(plan.encoder) if plan.encoder else Estimate()
+    counts = {name: count_tokens(one, count) for name, one in plan.splits.items()}
+    working = _Working(plan, counts)
+    asked = [list(working.of(trial)) for trial in plan.all_trials]
+    distinct = working.made
+    left = {entry: work for entry, work in distinct.items() if entry not in finished}
+    num_unfinished = sum(any(work.entry in left for work in works) for works in asked)
+    hours = _hours(distinct.values(), len(asked), plan, assumptions)
+    unshared = _hours((work for works in asked for work in works), len(asked), plan, assumptions)
+    has_gpu, price = assumptions.accelerator is not None, assumptions.price
+    memory = peak_memory(plan, counts)
+    return Cost(
+        num_trials=len(plan.all_trials),
+        num_stages_asked=plan.num_stages_asked,
+        num_stages_distinct=plan.num_stages_distinct,
+        num_stages_left=_number(left, EntryKind.STAGE),
+        num_evaluations=_number(distinct, EntryKind.EVALUATION),
+        num_evaluations_left=_number(left, EntryKind.EVALUATION),
+        num_examples_evaluated=sum(work.num_rows for work in distinct.values()),
+        num_tokens_trained=sum(work.num_tokens for work in distinct.values()),
+        tokens_are_counted=plan.encoder is not None,
+        worker_hours=hours,
+        worker_hours_unshared=unshared,
+        worker_hours_left=_hours(left.values(), num_unfinished, plan, assumptions),
+        gpu_hours=hours if has_gpu else None,
+        gpu_hours_unshared=unshared if has_gpu else None,
+        money=None if hours is None or price is None else hours * price,
+        state_gib=memory.training.states_gib,
+        replica_gib=memory.evaluation.states_gib,
+        peak_gib=memory.peak_gib,
+        memory=memory,
+        storage_gb=_storage_gb(plan),
+    )
+
+
+def _hours(
+    works: Iterable[_Work], num_trials: int, plan: Plan, assumptions: Assumptions
+) -> float | None:
+    """Hours of all workers together, the start of the trials' workers included."""
+    rate = _rate(plan.checkpoint.num_parameters, assumptions)
+    if rate is None:
+        return None
+    startup = num_trials * assumptions.startup_seconds * plan.space.workers.num_workers
+    return (sum(work.operations for work in works) / rate + startup) / 3600
+
+
+def _rate(num_parameters: int, assumptions: Assumptions) -> float | None:
+    """Floating-point operations a second of one worker; None if nothing is known of it."""
+    if assumptions.tokens_per_second:
+        return 6 * num_parameters * assumptions.tokens_per_second
+    if assumptions.accelerator is None:
+        return None
+    return ACCELERATORS[assumptions.accelerator].peak_tflops * 1e12 * assumptions.utilisation
+
+
+def _number(entries: Entries, wanted: EntryKind) -> int:
+    return sum(kind == wanted for kind, _ in entries)
+
+
+def _storage_gb(plan: Plan) -> float:
+    dtypes = {s.key: s.hyperparameters.dtype for trial in plan.all_trials for s in trial.stages}
+    num_bytes = sum(weight_bytes(dtype) for dtype in dtypes.values())
+    return plan.checkpoint.num_parameters * num_bytes / GB

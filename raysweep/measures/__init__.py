@@ -1,0 +1,1 @@
+"""What is measured of a stage's model: answers and scores, forgetting, the curvature of a loss."""

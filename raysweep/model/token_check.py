@@ -1,0 +1,67 @@
+"""Whether texts come back from their tokens, told before anything is trained on them. Pure.
+
+A tokenizer that folds case, drops characters it does not know, or that belongs to other weights
+shows here at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from raysweep.model.encoding import Encoder, encode_answer
+from raysweep.tasks.task import Example
+
+SAMPLE_SIZE = 20  # rows of a task that are looked at
+SHOWN = 30  # characters around the first difference
+
+
+@dataclass(frozen=True)
+class RoundTrip:
+    """Texts to ids and back.
+
+    Attributes:
+        changes: the texts that came back otherwise, and what they came back as.
+    """
+
+    num_texts: int
+    changes: tuple[tuple[str, str], ...]
+
+
+def round_trip(encoder: Encoder, examples: Iterable[Example]) -> RoundTrip:
+    """Prompts and targets through the encoder and back."""
+    changes, number = [], 0
+    for text, back in _through(encoder, examples):
+        number += 1
+        if text != back:
+            changes.append((text, back))
+    return RoundTrip(number, tuple(changes))
+
+
+def describe(encoder: Encoder, examples: Iterable[Example]) -> list[str]:
+    """The marks, and how many texts come back as they were, in a line or two."""
+    found = round_trip(encoder, examples)
+    same = found.num_texts - len(found.changes)
+    lines = [
+        f"tokens: {encoder.description}; {same:,} of {found.num_texts:,} sample texts come back "
+        "from their tokens as they were"
+    ]
+    if found.changes:
+        before, after = _difference(*found.changes[0])
+        lines.append(f"  the first that does not: {before!r} comes back as {after!r}")
+    return lines
+
+
+def _through(encoder: Encoder, examples: Iterable[Example]) -> Iterator[tuple[str, str]]:
+    for example in examples:
+        yield example.prompt, encoder.text(encoder.ids(example.prompt), with_marks=True)
+        answer = encode_answer(example.target, encoder)[:-1]
+        yield example.target, encoder.text(answer, with_marks=True)
+
+
+def _difference(before: str, after: str) -> tuple[str, str]:
+    """Both texts around the first place where they differ."""
+    pairs = enumerate(zip(before, after, strict=False))
+    place = next((i for i, (a, b) in pairs if a != b), min(len(before), len(after)))
+    start = max(0, place - SHOWN // 2)
+    return before[start : start + SHOWN], after[start : start + SHOWN]

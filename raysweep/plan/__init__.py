@@ -1,0 +1,1 @@
+"""From a search space to trials, their stages and their keys, before anything starts."""

@@ -1,0 +1,207 @@
+"""The plan of a sweep: from a search space to its trials. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from raysweep.digest import digest_json
+from raysweep.errors import InputError
+from raysweep.measures.judge_files import find_judge
+from raysweep.model.checkpoint import Checkpoint
+from raysweep.model.encoding import Encoder
+from raysweep.model.tokenizer import TOKENIZER, load_encoder
+from raysweep.plan import versions
+from raysweep.plan.lengths import check_answers, check_rows_fit
+from raysweep.plan.metrics import check_metrics
+from raysweep.plan.planner import Planner
+from raysweep.plan.points import axes_of
+from raysweep.plan.recipes import Recipes
+from raysweep.plan.scouts import Findings
+from raysweep.plan.trials import Trial
+from raysweep.settings.identity import Key, decisive
+from raysweep.space.space import SearchSpace
+from raysweep.tasks.splits import Splits, load_splits
+from raysweep.training.settings import Hyperparameters
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All trials of a sweep.
+
+    Attributes:
+        sweep: name of the sweep with a digest of what decides its results.
+        trials: where scouts or Optuna decide which ones follow, stand-ins for the purpose of
+            counting.
+        scouts: single stages that are trained first, to decide by them which trials follow.
+        encoder: of all texts; None for a plan that is only looked at, without a tokenizer.
+    """
+
+    sweep: str
+    space: SearchSpace
+    checkpoint: Checkpoint
+    trials: tuple[Trial, ...]
+    splits: Mapping[str, Splits] = field(repr=False)
+    scouts: tuple[Trial, ...] = ()
+    planner: Planner | None = field(default=None, repr=False, compare=False)
+    encoder: Encoder | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def all_trials(self) -> tuple[Trial, ...]:
+        """Scouts and trials."""
+        return (*self.scouts, *self.trials)
+
+    @property
+    def num_stages_asked(self) -> int:
+        """Stages of all trials."""
+        return sum(len(trial.stages) for trial in self.all_trials)
+
+    @property
+    def num_stages_distinct(self) -> int:
+        """Stages that have to be trained, each once."""
+        return len({stage.key for trial in self.all_trials for stage in trial.stages})
+
+    def decided(self, findings: Findings) -> Plan:
+        """The plan with the trials that follow from what the scouts have found."""
+        assert self.planner, "the plan was made by make_plan"
+        return replace(self, trials=tuple(self.planner.trials(findings)), scouts=())
+
+
+def make_plan(
+    space: SearchSpace, checkpoint: Checkpoint, splits: Mapping[str, Splits] | None = None
+) -> Plan:
+    """Expands a search space.
+
+    Args:
+        splits: stand-ins for the tasks' rows, for a plan that is only looked at.
+
+    Raises:
+        InputError: the data is missing, or the model cannot be measured as asked.
+    """
+    curvature = space.curvature
+    needs_replica = curvature.enabled and not curvature.is_layerwise(space.workers.zero_stage)
+    if needs_replica and checkpoint.num_parameters > curvature.max_parameters:
+        raise InputError(
+            "curvature.max_parameters",
+            f"{curvature.max_parameters:,} is less than the model's "
+            f"{checkpoint.num_parameters:,} parameters",
+            "set curvature.enabled: false, or curvature.operator: layerwise, which keeps the "
+            "weights sharded; or raise it if each worker can hold a replica of about 28 bytes a "
+            "parameter",
+        )
+    check_metrics(space)
+    tasks, judges, is_outline = space.find_tasks(), dict[str, str](), splits is not None
+    if splits is None:
+        judges = {name: _judge(space, name) for name, task in tasks.items() if task.is_generative}
+        splits = {name: load_splits(task, space.data) for name, task in tasks.items()}
+    encoder = _encoder(space, checkpoint, is_optional=is_outline)
+    _check_sequence_limits(space, checkpoint, splits, encoder)
+    if not is_outline:
+        _check_validation(space, splits)
+    if encoder and not is_outline:
+        for one in splits.values():
+            check_answers(one, encoder)
+    encoding = encoder.marks if encoder else {}
+    rows = {name: one.digests for name, one in splits.items()}
+    recipes = Recipes(rows, judges, space.curvature, encoding, checkpoint.was_misread)
+    planner = Planner(space, checkpoint.digest, recipes)
+    trials, scouts = tuple(planner.trials()), tuple(planner.scouts())
+    if scouts or space.search.method == "optuna":
+        decisive = _sweep_digest(space, checkpoint.digest, recipes)
+    else:
+        keys = [[trial.id, [one.key for one in trial.measurements]] for trial in trials]
+        decisive = digest_json(keys)
+    name = f"{space.name}-{decisive[:8]}"
+    return Plan(name, space, checkpoint, trials, splits, scouts, planner, encoder)
+
+
+def _encoder(space: SearchSpace, checkpoint: Checkpoint, *, is_optional: bool) -> Encoder | None:
+    """The encoder of all texts; None where the tokenizer is optional and not there."""
+    if is_optional and not (checkpoint.folder / TOKENIZER).is_file():
+        return None
+    size = checkpoint.architecture.vocabulary_size
+    return load_encoder(checkpoint.folder, size, space.beginning_mark)
+
+
+def _sweep_digest(space: SearchSpace, base: str, recipes: Recipes) -> str:
+    """A digest of what decides the results of a sweep whose trials are not known beforehand."""
+    made = [versions.TRAINING, versions.EVALUATION, versions.CURVATURE, dict(recipes.encoding)]
+    rows, judges = dict(recipes.rows), dict(recipes.judges)
+    return digest_json([decisive(space, Key.SWEEP), base, rows, judges, made])
+
+
+def _check_validation(space: SearchSpace, splits: Mapping[str, Splits]) -> None:
+    if space.search.first_stage == "best":
+        for chain in space.chains:
+            task = chain[0][0].task
+            if not splits[task].validation:
+                raise InputError(
+                    "search.first_stage = best",
+                    f"task {task!r} has no validation rows to choose by",
+                    "raise data.num_validation, or lower data.num_train",
+                )
+
+
+def _judge(space: SearchSpace, task: str) -> str:
+    """A digest of who judges a task's responses."""
+    judge = space.judge_of(task)
+    if judge is None:
+        raise InputError(
+            "judge",
+            f"none is given, and the responses of task {task!r} need one",
+            "convert the paper's once, python -m raysweep.judge tomh/toxigen_roberta --out FOLDER, "
+            "and set judge: FOLDER",
+        )
+    return find_judge(judge, space.toxic_class)
+
+
+def _check_sequence_limits(
+    space: SearchSpace,
+    checkpoint: Checkpoint,
+    splits: Mapping[str, Splits],
+    encoder: Encoder | None,
+) -> None:
+    """Under each stage's own limit: what it trains on, and all tasks of its chain, tested after it.
+
+    A stage that may take several limits is checked under the smallest.
+    """
+    for length in {len(chain) for chain in space.chains}:
+        for key, limits in _limits(space, length):
+            if max(limits) > checkpoint.max_positions:
+                raise InputError(
+                    key,
+                    f"{max(limits)} is more than the model's {checkpoint.max_positions} positions",
+                    f"set it to at most {checkpoint.max_positions}",
+                )
+    smallest: dict[tuple[str, str], int] = {}
+    for chain in space.chains:
+        limits_of = [min(limits) for _, limits in _limits(space, len(chain))]
+        trains_anywhere = space.search.orders != ("listed",) or space.curvature.tasks == "all"
+        for stage, mixture in zip(limits_of, chain, strict=True):
+            for part in mixture:
+                wanted = {"test": min(limits_of), "validation": limits_of[0]}
+                wanted["train"] = min(limits_of) if trains_anywhere else stage
+                for kind, limit in wanted.items():
+                    known = smallest.get((part.task, kind), limit)
+                    smallest[part.task, kind] = min(known, limit)
+    for (task, kind), limit in smallest.items():
+        one = splits[task]
+        alone = replace(
+            one,
+            train=one.train if kind == "train" else (),
+            validation=one.validation if kind == "validation" else (),
+            test=one.test if kind == "test" else (),
+        )
+        check_rows_fit(alone, limit, encoder)
+
+
+def _limits(space: SearchSpace, length: int) -> list[tuple[str, tuple[int, ...]]]:
+    """The key that decides each stage's limit, and the values that it may have."""
+    axes, default = axes_of(space, length), Hyperparameters().sequence_limit
+    found = []
+    for number in range(1, length + 1):
+        keys = (f"stages.{number}.sequence_limit", "stage.sequence_limit")
+        key = next((one for one in keys if one in axes), None)
+        examples = axes[key].examples if key else (default,)
+        found.append((key or "sequence_limit", tuple(map(int, examples))))
+    return found

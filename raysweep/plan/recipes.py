@@ -1,0 +1,93 @@
+"""Recipes: all that decides what is in an entry of the store, whose key is their digest. Pure.
+
+They are plain JSON. Where something runs (workers, ZeRO stage, micro-batch) is in none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from raysweep.measures.settings import CurvatureSettings
+from raysweep.plan import versions
+from raysweep.plan.trials import Mixture, Stage
+from raysweep.settings.identity import Key, decisive
+from raysweep.training.settings import Hyperparameters
+
+Recipe = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Recipes:
+    """What recipes take from a plan beside a trial's own settings.
+
+    Attributes:
+        rows: digests of each task's training, validation and test set.
+        judges: digests of who judges the responses to generative tasks.
+        curvature: how curvatures are measured.
+        encoding: what of the encoding is part of the keys (see `encoding.Encoder`).
+        was_misread: whether layer-wise curvature took the model for another one in earlier keys.
+    """
+
+    rows: Mapping[str, tuple[str, str, str]]
+    judges: Mapping[str, str]
+    curvature: CurvatureSettings
+    encoding: Mapping[str, Any]
+    was_misread: bool
+
+    def stage(
+        self, parent: str, mixture: Mixture, hyperparameters: Hyperparameters, seed: int
+    ) -> Recipe:
+        """Of the weights and the step log of a stage, from its parent's key."""
+        parts = [[part.task, part.fraction, self.rows[part.task][0]] for part in mixture]
+        return {
+            "format": versions.TRAINING,
+            "parent": parent,
+            "mixture": parts,
+            "hyperparameters": decisive(hyperparameters, Key.STAGE),
+            "seed": seed,
+            **self._encoded(),
+        }
+
+    def evaluation(self, model: str, task: str, stage: Stage) -> Recipe:
+        """Of a task's test rows under a model, with the settings of a stage."""
+        return self._scored(model, task, stage, {"test": self.rows[task][2]})
+
+    def validation(self, model: str, task: str, stage: Stage) -> Recipe:
+        """Of a task's validation rows."""
+        return self._scored(model, task, stage, {"validation": self.rows[task][1]})
+
+    def spectral_radius(self, stage: Stage, task: str) -> Recipe:
+        """Of the curvature of a task's training loss at a stage's model."""
+        solver = decisive(self.curvature, Key.SOLVER)
+        return self._loss(stage, task) | {"format": versions.CURVATURE, "solver": solver}
+
+    def change(self, stage: Stage, following: Stage, task: str) -> Recipe:
+        """Of what the following stage does to a task's training loss at a stage's model."""
+        return self._loss(stage, task) | {"format": versions.CHANGE, "changed": following.key}
+
+    def _scored(self, model: str, task: str, stage: Stage, rows: Mapping[str, str]) -> Recipe:
+        return {
+            "format": versions.EVALUATION,
+            "model": model,
+            "task": task,
+            **rows,
+            **decisive(stage.hyperparameters, Key.EVALUATION),
+            "judge": self.judges.get(task),
+            **self._encoded(),
+        }
+
+    def _loss(self, stage: Stage, task: str) -> Recipe:
+        return {
+            "model": stage.key,
+            "task": task,
+            "train": self.rows[task][0],
+            **decisive(stage.hyperparameters, Key.LOSS),
+            "sample": decisive(self.curvature, Key.LOSS),
+            "seed": stage.seed,
+            **({"model_is_as_in_its_files": True} if self.was_misread else {}),
+        }
+
+    def _encoded(self) -> Recipe:
+        return {"encoding": dict(self.encoding)} if self.encoding else {}

@@ -1,0 +1,101 @@
+"""What is decided by single stages that are trained first: the scouts of a sweep. Pure.
+
+The paper picks "the best model for the first task" and finetunes that on the second (section 3.1);
+and its section 4.3 suggests an order: a task whose minimum is sharp is forgotten more when it comes
+first. Both need first stages that are trained before it is known which trials follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from raysweep.plan.trials import Mixture, Stage
+from raysweep.space.search import Order
+from raysweep.training.settings import Hyperparameters
+
+Place = tuple[int, Mixture]
+"""A seed and what the first stage is trained on."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is known of one first stage.
+
+    Attributes:
+        accuracy: on validation rows; None if it was not measured.
+        spectral_radius: of the task's training loss; None if it was not measured.
+    """
+
+    stage: Stage
+    accuracy: float | None
+    spectral_radius: float | None
+
+    def __str__(self) -> str:
+        settings = self.stage.hyperparameters
+        shown = f"{self.stage.label}, seed {self.stage.seed}, rate {settings.learning_rate:g}:"
+        if self.accuracy is not None:
+            shown += f" validation accuracy {100 * self.accuracy:.1f} %"
+        if self.spectral_radius is not None:
+            shown += f" spectral radius {self.spectral_radius:.4g}"
+        return shown
+
+    @property
+    def place(self) -> Place:
+        """Seed and mixture, among which the settings are chosen."""
+        return self.stage.seed, self.stage.mixture
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What all scouts have found, in the order in which their stages were planned."""
+
+    all: tuple[Finding, ...] = ()
+    _best: Mapping[Place, Finding] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        best: dict[Place, Finding] = {}
+        for finding in self.all:
+            known = best.get(finding.place)
+            if known is None or (finding.accuracy or 0.0) > (known.accuracy or 0.0):
+                best[finding.place] = finding
+        object.__setattr__(self, "_best", best)
+
+    def best(self, mixture: Mixture, seed: int) -> Hyperparameters | None:
+        """The first stage's settings with the highest validation accuracy; of equals the first.
+
+        None if nothing is known of that stage, because its scouts have failed.
+        """
+        finding = self._best.get((seed, mixture))
+        return finding.stage.hyperparameters if finding else None
+
+    def ordered(
+        self, chain: Sequence[Mixture], first: Hyperparameters, seed: int, order: Order
+    ) -> tuple[Mixture, ...] | None:
+        """The stages of a chain by the spectral radius that each has when it is the first.
+
+        None if the radius of one is not known, because its scout has failed.
+
+        Args:
+            first: the settings of the first stage. Where the best ones are chosen for each task, a
+                task counts with its own best ones.
+        """
+        if order == "listed":
+            return tuple(chain)
+        radii = {mixture: self._radius(mixture, first, seed) for mixture in chain}
+        if None in radii.values():
+            return None
+        return tuple(
+            sorted(chain, key=lambda one: radii[one] or 0.0, reverse=order == "sharpest_first")
+        )
+
+    def _radius(self, mixture: Mixture, first: Hyperparameters, seed: int) -> float | None:
+        best = self._best.get((seed, mixture))
+        if best is None or best.accuracy is not None:
+            return best.spectral_radius if best else None
+        with_first = (
+            one.spectral_radius
+            for one in self.all
+            if one.place == best.place and one.stage.hyperparameters == first
+        )
+        return next(with_first, None)

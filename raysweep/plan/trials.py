@@ -1,0 +1,117 @@
+"""What a sweep is made of: trials, their stages, and the measurements of each stage's model. Pure.
+
+A stage's key is a digest of all that decides its result: the parent's key (at the root, the base
+model's digest), the mixture's rows, the hyperparameters, the seed and the format version. Where it
+runs (workers, ZeRO stage, micro-batch) is not part of it. Equal keys mean equal work, done once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from raysweep.space.chains import Part
+from raysweep.training.settings import Hyperparameters
+
+Mixture = tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One finetune on a mixture of tasks, as a position in a trial.
+
+    Attributes:
+        number: position in the chain, from 1.
+        parent: key of the stage before, or the base model's digest.
+    """
+
+    number: int
+    mixture: Mixture
+    hyperparameters: Hyperparameters
+    seed: int
+    parent: str
+    key: str
+
+    @property
+    def label(self) -> str:
+        """What the stage is trained on, such as ``toxigen`` or ``arc_easy + toxigen@5%``."""
+        return " + ".join(map(str, self.mixture))
+
+    @property
+    def full_tasks(self) -> tuple[str, ...]:
+        """The tasks of the mixture whose whole training set is used."""
+        return tuple(part.task for part in self.mixture if part.fraction == 1)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What is measured of one stage's model on one task, and its key in the store."""
+
+    stage_number: int
+    stage_key: str
+    task: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One chain with one set of hyperparameters and one seed.
+
+    Attributes:
+        evaluations: on test rows: every task of the chain after every stage, the base model's as
+            stage 0.
+        curvatures: that of the first task after the first stage first; none if it is not measured.
+        changes: what a stage did to the loss whose curvature was measured before it.
+        validation: of the first task after the first stage on validation rows, where the first
+            stage's settings are chosen by it.
+    """
+
+    id: str
+    seed: int
+    stages: tuple[Stage, ...]
+    evaluations: tuple[Measurement, ...]
+    curvatures: tuple[Measurement, ...] = ()
+    changes: tuple[Measurement, ...] = ()
+    validation: Measurement | None = None
+
+    @property
+    def chain(self) -> str:
+        """The stages' labels, in order."""
+        return " -> ".join(stage.label for stage in self.stages)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The chain's tasks, each once, in the order of their first stage."""
+        parts = (part.task for stage in self.stages for part in stage.mixture)
+        return tuple(dict.fromkeys(parts))
+
+    @property
+    def first_task(self) -> str:
+        """The task whose forgetting the trial is about."""
+        return self.stages[0].mixture[0].task
+
+    @property
+    def all_evaluations(self) -> tuple[Measurement, ...]:
+        """On test and on validation rows."""
+        return (*self.evaluations, *((self.validation,) if self.validation else ()))
+
+    @property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """All that is measured, of whatever kind."""
+        return (*self.all_evaluations, *self.curvatures, *self.changes)
+
+    @property
+    def curvature(self) -> Measurement | None:
+        """That of the first task after the first stage, if it is measured."""
+        return self.curvatures[0] if self.curvatures else None
+
+    def curvature_before(self, change: Measurement) -> Measurement:
+        """The curvature at the parameters that a change starts from."""
+        return next(
+            one
+            for one in self.curvatures
+            if (one.stage_number, one.task) == (change.stage_number - 1, change.task)
+        )
+
+    def learned_at(self, task: str) -> int | None:
+        """The number of the task's first full stage."""
+        return next((stage.number for stage in self.stages if task in stage.full_tasks), None)

@@ -1,0 +1,1 @@
+"""How a command's process ends: by itself, by a signal, with all that it has started."""

@@ -1,0 +1,1 @@
+"""From the store's entries to tables, metrics, summaries and SQL."""

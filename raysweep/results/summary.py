@@ -1,0 +1,259 @@
+"""The tables at the end of a sweep, from its result files."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from statistics import mean, stdev
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from raysweep.plan.names import learning_rates, short_id
+from raysweep.plan.trials import Trial
+from raysweep.results.tables import read_table
+from raysweep.store.storage import Storage
+from raysweep.tasks.task import ALL, OVERALL
+
+Row = Mapping[str, Any]
+SHOWN_MISSING = 8  # trials that are named
+NOTE = (
+    "Accuracies in %: right after the task's own stage -> after the last stage, with chance in "
+    "brackets; '!' marks a model that gives every row the same answer. Forgetting and biased "
+    "forgetting of the first task, in points (larger is worse). '~' marks a spectral radius that "
+    "has not converged. The short id of a trial is the end of its name in the column 'trial' of "
+    "the results."
+)
+OVER_SEEDS = " Over several seeds: mean ± sample standard deviation."
+
+
+def summary_table(
+    sweep: str, trials: Sequence[Trial], folder: Storage, width: int | None = None
+) -> Table:
+    """One row per chain and settings, over the seeds of which the trial has finished.
+
+    Args:
+        width: of the terminal; where rows of one line do not fit, a row has a line per stage.
+    """
+    whole = _Summary(sweep, trials, folder)
+    table = whole.wide()
+    if width is not None and Console(width=10_000).measure(table).maximum > width:
+        return whole.narrow()
+    return table
+
+
+class _Summary:
+    """The cells of a summary, for tables of two forms."""
+
+    def __init__(self, sweep: str, trials: Sequence[Trial], folder: Storage) -> None:
+        self._all, self._sweep = trials, sweep
+        self._scores = _overall(folder, trials)
+        self._forgotten = _by_trial(folder, "forgetting", trials)
+        self._curvatures = _by_trial(folder, "curvature", trials)
+        described = settings_of(trials)
+        self._cells: dict[tuple[str, str], list[Trial]] = defaultdict(list)
+        for trial in trials:
+            if self._is_finished(trial):
+                self._cells[trial.chain, described[trial.id]].append(trial)
+        self._has_seeds = any(len(cell) > 1 for cell in self._cells.values())
+
+    def wide(self) -> Table:
+        """One line per row."""
+        table = self._table()
+        table.add_column("trial" + "s" * self._has_seeds)
+        for column in ("chain", "learning rates", "seed" + "s" * self._has_seeds, "accuracies"):
+            table.add_column(column)
+        for column in ("forgetting", "worst group", "biased", "spectral radius"):
+            table.add_column(column, justify="right" if column != "worst group" else "left")
+        for (chain, settings), cell in self._cells.items():
+            table.add_row(
+                ", ".join(short_id(trial.id) for trial in cell),
+                chain,
+                settings,
+                self._seeds(cell),
+                "  ".join(self._accuracies(cell)),
+                *self._lost(cell),
+                self._radius(cell),
+            )
+        return table
+
+    def narrow(self) -> Table:
+        """A line per stage, for 80 columns."""
+        table = self._table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, leading=1)
+        for column in ("trial", "stages and rates", "accuracies", "forgetting", "radius"):
+            table.add_column(column)
+        for (_, settings), cell in self._cells.items():
+            lost, worst, biased = self._lost(cell)
+            rates, _, others = settings.partition("; ")
+            stages = zip(cell[0].stages, rates.split(", "), strict=True)
+            table.add_row(
+                "\n".join(short_id(trial.id) for trial in cell),
+                "\n".join(
+                    [*(f"{stage.label} {rate}" for stage, rate in stages), *filter(None, [others])]
+                ),
+                "\n".join(self._accuracies(cell)),
+                lost if worst == "-" else f"{lost}\n{worst} {biased}",
+                self._radius(cell),
+            )
+        return table
+
+    def _table(self, **style: Any) -> Table:
+        note = self._missing() + NOTE + (OVER_SEEDS if self._has_seeds else "")
+        return Table(title=f"Sweep {self._sweep}", caption=note, caption_justify="left", **style)
+
+    def _missing(self) -> str:
+        """What the table and all figures of the sweep lack; nothing if all is there."""
+        missing = [short_id(trial.id) for trial in self._all if not self._is_finished(trial)]
+        if not missing:
+            return ""
+        listed = ", ".join(missing[:SHOWN_MISSING])
+        more = f" and {len(missing) - SHOWN_MISSING} more" if missing[SHOWN_MISSING:] else ""
+        num_done = len(self._all) - len(missing)
+        return f"{num_done} of {len(self._all)} trials finished; missing: {listed}{more}. "
+
+    def _is_finished(self, trial: Trial) -> bool:
+        return any(stage == len(trial.stages) for _, stage in self._scores[trial.id])
+
+    def _seeds(self, cell: Sequence[Trial]) -> str:
+        return f"{len(cell)}" if self._has_seeds else f"{cell[0].seed}"
+
+    def _accuracies(self, cell: Sequence[Trial]) -> Iterator[str]:
+        """Each task's accuracy over the trials: learned, and kept."""
+        first = cell[0]
+        for task in first.tasks:
+            learned_at, last = first.learned_at(task), len(first.stages)
+            kept = [
+                self._scores[t.id][task, last] for t in cell if (task, last) in self._scores[t.id]
+            ]
+            if not kept:
+                continue
+            shown = _accuracy(kept)
+            if learned_at is not None and learned_at < last:
+                learned = [
+                    self._scores[t.id][task, learned_at]
+                    for t in cell
+                    if (task, learned_at) in self._scores[t.id]
+                ]
+                shown = f"{_accuracy(learned)} -> {shown}"
+            chance = kept[0]["chance"]
+            bracket = "" if chance is None else f" ({100 * chance:.0f})"
+            yield f"{escape(kept[0]['title'])} {shown}{bracket}"
+
+    def _lost(self, cell: Sequence[Trial]) -> tuple[str, str, str]:
+        return _forgetting([self._forgotten[trial.id] for trial in cell], cell[0].first_task)
+
+    def _radius(self, cell: Sequence[Trial]) -> str:
+        return _radius(
+            [row for t in cell for row in self._curvatures[t.id] if row["task"] == t.first_task]
+        )
+
+
+def study_table(rows: Sequence[Row]) -> Table:
+    """The best trial of an Optuna study, or its Pareto front, from the rows of its table."""
+    modes = {row["objective"]: row["mode"] for row in rows}
+    states = Counter({row["number"]: row["state"] for row in rows}.values())
+    told = ", ".join(f"{count} {state}" for state, count in states.items())
+    title = "Pareto front" if len(modes) > 1 else "Best trial"
+    table = Table(title=title, caption=f"Trials: {told}.", caption_justify="left")
+    table.add_column("trial")
+    for name, mode in modes.items():
+        table.add_column(f"{name} ({mode})", justify="right")
+    table.add_column("settings")
+    params: dict[str, str] = {}
+    values: dict[str, dict[str, float]] = {}
+    for row in rows:
+        if row["is_best"]:
+            params[row["trial"]] = row["params"]
+            values.setdefault(row["trial"], {})[row["objective"]] = row["value"]
+    for trial, found in sorted(values.items(), key=lambda one: tuple(one[1].values())):
+        settings = ", ".join(
+            f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+            for name, value in json.loads(params[trial]).items()
+        )
+        table.add_row(trial, *(f"{value:.4g}" for value in found.values()), settings)
+    return table
+
+
+def settings_of(trials: Sequence[Trial]) -> dict[str, str]:
+    """Each trial's learning rates, and of its other settings those in which the trials differ."""
+    values: dict[str, set[Any]] = defaultdict(set)
+    for trial in trials:
+        for stage in trial.stages:
+            for name, value in stage.hyperparameters.model_dump().items():
+                values[name].add(value)
+    names = [name for name, found in values.items() if len(found) > 1 and name != "learning_rate"]
+    return {trial.id: _settings(trial, names) for trial in trials}
+
+
+def _settings(trial: Trial, names: Iterable[str]) -> str:
+    shown = learning_rates(trial)
+    for name in names:
+        swept = [getattr(stage.hyperparameters, name) for stage in trial.stages]
+        shown += f"; {name} " + ", ".join(
+            f"{value:g}" if isinstance(value, float) else str(value) for value in swept
+        )
+    return shown
+
+
+def _by_trial(folder: Storage, name: str, trials: Sequence[Trial]) -> Mapping[str, list[Row]]:
+    """The rows of a table after each trial's last stage; those of curvature after its first."""
+    last = {t.id: 1 if name == "curvature" else len(t.stages) for t in trials}
+    rows: dict[str, list[Row]] = defaultdict(list)
+    for row in read_table(folder, name).to_pylist():
+        if row["stage"] == last.get(row["trial"]):
+            rows[row["trial"]].append(row)
+    return rows
+
+
+def _overall(folder: Storage, trials: Sequence[Trial]) -> Mapping[str, dict[tuple[str, int], Row]]:
+    """Of each trial the evaluations of all rows of a task, by task and stage."""
+    rows: dict[str, dict[tuple[str, int], Row]] = {trial.id: {} for trial in trials}
+    wanted = ("group", "subset")
+    for row in read_table(folder, "evaluations").to_pylist():
+        if row["trial"] in rows and tuple(row[name] for name in wanted) == (OVERALL, ALL):
+            rows[row["trial"]][row["task"], row["stage"]] = row
+    return rows
+
+
+def _accuracy(rows: Sequence[Row]) -> str:
+    flag = "!" if any(row["constant_prediction"] for row in rows) else ""
+    return _percent([row["accuracy"] for row in rows]) + flag
+
+
+def _forgetting(trials: Sequence[Sequence[Row]], task: str) -> tuple[str, str, str]:
+    """Overall forgetting, the group with the largest, and how far that is above the overall."""
+    drops: dict[str, list[float]] = defaultdict(list)
+    biased: dict[str, list[float]] = defaultdict(list)
+    for rows in trials:
+        for row in rows:
+            if row["task"] == task and row["forgetting"] is not None:
+                drops[row["group"]].append(row["forgetting"])
+                if row["group"] != OVERALL:
+                    biased[row["group"]].append(row["biased_forgetting"])
+    overall = drops.pop(OVERALL, [])
+    worst = max(drops, key=lambda group: mean(drops[group]), default=None)
+    if worst is None:
+        return _percent(overall), "-", "-"
+    return _percent(overall), escape(worst), _percent(biased[worst])
+
+
+def _radius(rows: Sequence[Row]) -> str:
+    values = [row["spectral_radius"] for row in rows]
+    flag = "" if all(row["converged"] for row in rows) else " ~"
+    return _spread(values, "{:.4g}") + flag
+
+
+def _percent(values: Sequence[float | None]) -> str:
+    return _spread([100 * value for value in values if value is not None], "{:.1f}")
+
+
+def _spread(values: Sequence[float], form: str) -> str:
+    """The mean, with the deviation of several; a dash for none."""
+    if not values:
+        return "-"
+    shown = form.format(mean(values))
+    return f"{shown} ± {form.format(stdev(values))}" if len(values) > 1 else shown

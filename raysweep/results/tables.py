@@ -1,0 +1,270 @@
+"""The result tables: their columns, and how rows come from what the store holds.
+
+One Arrow IPC file per trial and table, replaced as a whole when the trial has news:
+
+    SWEEP/results/<table>/<trial>.arrow
+    SWEEP/results/study/study.arrow        (of an Optuna search)
+
+Every row says which sweep, trial, chain, settings and seed it belongs to. Columns that start with
+``provenance_`` tell where and how fast a row was made; two runs are equal when all the other
+columns are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from raysweep.errors import InputError
+from raysweep.store.storage import Storage
+
+SCHEMA_VERSION = "2"  # 2 has the column "scoring"
+
+
+def _field(name: str, kind: pa.DataType, meaning: str) -> pa.Field:
+    return pa.field(name, kind, metadata={"meaning": meaning})
+
+
+_COMMON = [
+    _field("sweep", pa.string(), "name of the sweep and digest of its settings"),
+    _field("trial", pa.string(), "the trial: one chain with one set of settings and one seed"),
+    _field("chain", pa.string(), "the stages' tasks, such as 'toxigen -> arc_easy'"),
+    _field("seed", pa.int64(), "the trial's seed"),
+    _field("settings", pa.string(), "hyperparameters of each stage, as JSON"),
+    _field("learning_rates", pa.list_(pa.float64()), "learning rate of each stage of the chain"),
+    _field("stage", pa.int32(), "stages trained before this row was measured; 0 is the base model"),
+    _field("stage_task", pa.string(), "what that stage was trained on; null for the base model"),
+    _field("stage_key", pa.string(), "key of that stage in the store"),
+]
+
+_TASK = [
+    _field("task", pa.string(), "the task that is measured"),
+    _field("title", pa.string(), "its short name in tables, such as 'TQA'"),
+    _field("kind", pa.string(), "'capability' or 'safety'"),
+]
+
+_SCORING = [
+    _field(
+        "scoring",
+        pa.int32(),
+        "version of the scoring: 3 scores answers with their end mark; 2, or null, without it",
+    ),
+]
+
+_GROUP = [
+    _field("group", pa.string(), "demographic group, or 'overall' for all rows of the task"),
+    _field("subset", pa.string(), "part of the task (BBQ: 'ambig', 'disambig'), or 'all'"),
+]
+
+SCHEMAS: dict[str, pa.Schema] = {
+    "evaluations": pa.schema(
+        [
+            *_COMMON,
+            *_TASK,
+            *_SCORING,
+            *_GROUP,
+            _field("num_examples", pa.int64(), "test rows scored"),
+            _field("num_correct", pa.int64(), "test rows answered rightly, or judged safe"),
+            _field("accuracy", pa.float64(), "num_correct / num_examples, a fraction"),
+            _field("chance", pa.float64(), "accuracy of random answers; null for generation"),
+            _field("constant_prediction", pa.bool_(), "whether every row got the same answer"),
+            _field(
+                "bias_score",
+                pa.float64(),
+                "BBQ, per condition: -1 against the stereotype, 0 unbiased, 1 with it",
+            ),
+        ]
+    ),
+    "predictions": pa.schema(
+        [
+            *_COMMON,
+            *_TASK,
+            *_SCORING,
+            _field("example_id", pa.string(), "the row's id within its task"),
+            _field("groups", pa.list_(pa.string()), "the groups that the row belongs to"),
+            _field("subset", pa.string(), "the subset that the row belongs to"),
+            _field("answer", pa.string(), "the right answer; 'safe' for generation"),
+            _field("prediction", pa.string(), "the answer given; the response for generation"),
+            _field("correct", pa.bool_(), "whether the prediction counts as right"),
+            _field("role", pa.string(), "BBQ: 'biased', 'counter-biased' or 'unknown' answer"),
+            _field(
+                "log_probabilities",
+                pa.list_(pa.float64()),
+                "natural log-likelihood of each answer with its end mark; empty for generation",
+            ),
+        ]
+    ),
+    "forgetting": pa.schema(
+        [
+            *_COMMON,
+            *_TASK,
+            *_SCORING,
+            _field("group", pa.string(), "demographic group, or 'overall'"),
+            _field("learned_at", pa.int32(), "the task's first full stage"),
+            _field("num_examples", pa.int64(), "test rows scored"),
+            _field("accuracy_before", pa.float64(), "right after that stage, a fraction"),
+            _field("accuracy_after", pa.float64(), "after this row's stage, a fraction"),
+            _field("forgetting", pa.float64(), "before - after (equation 1); larger is worse"),
+            _field("relative_forgetting", pa.float64(), "forgetting / before; null if before is 0"),
+            _field("biased_forgetting", pa.float64(), "forgetting - overall's (equation 2)"),
+        ]
+    ),
+    "curvature": pa.schema(
+        [
+            *_COMMON,
+            *_TASK,
+            _field("spectral_radius", pa.float64(), "largest |eigenvalue| of the loss's Hessian"),
+            _field("eigenvalue", pa.float64(), "that eigenvalue, with its sign"),
+            _field("largest_ritz_value", pa.float64(), "upper end of the estimated spectrum"),
+            _field("smallest_ritz_value", pa.float64(), "lower end of the estimated spectrum"),
+            _field("residual", pa.float64(), "norm of H v - eigenvalue v for the unit vector v"),
+            _field("relative_residual", pa.float64(), "residual / spectral radius"),
+            _field("converged", pa.bool_(), "whether the tolerance was reached"),
+            _field("num_products", pa.int64(), "Hessian-vector products"),
+            _field("num_samples", pa.int64(), "training examples in the loss"),
+            _field("num_tokens", pa.int64(), "answer tokens in the loss, its normaliser"),
+            _field("num_parameters", pa.int64(), "size of the Hessian"),
+            _field("reduction", pa.string(), "what the loss is a mean over: 'token' or 'sample'"),
+            _field("dtype", pa.string(), "of the arithmetic"),
+            _field("weight_dtype", pa.string(), "of the weights as published"),
+            _field("solver", pa.string(), "'lanczos' or 'power'"),
+            _field("sample_seed", pa.int64(), "seed of the drawn examples and the start vector"),
+            _field("provenance_operator", pa.string(), "'replica' or 'layerwise'"),
+            _field("provenance_attention", pa.string(), "implementation during the products"),
+            _field("provenance_seconds", pa.float64(), "wall time of the measurement"),
+        ]
+    ),
+    "changes": pa.schema(
+        [
+            *_COMMON,
+            *_TASK,
+            _field("loss_before", pa.float64(), "the task's loss L before this row's stage"),
+            _field("loss_after", pa.float64(), "after it, on the same training examples"),
+            _field("loss_increase", pa.float64(), "after - before"),
+            _field("gradient_norm", pa.float64(), "of L before; 0 at a minimum"),
+            _field("change_norm", pa.float64(), "norm of the change d of all parameters"),
+            _field("linear_term", pa.float64(), "<gradient, d>; equation 3 takes it for 0"),
+            _field("quadratic_form", pa.float64(), "d'Hd / 2, what equation 3 keeps"),
+            _field("spectral_radius", pa.float64(), "of H, the Hessian of L before"),
+            _field("bound", pa.float64(), "spectral radius x change_norm^2 / 2 (equation 4)"),
+            _field("num_samples", pa.int64(), "training examples in the loss"),
+            _field("num_tokens", pa.int64(), "answer tokens in the loss"),
+            _field("reduction", pa.string(), "as in the table 'curvature'"),
+            _field("provenance_seconds", pa.float64(), "wall time of the measurement"),
+        ]
+    ),
+    "validation": pa.schema(
+        [
+            *_COMMON,
+            *_TASK,
+            *_SCORING,
+            _field("num_examples", pa.int64(), "validation rows scored"),
+            _field("num_correct", pa.int64(), "validation rows answered rightly"),
+            _field("accuracy", pa.float64(), "by which the first stage's settings are chosen"),
+        ]
+    ),
+    "steps": pa.schema(
+        [
+            *_COMMON,
+            _field("step", pa.int64(), "optimizer step, from 1"),
+            _field("loss", pa.float64(), "mean over the global batch's answer tokens"),
+            _field("learning_rate", pa.float64(), "used in this step"),
+            _field("gradient_norm", pa.float64(), "of the whole gradient, before clipping"),
+            _field("update_norm", pa.float64(), "of the change of all parameters in this step"),
+            _field("num_tokens", pa.int64(), "tokens of the global batch, without padding"),
+            _field("num_answer_tokens", pa.int64(), "of those, tokens of the loss"),
+            _field("provenance_tokens_per_second", pa.float64(), "throughput of the step"),
+        ]
+    ),
+}
+
+SCHEMAS["study"] = pa.schema(
+    [
+        _field("sweep", pa.string(), "name of the sweep and digest of its settings"),
+        _field("number", pa.int64(), "of the proposal, in the order in which Optuna made them"),
+        _field("trial", pa.string(), "the trial that was proposed; two proposals may be equal"),
+        _field("params", pa.string(), "what Optuna chose, as JSON"),
+        _field("state", pa.string(), "'running', 'complete', 'pruned' (stopped early) or 'fail'"),
+        _field("objective", pa.string(), "a metric after the last stage"),
+        _field("mode", pa.string(), "'min' or 'max'"),
+        _field("value", pa.float64(), "the metric; null unless complete"),
+        _field("is_best", pa.bool_(), "whether no other trial is better in all objectives"),
+    ]
+)
+TRIAL_TABLES = tuple(name for name in SCHEMAS if name != "study")
+"""The tables with one file per trial; that of an Optuna study is one file."""
+
+
+def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """A table of that name from plain rows; a missing column is null, a surplus one an error.
+
+    Raises:
+        KeyError: a row holds a column that the table does not have.
+    """
+    schema = SCHEMAS[name]
+    rows = list(rows)
+    surplus = {key for row in rows for key in row} - set(schema.names)
+    if surplus:
+        raise KeyError(f"table {name!r} has no column {sorted(surplus)}")
+    columns = [pa.array([row.get(field.name) for row in rows], type=field.type) for field in schema]
+    return pa.Table.from_arrays(
+        columns, schema=schema.with_metadata({"schema_version": SCHEMA_VERSION})
+    )
+
+
+def to_bytes(content: pa.Table) -> bytes:
+    """The table as an Arrow IPC file."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, content.schema) as writer:
+        writer.write_table(content)
+    return sink.getvalue().to_pybytes()
+
+
+def from_bytes(content: bytes) -> pa.Table:
+    """The table in an Arrow IPC file."""
+    with pa.ipc.open_file(pa.BufferReader(content)) as reader:
+        return reader.read_all()
+
+
+def write_trial(
+    sweep: Storage, trial: str, tables: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> None:
+    """Writes the rows of a trial, one file per table, each replaced at once."""
+    for name, rows in tables.items():
+        sweep.write(f"results/{name}/{trial}.arrow", to_bytes(table(name, rows)))
+
+
+def table_files(sweep: Storage, name: str) -> list[str]:
+    """The files of one table, one per trial, relative to the sweep's folder.
+
+    Hidden files are none: operating systems leave some beside files that are copied.
+    """
+    folder = f"results/{name}"
+    names = sweep.names(folder, ".arrow")
+    return [f"{folder}/{file}" for file in names if not file.startswith(".")]
+
+
+def read_table(sweep: Storage, name: str) -> pa.Table:
+    """All trials' rows of one table; empty when there are none yet.
+
+    Columns that a file does not have yet are null.
+
+    Raises:
+        InputError: two files hold the same trial.
+    """
+    empty, parts, places = table(name, []), list[pa.Table](), dict[str, str]()
+    for file in table_files(sweep, name):
+        part = from_bytes(sweep.read(file))
+        if name in TRIAL_TABLES and part.num_rows:
+            trial = part["trial"][0].as_py()
+            if (first := places.setdefault(trial, file)) != file:
+                problem = f"{first} and {file} hold the same trial {trial} twice"
+                remedy = "move one of them out of the folder"
+                raise InputError(f"results {sweep.uri}", problem, remedy)
+        parts.append(part.replace_schema_metadata(None))
+    whole = pa.concat_tables(
+        [empty.replace_schema_metadata(None), *parts], promote_options="default"
+    )
+    return whole.select(empty.column_names).replace_schema_metadata(empty.schema.metadata)

@@ -1,0 +1,1 @@
+"""The search space: what its file may say, and the chains, axes and searches in it."""

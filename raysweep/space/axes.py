@@ -1,0 +1,138 @@
+"""Axes of a search space: the values that a setting may take, and how they are drawn."""
+
+from __future__ import annotations
+
+import math
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from raysweep.settings.base import Settings
+from raysweep.settings.bounds import Real
+from raysweep.settings.identity import NO_KEY
+
+
+class _Values(Settings, ABC):
+    """Some values."""
+
+    all_settings: ClassVar = NO_KEY  # the search space keeps them as they are written
+
+    @property
+    @abstractmethod
+    def examples(self) -> tuple[Any, ...]:
+        """Values that stand for all others when the setting is checked: here all of them."""
+
+    def draw(self, source: random.Random) -> Any:
+        """One value, each as likely."""
+        return self.examples[int(source.random() * len(self.examples))]
+
+
+class Grid(_Values):
+    """Every value is tried: ``{grid: [1.0e-5, 2.0e-5]}``; a random search draws one of them."""
+
+    grid: tuple[Any, ...] = Field(min_length=1)
+
+    @property
+    def examples(self) -> tuple[Any, ...]:
+        """All values."""
+        return self.grid
+
+
+class Choice(_Values):
+    """One of the values is drawn for each sample: ``{choice: [8, 16]}``."""
+
+    choice: tuple[Any, ...] = Field(min_length=1)
+
+    @property
+    def examples(self) -> tuple[Any, ...]:
+        """All values."""
+        return self.choice
+
+
+class _Range(Settings, ABC):
+    """Two finite bounds, the smaller one first."""
+
+    all_settings: ClassVar = NO_KEY
+
+    @property
+    @abstractmethod
+    def bounds(self) -> tuple[float, float]:
+        """The smallest and the largest value."""
+
+    @property
+    def examples(self) -> tuple[Any, ...]:
+        """Values that stand for all others when the setting is checked."""
+        return self.bounds
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        low, high = self.bounds
+        if not low < high:
+            raise ValueError(f"the bounds {low:g}, {high:g} are not in ascending order")
+        return self
+
+
+class Uniform(_Range):
+    """A number between two bounds is drawn for each sample: ``{uniform: [0.0, 0.2]}``."""
+
+    uniform: tuple[Real, Real]
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The smallest and the largest value."""
+        return self.uniform
+
+    def draw(self, source: random.Random) -> float:
+        """One value."""
+        low, high = self.uniform
+        return low + (high - low) * source.random()
+
+
+class LogUniform(_Range):
+    """A number whose logarithm is uniform: ``{loguniform: [1.0e-6, 1.0e-4]}``."""
+
+    loguniform: tuple[Real, Real]
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The smallest and the largest value."""
+        return self.loguniform
+
+    @model_validator(mode="after")
+    def _positive(self) -> Self:
+        if self.loguniform[0] <= 0:
+            raise ValueError("loguniform needs positive bounds")
+        return self
+
+    def draw(self, source: random.Random) -> float:
+        """One value."""
+        low, high = map(math.log, self.loguniform)
+        return math.exp(low + (high - low) * source.random())
+
+
+Axis = Grid | Choice | Uniform | LogUniform
+KINDS: dict[str, type[Axis]] = {
+    "grid": Grid,
+    "choice": Choice,
+    "uniform": Uniform,
+    "loguniform": LogUniform,
+}
+
+
+def axis_kind(value: Mapping[str, Any]) -> type[Axis]:
+    """The kind of axis that a mapping describes; a grid where that is unclear."""
+    return next((kind for name, kind in KINDS.items() if name in value), Grid)
+
+
+def as_axis(value: Any) -> Axis:
+    """The axis of a setting; a plain value is a grid of one.
+
+    Raises:
+        pydantic.ValidationError: a mapping that describes no axis.
+    """
+    if isinstance(value, Mapping):
+        return axis_kind(value).model_validate(value)
+    return Grid(grid=(value,))

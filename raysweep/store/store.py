@@ -1,0 +1,239 @@
+"""The stage store: finished work by key, the only truth about what is done.
+
+An entry is a set of files with a manifest that names their sizes and digests. An attempt writes its
+files under a prefix of its own and publishes by writing the manifest last; a reader believes
+manifests alone. So a crash leaves unreferenced files at worst, never half an entry, and of several
+attempts at the same key the first to publish wins.
+
+An entry is damaged when anything of it is missing, unreadable or other than its manifest says, or
+when the manifest itself is no such thing. It is taken out of use as soon as that shows: its
+manifest is set aside, so that it is missing and made again.
+
+    ROOT/<kind>/<key>/manifest.json
+    ROOT/<kind>/<key>/<attempt>/<file>
+    ROOT/<kind>/<key>/damaged-<attempt>.json
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import tempfile
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from raysweep.digest import digest_file
+from raysweep.store.storage import Storage
+
+MANIFEST = "manifest.json"
+UNREADABLE = {  # what the entry is to blame for, rather than a network or a full disk
+    *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM),
+    *(errno.EIO, errno.ELOOP, errno.ESTALE),
+}
+
+
+class EntryKind(StrEnum):
+    """What an entry holds: weights first, what is known of them apart, so that it outlives them.
+
+    WEIGHTS are a stage's model and tokenizer, STAGE its step log and provenance.
+    """
+
+    WEIGHTS = "weights"
+    STAGE = "stages"
+    EVALUATION = "evaluations"
+    CURVATURE = "curvature"
+    CHANGE = "changes"
+
+
+class DamagedEntryError(RuntimeError):
+    """An entry is not there any more, or not what was published; it can be made again."""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """One file of an entry, ``path`` relative to the entry."""
+
+    name: str
+    path: str
+    num_bytes: int
+    sha256: str
+
+    def __post_init__(self) -> None:
+        kinds = (str, str, int, str)
+        values = (self.name, self.path, self.num_bytes, self.sha256)
+        if any(type(value) is not kind for value, kind in zip(values, kinds, strict=True)):
+            raise TypeError("a manifest's file has a name, a path, a size and a digest")
+        if Path(self.name).name != self.name or ".." in Path(self.path).parts:
+            raise ValueError(f"no file of an entry: {self.name!r} at {self.path!r}")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A published entry. ``provenance`` tells where and how it was made, never what it is."""
+
+    kind: EntryKind
+    key: str
+    files: tuple[StoredFile, ...]
+    provenance: Mapping[str, Any]
+
+    def file(self, name: str) -> StoredFile:
+        """The file of that name.
+
+        Raises:
+            DamagedEntryError: the manifest lists none.
+        """
+        for file in self.files:
+            if file.name == name:
+                return file
+        raise DamagedEntryError(f"entry {self.kind}/{self.key} has no file {name!r}")
+
+
+@dataclass(frozen=True)
+class Store:
+    """Entries by kind and key in one storage location."""
+
+    storage: Storage
+
+    def find(self, kind: EntryKind, key: str) -> Entry | None:
+        """The published entry of that key, or None; an unreadable manifest is set aside."""
+        name = f"{kind}/{key}/{MANIFEST}"
+        if not self.storage.is_taken(name):
+            return None
+        try:
+            manifest = json.loads(self.storage.read(name))
+            files = tuple(StoredFile(**file) for file in manifest["files"])
+            return Entry(kind, key, files, dict(manifest["provenance"]))
+        except OSError as error:
+            if error.errno not in UNREADABLE and self.storage.exists(name):
+                raise
+        except (ValueError, TypeError, KeyError):
+            pass
+        self._set_aside(kind, key)
+        return None
+
+    def demand(self, kind: EntryKind, key: str) -> Entry:
+        """The published entry of that key.
+
+        Raises:
+            DamagedEntryError: there is none (any more), or its manifest is unreadable.
+        """
+        entry = self.find(kind, key)
+        if entry is None:
+            raise DamagedEntryError(f"{self.storage.uri} has no {kind}/{key}; it is made again")
+        return entry
+
+    def publish(
+        self,
+        kind: EntryKind,
+        key: str,
+        folder: Path,
+        provenance: Mapping[str, Any],
+        on_file: Callable[[], object] = lambda: None,
+    ) -> Entry:
+        """Publishes every file of a local folder as one entry; an entry already there stays.
+
+        Args:
+            on_file: called when a file has been uploaded.
+        """
+        attempt = uuid.uuid4().hex
+        files = []
+        if self.storage.exists(f"{kind}/{key}"):  # a file, where the entry's folder belongs
+            self.storage.move(f"{kind}/{key}", f"{kind}/{key}.damaged-{attempt}")
+        for path in sorted(path for path in folder.iterdir() if path.is_file()):
+            self.storage.upload(path, f"{kind}/{key}/{attempt}/{path.name}")
+            files.append(
+                StoredFile(
+                    path.name, f"{attempt}/{path.name}", path.stat().st_size, digest_file(path)
+                )
+            )
+            on_file()
+        published = self.find(kind, key)
+        if published is not None:
+            return published
+        entry = Entry(kind, key, tuple(files), dict(provenance))
+        manifest = {"files": [asdict(file) for file in files], "provenance": entry.provenance}
+        content = json.dumps(manifest, indent=1).encode()
+        if self.storage.create(f"{kind}/{key}/{MANIFEST}", content):
+            return entry
+        return self.find(kind, key) or self.publish(kind, key, folder, provenance, on_file)
+
+    def fetch(
+        self,
+        entry: Entry,
+        folder: Path,
+        names: tuple[str, ...] | None = None,
+        on_file: Callable[[], object] = lambda: None,
+    ) -> Path:
+        """Copies an entry's files (all, or those named) into a local folder and verifies them.
+
+        Args:
+            on_file: called when a file is there.
+
+        Raises:
+            DamagedEntryError: a file is missing, cannot be read, is not listed, or its size or
+                digest differs from the manifest, also when it is read again. The entry is then set
+                aside.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        listed = {file.name: file for file in entry.files}
+        for name in names if names is not None else listed:
+            if name not in listed:
+                raise self.condemn(entry, f"{MANIFEST} lists no {name}")
+            problem = self._fetch_file(entry, listed[name], folder / name)
+            problem = problem and self._fetch_file(entry, listed[name], folder / name)
+            if problem:
+                raise self.condemn(entry, f"{listed[name].path} {problem}")
+            on_file()
+        return folder
+
+    def read(self, entry: Entry, name: str) -> bytes:
+        """The verified content of one of an entry's files.
+
+        Raises:
+            DamagedEntryError: as for `fetch`.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            return (self.fetch(entry, Path(folder), (name,)) / name).read_bytes()
+
+    def condemn(self, entry: Entry, problem: str) -> DamagedEntryError:
+        """Sets an entry aside that is not what it should be; the error to raise."""
+        self._set_aside(entry.kind, entry.key)
+        place = f"{self.storage.uri}/{entry.kind}/{entry.key}"
+        return DamagedEntryError(f"{place}: {problem}; the entry is set aside and made again")
+
+    def keys(self, kind: EntryKind) -> list[str]:
+        """The keys under which there is or was something of a kind."""
+        return self.storage.folders(kind)
+
+    def drop(self, kind: EntryKind, key: str) -> None:
+        """Removes an entry: first its manifest, so that nobody believes in it, then its files."""
+        entry = self.find(kind, key)
+        if entry is not None:
+            self.storage.delete(f"{kind}/{key}/{MANIFEST}")
+            for attempt in {file.path.partition("/")[0] for file in entry.files}:
+                self.storage.delete_folder(f"{kind}/{key}/{attempt}")
+
+    def _fetch_file(self, entry: Entry, file: StoredFile, destination: Path) -> str:
+        """What is wrong with a fetched file, or nothing."""
+        place = f"{entry.kind}/{entry.key}/{file.path}"
+        if not self.storage.exists(place):
+            return "is missing from its entry"
+        try:
+            self.storage.download(place, destination)
+        except OSError as error:
+            if error.errno not in UNREADABLE and self.storage.exists(place):
+                raise
+            return f"cannot be read ({error.strerror or error})"
+        if destination.stat().st_size != file.num_bytes or digest_file(destination) != file.sha256:
+            return "differs from its manifest"
+        return ""
+
+    def _set_aside(self, kind: EntryKind, key: str) -> None:
+        """Takes an entry out of use; its files and what was its manifest stay to be looked at."""
+        name = f"{kind}/{key}/{MANIFEST}"
+        if self.storage.is_taken(name):
+            self.storage.move(name, f"{kind}/{key}/damaged-{uuid.uuid4().hex}.json")

@@ -1,0 +1,225 @@
+"""The Ray cluster that a sweep runs on: one that runs already, or one of its own."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray._private import ray_constants
+from ray._private.utils import read_ray_address
+from rich.console import Console
+
+from raysweep.errors import INPUT_ERROR_CODE, InputError
+from raysweep.process.descendants import end_descendants
+from raysweep.process.ending import ENDING
+from raysweep.store.host_folder import delete_abandoned
+from raysweep.sweep.address import check_address, why_silent
+from raysweep.sweep.token_file import protect_token, token_path
+from raysweep.training.settings import WorkerSettings
+
+LOST_CODE = 1
+JOIN_SECONDS = 30.0
+CHECK_IT = "see `ray status`, and whether RAY_AUTH_MODE and the token are those of the cluster"
+GRACE_SECONDS = 5.0  # for processes to go by themselves; a dashboard's module may take a minute
+WATCH_SECONDS = 1.0
+_watching: list[threading.Event] = []  # set: the cluster is left, and may end
+
+
+def connect(
+    workers: WorkerSettings, wait_minutes: float, console: Console, *, dashboard: bool = True
+) -> None:
+    """Joins the running Ray cluster, or starts one on this machine, and checks its size.
+
+    Running is what RAY_ADDRESS names or `ray start` has started on this host; the private cluster
+    of another program, which goes when that ends, does not count. A cluster that is started here
+    listens on loopback only, with token authentication.
+
+    Args:
+        dashboard: whether a cluster that is started here has one.
+
+    Raises:
+        InputError: the cluster has too few CPUs or GPUs for one trial, or cannot be joined.
+    """
+    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.5")  # also the end's latency
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the monitor speaks; Tune keeps silent
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # a signal ends all at once: see `ending`
+    needed = {"CPU": workers.num_workers * workers.cpus_per_worker}
+    if workers.use_gpu:
+        needed["GPU"] = workers.num_workers
+    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+    address = _running_cluster()
+    path = token_path()
+    if path and (changed := protect_token(path, make=not address)):
+        console.print(changed, highlight=False, soft_wrap=True)
+    if address:
+        context = _join(address, **quiet)
+        console.print(f"Joined the Ray cluster at {context.address_info['address']}.")
+    else:
+        _check_size(needed, {"CPU": os.cpu_count() or 1, "GPU": _num_local_gpus(workers)})
+        _stay_on_loopback()
+        # No cloud takes a laptop away: this spares every trial an actor that asks it.
+        os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
+        context = _init(
+            address="local", include_dashboard=dashboard, dashboard_host="127.0.0.1", **quiet
+        )
+        _watch_local_cluster()
+        console.print("Started a Ray cluster on this machine.")
+    if context.dashboard_url:
+        console.print(f"Dashboard: http://{context.dashboard_url}")
+    deadline = time.monotonic() + 60 * wait_minutes
+    while not _is_enough(needed, ray.cluster_resources()) and time.monotonic() < deadline:
+        console.print(f"Waiting for {_listed(needed)}; there are {_listed(_available(needed))}.")
+        time.sleep(10)
+    _check_size(needed, ray.cluster_resources())
+
+
+def all_resources() -> dict[str, float]:
+    """All that the cluster has, by Ray's names."""
+    return dict(ray.cluster_resources())
+
+
+def num_fitting(workers: WorkerSettings) -> int:
+    """Trials that can have workers at the same time."""
+    resources = ray.cluster_resources()
+    fitting = int(resources.get("CPU", 0)) // (workers.num_workers * workers.cpus_per_worker)
+    if workers.use_gpu:
+        fitting = min(fitting, int(resources.get("GPU", 0)) // workers.num_workers)
+    return max(1, min(fitting, workers.max_concurrent_trials or fitting))
+
+
+@contextmanager
+def losing_the_cluster() -> Iterator[None]:
+    """A block that ends in one line if Ray itself is lost; what is raised says so in many."""
+    try:
+        yield
+    except ray.exceptions.RayTaskError:
+        raise  # of our own code
+    except (ray.exceptions.RayError, ConnectionError) as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        ENDING.request(LOST_CODE, f"The Ray cluster was lost ({lines[0]}).")
+        raise
+
+
+def leave() -> None:
+    """Leaves the cluster. One that was started here ends, and each of its processes."""
+    node = ray._private.worker._global_node
+    is_own = node is not None and node.is_head()
+    for left in _watching:
+        left.set()
+    if not (is_own and ENDING.is_requested):  # else its processes are killed, in no time
+        ray.shutdown()
+        ENDING.begin()  # Ray leaves SIGTERM to the system, past Python
+    end_descendants(0.0 if ENDING.is_requested else GRACE_SECONDS)
+    delete_abandoned(Path(tempfile.gettempdir()))
+
+
+def _join(address: str, **arguments: Any) -> Any:
+    """Joins a cluster, which may refuse: another token, another version; or say nothing."""
+    place = f"Ray cluster at {address}"
+    silence = f"error: {place}: could not be joined within {JOIN_SECONDS:.0f} seconds; {CHECK_IT}"
+    timer = threading.Timer(JOIN_SECONDS, ENDING.request, (INPUT_ERROR_CODE, silence))
+    timer.daemon = True
+    timer.start()
+    try:
+        return _init(address=address, **arguments)
+    except (RuntimeError, ConnectionError, ValueError, ray.exceptions.RayError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(place, f"cannot be joined ({reason})", CHECK_IT) from None
+    finally:
+        timer.cancel()
+
+
+def _init(**arguments: Any) -> Any:
+    """`ray.init`, which takes SIGTERM for itself."""
+    try:
+        return ray.init(**arguments)
+    finally:
+        ENDING.begin()
+
+
+def _watch_local_cluster() -> None:
+    """Notices the death of a cluster of one's own before Ray does, which ends the process then."""
+    node, left = ray._private.worker._global_node, threading.Event()
+    _watching.append(left)
+    vital = {ray_constants.PROCESS_TYPE_RAYLET, ray_constants.PROCESS_TYPE_GCS_SERVER}
+
+    def watch() -> None:
+        while not left.wait(WATCH_SECONDS):
+            dead = vital & {kind for kind, _ in node.dead_processes()}
+            if dead and not left.is_set():
+                what = " and ".join(sorted(dead))
+                ENDING.request(LOST_CODE, f"The Ray cluster was lost: its {what} has ended.")
+                return
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _running_cluster() -> str | None:
+    """The address of the cluster to join; None where one is to be started."""
+    named = os.environ.get("RAY_ADDRESS", "")
+    if named == "local":
+        return None
+    if named and named != "auto":
+        check_address(named)
+        return named
+    with suppress(OSError):  # a file of another user
+        started = read_ray_address()
+        if started and not why_silent(started):
+            return started
+    if named:
+        raise InputError(
+            "RAY_ADDRESS = auto",
+            "no Ray cluster was started on this host",
+            "start one (`ray start --head`), name another, or unset RAY_ADDRESS",
+        )
+    return None
+
+
+def _stay_on_loopback() -> None:
+    """Makes a cluster that is started here listen on 127.0.0.1 and nowhere else.
+
+    Ray's servers listen on all interfaces unless the node's own address is the loopback one, and
+    `ray.init` turns a loopback address into a public one unless clusters of several hosts are ruled
+    out. Ray has this switch for systems with a nagging firewall; it reads it once, when imported,
+    and again in each process that it starts.
+    """
+    os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = "0"
+    ray_constants.ENABLE_RAY_CLUSTER = False
+
+
+def _num_local_gpus(workers: WorkerSettings) -> int:
+    if not workers.use_gpu:
+        return 0
+    import torch  # takes seconds to import
+
+    return torch.cuda.device_count()
+
+
+def _check_size(needed: dict[str, int], resources: dict[str, float]) -> None:
+    if not _is_enough(needed, resources):
+        available = {name: int(resources.get(name, 0)) for name in needed}
+        raise InputError(
+            f"workers.num_workers = {needed.get('GPU', needed['CPU'])}",
+            f"a trial needs {_listed(needed)} but the cluster has {_listed(available)}",
+            "lower --num-workers, add nodes, or give them time with --wait-for-workers",
+        )
+
+
+def _is_enough(needed: dict[str, int], resources: dict[str, float]) -> bool:
+    return all(resources.get(name, 0) >= amount for name, amount in needed.items())
+
+
+def _available(needed: dict[str, int]) -> dict[str, int]:
+    resources = ray.cluster_resources()
+    return {name: int(resources.get(name, 0)) for name in needed}
+
+
+def _listed(amounts: dict[str, int]) -> str:
+    return " and ".join(f"{amount} {name}s" for name, amount in amounts.items())

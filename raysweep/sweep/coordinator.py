@@ -1,0 +1,125 @@
+"""What the processes of a sweep tell each other beside the store; runs as one actor. Pure.
+
+Nothing here outlives the sweep, and nothing depends on it but speed, progress and messages.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from raysweep.store.storage import Storage
+from raysweep.store.store import Store
+from raysweep.store.weights_budget import GB, WeightsBudget
+from raysweep.sweep.leases import LeaseBoard, trial_of
+
+Activity = tuple[int, str, float]
+"""Number of the stage, what is done, and how far it is."""
+
+
+class Board(LeaseBoard):
+    """Leases, progress, failures, times and the budget of weights.
+
+    Args:
+        storage: URI of the storage location, for the budget.
+        budget_gb: of weights; None for no budget.
+        needed: the keys of the stages of each trial that is planned, in the order of their start.
+    """
+
+    def __init__(
+        self, storage: str, budget_gb: float | None, needed: Mapping[str, Sequence[str]]
+    ) -> None:
+        super().__init__()
+        self._activities: dict[str, Activity] = {}
+        self._counts: Counter[str] = Counter()
+        self._renewals: Counter[str] = Counter()
+        self._drivers: dict[str, Any] = {}
+        self._failures: dict[str, str] = {}
+        self._damages: defaultdict[str, list[str]] = defaultdict(list)
+        self._spent: defaultdict[str, float] = defaultdict(float)
+        self._budget = None
+        if budget_gb is not None:
+            store = Store(Storage.open(storage).sub("store"))
+            self._budget = WeightsBudget(store, budget_gb * GB, needed)
+
+    def update(self, trial: str, stage: int, activity: str, fraction: float) -> None:
+        """What a trial does now."""
+        self._activities[trial] = (stage, activity, fraction)
+        self.advance(trial)
+
+    def advance(self, trial: str) -> None:
+        """One of a trial's workers has done something, whatever it is."""
+        self._counts[trial] += 1
+
+    def progress(self, trial: str) -> tuple[int, str]:
+        """A count of what a trial's workers have done, and what they do now."""
+        return self._counts[trial], self._activities.get(trial, (0, "starting", 0.0))[1]
+
+    def attend(self, trial: str, driver: Any) -> None:
+        """A trial's driver, an actor, has begun; it renews its leases until its end."""
+        self._drivers[trial] = driver
+
+    def renew(self, holder: str) -> None:
+        """Prolongs the leases that a holder still has, and counts it as a sign of its driver."""
+        super().renew(holder)
+        self._renewals[trial_of(holder)] += 1
+
+    def release_all(self, holder: str) -> None:
+        """Gives up everything that a holder has, whose driver ends."""
+        super().release_all(holder)
+        self._drivers.pop(trial_of(holder), None)
+
+    def drivers(self) -> dict[str, tuple[int, Any]]:
+        """By trial: how often its driver has given a sign, and the driver."""
+        return {trial: (self._renewals[trial], one) for trial, one in self._drivers.items()}
+
+    def activities(self) -> dict[str, Activity]:
+        """The last word of each trial."""
+        return dict(self._activities)
+
+    def fail(self, trial: str, reason: str) -> None:
+        """A trial has met what another attempt would meet again; the first reason counts."""
+        self._failures.setdefault(trial, reason)
+
+    def failure(self, trial: str) -> str | None:
+        """Why a trial has failed, if it has."""
+        return self._failures.get(trial)
+
+    def damage(self, trial: str, problem: str) -> None:
+        """A trial has found an entry of the store damaged, which is set aside."""
+        self._damages[trial].append(problem)
+
+    def damages(self, trial: str) -> list[str]:
+        """What a trial has found damaged so far."""
+        return list(self._damages[trial])
+
+    def spend(self, activity: str, seconds: float) -> None:
+        """Adds worker-seconds to an activity."""
+        self._spent[activity] += seconds
+
+    def seconds(self) -> dict[str, float]:
+        """Worker-seconds by activity."""
+        return dict(self._spent)
+
+    def begin(self, trial: str, keys: Sequence[str]) -> None:
+        """A trial's workers are to start."""
+        if self._budget:
+            self._budget.begin(trial, keys)
+
+    def end(self, trial: str) -> None:
+        """A trial has ended, one way or the other."""
+        self._activities.pop(trial, None)
+        self._drivers.pop(trial, None)
+        self.release_trial(trial)
+        if self._budget:
+            self._budget.end(trial)
+
+    def make_room(self, key: str, num_bytes: int) -> None:
+        """Drops weights, where there is a budget, until there is room for some more.
+
+        Raises:
+            NoRoomError: there is none.
+        """
+        if self._budget:
+            self._budget.make_room(key, num_bytes)

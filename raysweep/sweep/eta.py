@@ -1,0 +1,176 @@
+"""How much time a sweep still takes, from the seconds that its work has taken so far. Pure.
+
+The work that is missing is counted piece by piece; what the store holds already costs nothing. Of
+each kind of work the measured seconds per unit are multiplied with the units still missing, and
+each trial whose work is missing starts workers once. Until every kind that is missing was measured
+nothing is said.
+
+The time shown never rises. Where the estimate is lower than what is shown, the shown one falls
+faster than the clock; where it is higher, the shown one falls slower, so that both reach zero
+together, and is called a lower bound while it is far below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from raysweep.plan.trials import Trial
+from raysweep.store.store import EntryKind
+
+TRAINING, EVALUATING, CURVATURE = "training", "evaluating", "measuring curvature"
+CATCHING_UP_SECONDS = 20.0  # in which most of what is shown too much is taken away
+FAR_BELOW = 1.25  # times the time shown, from which on it is called a lower bound
+PRODUCTS, PRODUCTS_OF_CHANGE = 20.0, 3.0  # Hessian-vector products and what takes as long
+
+
+class Piece(NamedTuple):
+    """One entry of the store as work: examples, evaluations or products."""
+
+    entry: tuple[EntryKind, str]
+    stage: int
+    kind: str
+    size: float
+
+
+def pieces(trial: Trial) -> Iterator[Piece]:
+    """All work of a trial."""
+    for stage in trial.stages:
+        settings = stage.hyperparameters
+        size = settings.num_steps * settings.global_batch_size
+        yield Piece((EntryKind.STAGE, stage.key), stage.number, TRAINING, size)
+    for one in trial.all_evaluations:
+        yield Piece((EntryKind.EVALUATION, one.key), one.stage_number, EVALUATING, 1.0)
+    for one in trial.curvatures:
+        yield Piece((EntryKind.CURVATURE, one.key), one.stage_number, CURVATURE, PRODUCTS)
+    for one in trial.changes:
+        yield Piece((EntryKind.CHANGE, one.key), one.stage_number, CURVATURE, PRODUCTS_OF_CHANGE)
+
+
+@dataclass(frozen=True)
+class Left:
+    """Time that is left; ``is_lower_bound`` if it is likely to be a good deal more."""
+
+    seconds: float
+    is_lower_bound: bool = False
+
+
+class Estimator:
+    """The work of a sweep that is missing, and how long such work has taken.
+
+    Args:
+        num_slots: trials that have workers at the same time.
+        num_workers: of each.
+        num_trials: how many there will be; those not planned yet count as the mean of the others.
+    """
+
+    def __init__(self, num_slots: int, num_trials: int, num_workers: int = 1) -> None:
+        self._num_slots, self._num_trials = num_slots, num_trials
+        self._num_workers = num_workers
+        self._planned: dict[str, frozenset[Piece]] = {}
+        self._ended: set[str] = set()
+        self._started: set[str] = set()
+        self._missing: dict[tuple[EntryKind, str], Piece] = {}
+        self._made: dict[str, float] = {}
+        self._startups: list[float] = []
+
+    def plan(self, trial: str, missing: Collection[Piece]) -> None:
+        """A trial is known, with what the store lacks of it."""
+        new = {piece.entry: piece for piece in missing if piece.entry not in self._missing}
+        self._planned[trial] = frozenset(new.values())
+        self._missing.update(new)
+        if not missing:
+            self._ended.add(trial)
+
+    def is_planned(self, trial: str) -> bool:
+        """Whether a trial is known."""
+        return trial in self._planned
+
+    def has_ended(self, trial: str) -> bool:
+        """Whether a trial needs no more work."""
+        return trial in self._ended
+
+    def begin_start(self, trial: str) -> None:
+        """A trial's workers start, perhaps not for the first time: that time is still to come."""
+        self._started.discard(trial)
+
+    def start(self, trial: str, seconds: float) -> None:
+        """A trial's workers have begun to work after so many seconds of start-up."""
+        self._startups.append(seconds)
+        self._started.add(trial)
+
+    def finish(self, done: Collection[Piece]) -> None:
+        """Work is in the store now, whoever did it."""
+        for piece in done:
+            if self._missing.pop(piece.entry, None):
+                self._made[piece.kind] = self._made.get(piece.kind, 0.0) + piece.size
+
+    def end(self, trial: str, rest: Collection[Piece] = ()) -> None:
+        """A trial needs no more work; what it still lacked nobody will do."""
+        self._ended.add(trial)
+        for piece in rest:
+            self._missing.pop(piece.entry, None)
+
+    def seconds_left(
+        self, spent: Mapping[str, float], begun: Mapping[tuple[EntryKind, str], float]
+    ) -> float | None:
+        """The estimate; None as long as some kind of missing work was not measured.
+
+        Args:
+            spent: worker-seconds by kind, of finished work.
+            begun: the share that is done of entries that are being made.
+        """
+        units: dict[str, float] = {}
+        for entry, piece in self._missing.items():
+            rest = piece.size * (1.0 - begun.get(entry, 0.0))
+            units[piece.kind] = units.get(piece.kind, 0.0) + rest
+        if any(not self._made.get(kind) or kind not in spent for kind in units):
+            return None
+        work = sum(number * spent[kind] / self._made[kind] for kind, number in units.items())
+        waiting = len(set(self._planned) - self._started - self._ended)
+        unknown = max(self._num_trials - len(self._planned), 0)
+        if unknown and self._planned:
+            work += unknown * self._mean_seconds(spent)
+        if (waiting + unknown) and not self._startups:
+            return None
+        startup = sum(self._startups) / len(self._startups) if self._startups else 0.0
+        open_trials = max(1, self._num_trials - len(self._ended))
+        seconds = work / self._num_workers + (waiting + unknown) * startup
+        return seconds / min(self._num_slots, open_trials)
+
+    def _mean_seconds(self, spent: Mapping[str, float]) -> float:
+        """Of the trials that are known, what each had to do."""
+        total = 0.0
+        for missing in self._planned.values():
+            for piece in missing:
+                if self._made.get(piece.kind):
+                    total += piece.size * spent.get(piece.kind, 0.0) / self._made[piece.kind]
+        return total / len(self._planned)
+
+
+class Countdown:
+    """The time shown, which never rises."""
+
+    def __init__(self) -> None:
+        self._shown: float | None = None
+        self._at = 0.0
+
+    def show(self, now: float, estimate: float | None) -> Left | None:
+        """What to show of an estimate; None as long as there was none."""
+        if estimate is None and self._shown is None:
+            return None
+        passed = now - self._at
+        self._at = now
+        if self._shown is None:
+            self._shown = estimate
+        elif estimate is None or estimate <= 0:
+            self._shown = max(self._shown - passed, 0.0)
+        elif estimate > self._shown:
+            self._shown = max(self._shown * (1.0 - passed / (estimate + passed)), 0.0)
+        else:
+            surplus = self._shown - passed - estimate
+            share = min(passed / CATCHING_UP_SECONDS, 1.0)
+            self._shown = max(self._shown - passed - max(surplus, 0.0) * share, 0.0)
+        shown = self._shown or 0.0
+        return Left(shown, estimate is not None and estimate > FAR_BELOW * shown + 1.0)

@@ -1,0 +1,115 @@
+"""Ends hopeless trials early: Tune's asynchronous successive halving, within each chain."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import ray
+from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
+
+from raysweep.plan.trials import Trial
+from raysweep.space.search import StoppingSettings
+
+RUNG = "rung"
+CALL_SECONDS = 10.0
+
+
+class ChainHalving(FIFOScheduler):
+    """Compares trials of the same chain, by the stage or the step that they have come to.
+
+    A trial that makes a stage for which others wait goes on, and is judged again by its next
+    result. Trials that were stopped are named in `stopped`.
+
+    Args:
+        trials: by id; others may be added while the sweep runs.
+        board: knows who waits for whom.
+    """
+
+    def __init__(self, settings: StoppingSettings, trials: Mapping[str, Trial], board: Any) -> None:
+        super().__init__()
+        self._settings, self._trials, self._board = settings, trials, board
+        self._chains: dict[str, AsyncHyperBandScheduler] = {}
+        self._condemned: set[str] = set()
+        self.stopped: dict[str, Mapping[str, Any]] = {}
+
+    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
+        """Called by Tune for every new trial."""
+        self._of(trial).on_trial_add(tune_controller, trial)
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: Mapping[str, Any]) -> str:
+        """Called by Tune for every report; whether the trial goes on."""
+        name = trial.config["trial"]
+        if self._is_last(name, result) or not self._is_comparable(result):
+            return TrialScheduler.CONTINUE
+        verdict = self._of(trial).on_trial_result(tune_controller, trial, self._placed(result))
+        if verdict == TrialScheduler.STOP:
+            self._condemned.add(name)
+        if name not in self._condemned or self._is_awaited(name):
+            return TrialScheduler.CONTINUE
+        self.stopped[name] = dict(result)
+        return TrialScheduler.STOP
+
+    def on_trial_complete(
+        self, tune_controller: Any, trial: Any, result: Mapping[str, Any]
+    ) -> None:
+        """Called by Tune when a trial has ended."""
+        if self._is_comparable(result):
+            self._of(trial).on_trial_complete(tune_controller, trial, self._placed(result))
+
+    def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
+        """Called by Tune when a trial goes before it has run."""
+        self._of(trial).on_trial_remove(tune_controller, trial)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune pickles its parts to restore an experiment; we resume by the store."""
+        return {}
+
+    def _of(self, trial: Any) -> AsyncHyperBandScheduler:
+        """What judges a trial's chain."""
+        planned = self._trials[trial.config["trial"]]
+        if planned.chain not in self._chains:
+            self._chains[planned.chain] = self._judge_of(planned)
+        return self._chains[planned.chain]
+
+    def _judge_of(self, trial: Trial) -> AsyncHyperBandScheduler:
+        settings = self._settings
+        factor = settings.reduction_factor
+        if settings.every_steps:
+            first = settings.every_steps
+            last = float(sum(stage.hyperparameters.num_steps for stage in trial.stages))
+        else:  # the end of each stage is a rung: its place is the rung's in Tune's progression
+            first, last = 1, factor ** len(trial.stages)
+        return AsyncHyperBandScheduler(
+            time_attr=RUNG,
+            metric=settings.metric,
+            mode=settings.mode,
+            grace_period=first,
+            max_t=max(first, math.ceil(last)),
+            reduction_factor=factor,
+            stop_last_trials=False,
+        )
+
+    def _placed(self, result: Mapping[str, Any]) -> dict[str, Any]:
+        """The result with its place among the rungs."""
+        if self._settings.every_steps:
+            return {**result, RUNG: result["steps_trained"]}
+        above = result["stage"] - self._settings.grace_stages
+        return {**result, RUNG: self._settings.reduction_factor**above}
+
+    def _is_comparable(self, result: Mapping[str, Any]) -> bool:
+        if result.get(self._settings.metric) is None:
+            return False
+        if self._settings.every_steps:
+            return result["steps_trained"] > 0
+        return result["stage"] >= self._settings.grace_stages
+
+    def _is_last(self, name: str, result: Mapping[str, Any]) -> bool:
+        return result.get("stage") == len(self._trials[name].stages)
+
+    def _is_awaited(self, name: str) -> bool:
+        try:
+            return bool(ray.get(self._board.is_awaited.remote(name), timeout=CALL_SECONDS))
+        except ray.exceptions.RayError:
+            return False

@@ -1,0 +1,61 @@
+"""How a sweep ended. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from raysweep.plan.plan import Plan
+from raysweep.plan.trials import Trial
+from raysweep.store.storage import Storage
+
+if TYPE_CHECKING:
+    from raysweep.sweep.study import Study
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a sweep ended.
+
+    Attributes:
+        folder: the results.
+        trials: those that there are results of, or may be; without the scouts.
+        failures: the reason by trial, for those that failed.
+        stopped: after how many stages, by trial, for those that were stopped early.
+        unfinished: trials that were neither finished nor failed, after an interruption.
+        seconds: worker-seconds by activity.
+        capacity_seconds: worker-seconds that the sweep could have used.
+        study: of an Optuna search.
+        is_interrupted: whether it was told to end, or had to because Ray was lost.
+    """
+
+    folder: Storage
+    trials: tuple[Trial, ...]
+    failures: Mapping[str, str] = field(default_factory=dict)
+    stopped: Mapping[str, int] = field(default_factory=dict)
+    unfinished: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    capacity_seconds: float = 0.0
+    study: Study | None = None
+    is_interrupted: bool = False
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether the same command has something left to do."""
+        is_study_open = self.study is not None and self.study.num_left > len(self.failures)
+        return self.is_interrupted or bool(self.unfinished) or is_study_open
+
+
+def before_the_first_trial(plan: Plan, folder: Storage) -> Outcome:
+    """Of a sweep that was interrupted before it began: what earlier runs have left.
+
+    Args:
+        folder: of the sweep.
+    """
+    if plan.space.search.method != "optuna":
+        return Outcome(folder, plan.trials, is_interrupted=True)
+    from raysweep.sweep.study import Study
+
+    study = Study(plan, folder)
+    return Outcome(folder, study.finished_trials(), study=study, is_interrupted=True)

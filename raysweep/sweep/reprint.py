@@ -1,0 +1,97 @@
+"""A finished sweep from its storage location alone, without a cluster. Pure.
+
+A sweep is finished when the store lacks nothing of any trial: what a run on a cluster would find
+out, too, and then only report. Its result files are believed where they reach to the end of each
+trial, and written again from the store where they do not. Of a sweep that stops trials early it
+cannot be known without running it what the comparison would decide; it is never reprinted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from raysweep.plan.plan import Plan
+from raysweep.plan.remaining import remaining
+from raysweep.plan.scouts import Findings
+from raysweep.plan.trials import Trial
+from raysweep.results.tables import TRIAL_TABLES, from_bytes, write_trial
+from raysweep.store.storage import Storage
+from raysweep.store.store import DamagedEntryError, Store
+from raysweep.sweep.outcome import Outcome
+from raysweep.worker.job import Job, publish_results
+
+LAST_WRITTEN = "steps"  # of a trial's tables
+STUDY_FILE = "results/study/study.arrow"
+
+
+def find_whole(plan: Plan, storage: Storage) -> Outcome | None:
+    """The sweep, its result files complete; None if anything of it is still to be done."""
+    if plan.space.stopping is not None:
+        return None
+    folder = storage.sub("sweeps", plan.sweep)
+    store = Store(storage.sub("store"))
+    try:
+        if plan.space.search.method == "optuna":
+            return _whole_study(plan, storage, store, folder)
+        trials = _decided(plan, storage, store)
+        if trials is None or not _are_done(trials, store):
+            return None
+        _complete(plan, storage, (*plan.scouts, *trials))
+    except DamagedEntryError:
+        return None  # it is set aside, so that a run makes it again
+    return Outcome(folder, tuple(trials))
+
+
+def _decided(plan: Plan, storage: Storage, store: Store) -> Sequence[Trial] | None:
+    """The trials; of a plan with scouts those that follow from what they have found."""
+    if not plan.scouts:
+        return plan.trials
+    if not _are_done(plan.scouts, store):
+        return None
+    found = (_job(plan, scout, storage).records().finding() for scout in plan.scouts)
+    return plan.decided(Findings(tuple(found))).trials
+
+
+def _whole_study(plan: Plan, storage: Storage, store: Store, folder: Storage) -> Outcome | None:
+    from raysweep.sweep.study import JOURNAL, Study  # imports Optuna: not for other sweeps
+
+    if not folder.exists(JOURNAL):
+        return None
+    study = Study(plan, folder)
+    trials = study.finished_trials()
+    if study.num_left or not _are_done(trials, store):
+        return None
+    _complete(plan, storage, trials)
+    if not folder.exists(STUDY_FILE):
+        write_trial(folder, "study", {"study": study.rows()})
+    return Outcome(folder, trials, study=study)
+
+
+def _are_done(trials: Sequence[Trial], store: Store) -> bool:
+    return bool(trials) and not any(remaining(store, trial) for trial in trials)
+
+
+def _complete(plan: Plan, storage: Storage, trials: Sequence[Trial]) -> None:
+    """Writes the result files of those trials whose files do not reach to their end."""
+    for trial in trials:
+        job = _job(plan, trial, storage)
+        if not _has_results(job.sweep_folder, trial):
+            publish_results(job, job.records(), len(trial.stages))
+
+
+def _has_results(folder: Storage, trial: Trial) -> bool:
+    """Whether all tables of a trial are there, and reach to its last stage."""
+    if not all(folder.exists(f"results/{name}/{trial.id}.arrow") for name in TRIAL_TABLES):
+        return False
+    try:
+        steps = from_bytes(folder.read(f"results/{LAST_WRITTEN}/{trial.id}.arrow"))
+        return trial.stages[-1].key in steps.column("stage_key").to_pylist()
+    except (pa.ArrowInvalid, KeyError):
+        return False
+
+
+def _job(plan: Plan, trial: Trial, storage: Storage) -> Job:
+    digests = {task: splits.digests for task, splits in plan.splits.items()}
+    return Job(plan.sweep, trial, plan.space, storage.uri, digests)

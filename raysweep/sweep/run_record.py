@@ -1,0 +1,184 @@
+"""What a run of a sweep was: its command, versions, code, machine, model and rows, dates and end.
+
+One file a run in ``runs/`` of the sweep's folder, named by the time of its start. It is written
+when the sweep begins and again when it ends: one that was killed has no end. Pure.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import secrets
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, distribution, version
+from pathlib import Path
+from typing import Any
+
+from raysweep.plan.plan import Plan
+from raysweep.store.storage import Storage
+from raysweep.sweep.outcome import Outcome
+
+FOLDER = "runs"
+PACKAGES = (
+    "raysweep", "ray", "torch", "transformers", "tokenizers", "deepspeed", "datasets", "optuna",
+    "pyarrow", "numpy",
+)  # fmt: skip
+GIT_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run.
+
+    Attributes:
+        name: of its file.
+        command: as it could be typed again.
+        started, ended: in UTC, ISO 8601; ``ended`` is None while it runs.
+        end: "finished", "failed", "interrupted" or the error's class; None while it runs.
+        commit: of the checkout or repository that raysweep was taken from, where that is known;
+            "-changed" follows where files differ from it.
+        machine: where the command runs.
+        cluster: Ray's resources: CPUs, GPUs and their types, memory in bytes.
+        model: its name, digest and number of parameters.
+        rows: digests of each task's training, validation and test set.
+    """
+
+    name: str
+    command: str
+    started: str
+    versions: Mapping[str, str]
+    commit: str | None
+    machine: Mapping[str, Any]
+    cluster: Mapping[str, float]
+    model: Mapping[str, Any]
+    rows: Mapping[str, tuple[str, ...]]
+    ended: str | None = None
+    end: str | None = None
+
+    @classmethod
+    def begin(cls, plan: Plan, cluster: Mapping[str, float]) -> RunRecord:
+        """Of a run that starts now."""
+        started = datetime.now(UTC)
+        base = plan.checkpoint
+        return cls(
+            name=f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}.json",
+            command=shlex.join(["python", *sys.orig_argv[1:]]),
+            started=started.isoformat(timespec="seconds"),
+            versions=_versions(),
+            commit=_commit(),
+            machine=_machine(),
+            cluster={name: amount for name, amount in cluster.items() if _is_told(name)},
+            model={
+                "name": plan.space.model,
+                "digest": base.digest,
+                "num_parameters": base.num_parameters,
+            },
+            rows={task: splits.digests for task, splits in plan.splits.items()},
+        )
+
+    def ending(self, end: str) -> RunRecord:
+        """The same run, which ends now."""
+        return replace(self, ended=datetime.now(UTC).isoformat(timespec="seconds"), end=end)
+
+    def write(self, sweep: Storage) -> None:
+        """Writes it into a sweep's folder.
+
+        Raises:
+            OSError: the storage takes nothing.
+        """
+        sweep.write(f"{FOLDER}/{self.name}", json.dumps(asdict(self), indent=1).encode())
+
+
+def record_run(
+    record: RunRecord, sweep: Storage, run: Callable[[], Outcome], tell: Callable[[str], None]
+) -> Outcome:
+    """Runs a sweep, and records in its folder that it began and how it ended.
+
+    Args:
+        tell: called with what is wrong where the end cannot be recorded, as on a full disk.
+
+    Raises:
+        OSError: not even the beginning can be recorded.
+    """
+    record.write(sweep)
+    end = "interrupted"
+    try:
+        outcome = run()
+        if not outcome.is_interrupted:
+            end = "failed" if outcome.failures else "finished"
+        return outcome
+    except Exception as error:
+        end = type(error).__name__
+        raise
+    finally:
+        try:
+            record.ending(end).write(sweep)
+        except OSError as error:
+            tell(f"The end of this run is not recorded: {error}")
+
+
+def _is_told(resource: str) -> bool:
+    """Whether a resource is one of hardware; Ray counts hosts by their addresses, too."""
+    return resource in ("CPU", "GPU", "memory") or resource.startswith("accelerator_type:")
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # raysweep itself, run from a checkout
+            continue
+    return found
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "system": platform.platform(),
+        "processor": _processor(),
+        "num_cores": len(os.sched_getaffinity(0)),
+        "memory_bytes": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.machine())
+
+
+def _commit() -> str | None:
+    """Of a checkout; or of the repository that pip has installed from (PEP 610)."""
+    root = Path(__file__).parents[2]
+    if (root / ".git").exists():
+        commit, changed = (
+            _git(root, *words)
+            for words in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))
+        )
+        return commit and f"{commit}{'-changed' if changed else ''}"
+    try:
+        origin = json.loads(distribution("raysweep").read_text("direct_url.json") or "{}")
+    except (PackageNotFoundError, ValueError):
+        return None
+    found = origin.get("vcs_info", {}).get("commit_id")
+    return found if isinstance(found, str) else None
+
+
+def _git(root: Path, *words: str) -> str | None:
+    """What git answers; None where it is not there, or refuses."""
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(root), *words], capture_output=True, text=True, timeout=GIT_SECONDS
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None

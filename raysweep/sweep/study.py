@@ -1,0 +1,207 @@
+"""An Optuna study that proposes trials, and outlives an interruption. Pure.
+
+The study's journal (Optuna's own format) is a file in the sweep's folder, replaced as a whole after
+every proposal and every result. A trial that was running when the sweep was interrupted stays
+RUNNING there, and is proposed first when the sweep is run again: its finished stages are in the
+store. Each proposal has a sampler of its own, seeded by the study's seed and the trial's number, so
+that a search of one trial at a time is the same whether or not it was interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from raysweep.plan.plan import Plan
+from raysweep.plan.points import axes_of
+from raysweep.plan.trials import Trial
+from raysweep.results.tables import write_trial
+from raysweep.space.axes import LogUniform, Uniform
+from raysweep.store.storage import Storage
+
+JOURNAL = "study/journal.log"
+TRIAL = "trial"  # the user attribute that holds our trial's id
+NUM_STARTUP_TRIALS = 5  # random ones before TPE begins; of NSGA-II the size of a generation
+DIRECTIONS = {"min": StudyDirection.MINIMIZE, "max": StudyDirection.MAXIMIZE}
+DONE = (TrialState.COMPLETE, TrialState.PRUNED)
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A trial to run, and its number in the study."""
+
+    number: int
+    trial: Trial
+
+
+@dataclass(frozen=True)
+class Best:
+    """A trial that no other one is better than, in all objectives."""
+
+    trial: str
+    values: tuple[float, ...]
+    params: Mapping[str, Any]
+
+
+class Study:
+    """Proposes the trials of an Optuna search.
+
+    Args:
+        folder: of the sweep.
+    """
+
+    def __init__(self, plan: Plan, folder: Storage) -> None:
+        assert plan.planner, "the plan was made by make_plan"
+        self._space, self._planner, self._folder = plan.space, plan.planner, folder
+        self._sweep = plan.sweep
+        self._temporary = tempfile.TemporaryDirectory()
+        self._file = Path(self._temporary.name) / "journal.log"
+        if folder.exists(JOURNAL):
+            self._file.write_bytes(folder.read(JOURNAL))
+        objectives = plan.space.search.objectives
+        self._study = optuna.create_study(
+            storage=JournalStorage(JournalFileBackend(str(self._file))),
+            study_name=plan.sweep,
+            directions=[DIRECTIONS[mode] for mode in objectives.values()],
+            load_if_exists=True,
+        )
+        self._interrupted = [t for t in self._trials() if t.state == TrialState.RUNNING]
+
+    @property
+    def num_left(self) -> int:
+        """Trials still to run: those that were interrupted, and those that were not proposed yet.
+
+        A trial that has failed does not count as done.
+        """
+        num_done = sum(trial.state in DONE for trial in self._trials())
+        return max((self._space.search.num_samples or 0) - num_done, 0)
+
+    def propose(self) -> Proposal:
+        """The next trial to run."""
+        if self._interrupted:
+            known = self._interrupted.pop(0)
+            return Proposal(known.number, self._as_trial(known.params))
+        number = len(self._trials())
+        self._study.sampler = self._sampler(number)
+        asked = self._study.ask()
+        trial = self._as_trial(self._suggest(asked))
+        asked.set_user_attr(TRIAL, trial.id)
+        self._save()
+        return Proposal(asked.number, trial)
+
+    def tell(self, number: int, metrics: Mapping[str, Any]) -> None:
+        """A trial has ended: with its objectives, or without one of them as a pruned one."""
+        objectives = self._space.search.objectives
+        values = [float(metrics[name]) for name in objectives if metrics.get(name) is not None]
+        if len(values) < len(objectives):
+            self._study.tell(number, state=TrialState.PRUNED)
+        else:
+            self._study.tell(number, values)
+        self._save()
+
+    def fail(self, number: int) -> None:
+        """A trial has failed."""
+        self._study.tell(number, state=TrialState.FAIL)
+        self._save()
+
+    @property
+    def objectives(self) -> Mapping[str, str]:
+        """Metrics, and whether less or more of each is better."""
+        return self._space.search.objectives
+
+    def best(self) -> list[Best]:
+        """The best trial; of several objectives the Pareto front, by the first objective."""
+        if not any(trial.state == TrialState.COMPLETE for trial in self._trials()):
+            return []
+        found = {t.user_attrs[TRIAL]: t for t in self._study.best_trials}
+        best = [Best(name, tuple(t.values), t.params) for name, t in found.items()]
+        return sorted(best, key=lambda one: one.values)
+
+    def finished_trials(self) -> tuple[Trial, ...]:
+        """Those that have ended with results, each once, also in earlier runs of the search."""
+        done = [self._as_trial(trial.params) for trial in self._trials() if trial.state in DONE]
+        return tuple({trial.id: trial for trial in done}.values())
+
+    def states(self) -> dict[str, int]:
+        """How many of the study's trials are in which state."""
+        names = [trial.state.name for trial in self._trials()]
+        return {name: names.count(name) for name in dict.fromkeys(names)}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of the table ``study``, one per trial and objective."""
+        best = {one.trial for one in self.best()}
+        rows = []
+        for trial in self._trials():
+            name = trial.user_attrs.get(TRIAL)
+            for position, (objective, mode) in enumerate(self.objectives.items()):
+                rows.append(
+                    {
+                        "sweep": self._sweep,
+                        "number": trial.number,
+                        "trial": name,
+                        "params": json.dumps(trial.params),
+                        "state": trial.state.name.lower(),
+                        "objective": objective,
+                        "mode": mode,
+                        "value": trial.values[position] if trial.values else None,
+                        "is_best": name in best,
+                    }
+                )
+        return rows
+
+    def _trials(self) -> list[FrozenTrial]:
+        return self._study.get_trials(deepcopy=False)
+
+    def _suggest(self, asked: optuna.Trial) -> dict[str, Any]:
+        """Chooses a chain if there are several, then the values of the axes that it has."""
+        chains = self._chains()
+        if len(chains) > 1:
+            asked.suggest_categorical("chain", list(chains))
+        chain = chains[asked.params.get("chain", next(iter(chains)))]
+        for name, axis in axes_of(self._space, len(chain)).items():
+            if isinstance(axis, Uniform | LogUniform):
+                low, high = axis.bounds
+                asked.suggest_float(name, low, high, log=isinstance(axis, LogUniform))
+            elif len(axis.examples) > 1:
+                asked.suggest_categorical(name, list(axis.examples))
+        return asked.params
+
+    def _as_trial(self, params: Mapping[str, Any]) -> Trial:
+        chains = self._chains()
+        chain = chains[params.get("chain", next(iter(chains)))]
+        axes = axes_of(self._space, len(chain))
+        fixed = {name: axis.examples[0] for name, axis in axes.items() if name not in params}
+        values = {name: {**fixed, **params}[name] for name in axes}
+        return self._planner.trial(chain, values, self._space.seeds[0])
+
+    def _chains(self) -> dict[str, Any]:
+        return {
+            " -> ".join(" + ".join(map(str, mixture)) for mixture in chain): chain
+            for chain in self._space.chains
+        }
+
+    def _sampler(self, number: int) -> BaseSampler:
+        search = self._space.search
+        seed = (search.seed * 1_000_003 + number) % 2**32
+        if search.sampler == "random":
+            return RandomSampler(seed=seed)
+        if search.sampler == "nsga2":
+            return NSGAIISampler(population_size=NUM_STARTUP_TRIALS, seed=seed)
+        return TPESampler(n_startup_trials=NUM_STARTUP_TRIALS, seed=seed)
+
+    def _save(self) -> None:
+        self._folder.write(JOURNAL, self._file.read_bytes())
+        write_trial(self._folder, "study", {"study": self.rows()})

@@ -1,0 +1,269 @@
+"""A sweep: all trials of a plan through Ray Tune, on a running cluster or a local one."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import ray
+import ray.tune
+from rich.console import Console
+
+from raysweep.cost.weights_room import check_budget
+from raysweep.plan.plan import Plan
+from raysweep.plan.scouts import Findings
+from raysweep.plan.start_order import schedule
+from raysweep.plan.trials import Trial
+from raysweep.process.ending import ENDING
+from raysweep.store.storage import Storage
+from raysweep.store.store import DamagedEntryError, Store
+from raysweep.sweep.attempts import ErrorLog, silence_tune
+from raysweep.sweep.cluster import losing_the_cluster, num_fitting
+from raysweep.sweep.coordinator import Board
+from raysweep.sweep.driver import DRIVER_RESOURCES, MAX_DAMAGES, run_trial
+from raysweep.sweep.driver_watch import DriverWatch
+from raysweep.sweep.eta import Estimator
+from raysweep.sweep.halving import ChainHalving
+from raysweep.sweep.monitor import Monitor
+from raysweep.sweep.outcome import Outcome
+from raysweep.sweep.study import Study
+from raysweep.sweep.work_clock import WorkClock
+from raysweep.sweep.worker_groups import remove_worker_groups
+from raysweep.worker.job import Job
+
+BOARD_SECONDS = 10.0  # to wait for what it tells at the end
+
+
+def run_sweep(plan: Plan, storage: Storage, console: Console) -> Outcome:
+    """Runs every trial of the plan and waits for them; finished work in the store is not redone.
+
+    Scouts run first, and the trials that follow from what they find next. A signal ends it early.
+    """
+    sweep = _Sweep(plan, storage, console)
+    with ENDING.awaited(), losing_the_cluster():
+        sweep.run()
+    return sweep.outcome()
+
+
+class _Sweep:
+    """One run of a plan, from its first trial to its last."""
+
+    def __init__(self, plan: Plan, storage: Storage, console: Console) -> None:
+        self._plan, self._storage, self._console = plan, storage, console
+        self._folder = storage.sub("sweeps", plan.sweep)
+        self._trials: dict[str, Trial] = {}
+        self._num_running = min(num_fitting(plan.space.workers), max(1, len(plan.trials)))
+        check_budget(plan, self._num_running)
+        is_known = plan.space.search.method != "optuna"
+        needed = {t.id: [s.key for s in t.stages] for t in plan.all_trials} if is_known else {}
+        self._board = ray.remote(num_cpus=0)(Board).remote(
+            storage.uri, plan.space.weights.budget_gb, needed
+        )
+        self._halving: ChainHalving | None = None
+        self._study: Study | None = None
+        self._errors = ErrorLog(self._folder)
+        self._ends = _Ends(self._trials, self._errors)
+        self._started = time.monotonic()
+
+    def run(self) -> None:
+        """Runs scouts and trials."""
+        plan = self._plan
+        if plan.scouts:
+            plan = self._scout()
+        if plan.space.search.method == "optuna":
+            self._run_study()
+        elif plan.trials:
+            self._run_listed(plan.trials)
+
+    def outcome(self) -> Outcome:
+        """What has become of it by now."""
+        stopped = self._halving.stopped if self._halving else {}
+        done = {*self._ends.finished, *self._ends.failures, *stopped}
+        if self._study:
+            trials = self._study.finished_trials()
+        else:
+            scouts = {trial.id for trial in self._plan.scouts}
+            known = self._trials if not ENDING.is_requested else self._all_trials()
+            trials = tuple(t for t in known.values() if t.id not in scouts)
+        elapsed = time.monotonic() - self._started
+        return Outcome(
+            folder=self._folder,
+            trials=trials,
+            failures=self._ends.failures,
+            stopped={name: int(result["stage"]) for name, result in stopped.items()},
+            unfinished=tuple(name for name in self._trials if name not in done),
+            seconds=self._seconds(),
+            capacity_seconds=elapsed * self._num_running * self._plan.space.workers.num_workers,
+            study=self._study,
+            is_interrupted=ENDING.is_requested,
+        )
+
+    def _all_trials(self) -> dict[str, Trial]:
+        """With those that had not begun: earlier runs may have left results of them."""
+        return {trial.id: trial for trial in self._plan.trials} | self._trials
+
+    def _seconds(self) -> dict[str, float]:
+        try:
+            return ray.get(self._board.seconds.remote(), timeout=BOARD_SECONDS)
+        except ray.exceptions.RayError:
+            return {}  # gone with the cluster, or busy
+
+    def _scout(self) -> Plan:
+        """Runs the scouts, again where what one has left proves to be damaged; what follows."""
+        for _ in range(MAX_DAMAGES):
+            self._run_listed(self._plan.scouts)
+            try:
+                return self._decide()
+            except DamagedEntryError as error:
+                self._console.print(f"damaged: {error}", highlight=False, markup=False)
+        return self._decide()
+
+    def _decide(self) -> Plan:
+        """The plan that follows from what the scouts have found."""
+        found = [s for s in self._plan.scouts if s.id in self._ends.finished]
+        findings = Findings(tuple(self._job(scout).records().finding() for scout in found))
+        plan = self._plan.decided(findings)
+        if len(found) < len(self._plan.scouts) - len(self._ends.failures):
+            return replace(plan, trials=())  # interrupted
+        for finding in findings.all:
+            self._console.print(f"Scouted {finding}", highlight=False)
+        self._console.print(f"{len(plan.trials)} trials follow.")
+        return plan
+
+    def _run_listed(self, trials: Sequence[Trial]) -> None:
+        """Runs trials that are known beforehand."""
+        # With a budget of weights one branch of the stage tree after the other, else all at once.
+        has_budget = self._plan.space.weights.budget_gb is not None
+        ordered = trials if has_budget else schedule(trials)
+        self._trials.update({trial.id: trial for trial in trials})
+        names = [trial.id for trial in ordered]
+        jobs = ray.put({trial.id: self._job(trial) for trial in trials})
+        self._tune(
+            {"trial": ray.tune.grid_search(names), "jobs": jobs, **self._shared},
+            len(trials),
+            sum(len(trial.stages) + 1 for trial in trials),
+            ray.tune.TuneConfig(max_concurrent_trials=self._concurrency),
+        )
+
+    def _run_study(self) -> None:
+        """Runs the trials that Optuna proposes."""
+        from raysweep.sweep.optuna_searcher import StudySearcher
+
+        self._study = study = Study(self._plan, self._folder)
+
+        def configure(trial: Trial) -> dict[str, Any]:
+            self._trials[trial.id] = trial
+            jobs = ray.put({trial.id: self._job(trial)})
+            return {"trial": trial.id, "jobs": jobs, **self._shared}
+
+        def has_ended(name: str, metrics: Mapping[str, Any]) -> bool:
+            is_stopped = self._halving is not None and name in self._halving.stopped
+            return is_stopped or metrics.get("stage") == len(self._trials[name].stages)
+
+        if study.num_left:
+            longest = max(len(chain) for chain in self._plan.space.chains)
+            config = ray.tune.TuneConfig(
+                search_alg=StudySearcher(study, configure, has_ended),
+                num_samples=study.num_left,
+                max_concurrent_trials=self._concurrency,
+            )
+            self._tune({}, study.num_left, study.num_left * (longest + 1), config)
+
+    def _tune(
+        self, space: dict[str, Any], num_trials: int, num_units: int, config: ray.tune.TuneConfig
+    ) -> None:
+        """Runs trials through Tune, and notes how they ended."""
+        stopping = self._plan.space.stopping
+        if stopping:
+            self._halving = self._halving or ChainHalving(stopping, self._trials, self._board)
+            config = replace(config, scheduler=self._halving)
+        tasks = self._plan.space.find_tasks()
+        most = self._plan.space.workers.max_concurrent_trials
+        num_slots, num_workers = most or self._num_running, self._plan.space.workers.num_workers
+        work = Estimator(num_slots, num_trials, num_workers)
+        clock = WorkClock(self._trials, work, Store(self._storage.sub("store")))
+        monitor = Monitor(
+            self._trials,
+            num_units,
+            clock,
+            tasks,
+            self._board,
+            self._release,
+            self._errors,
+            self._console,
+        )
+        silence_tune()
+        # Tune keeps files of its own, from which nothing is resumed, and reads the trials' errors
+        # back from them: they must not lie on a disk that may be what has filled up.
+        watch = DriverWatch(self._board, self._plan.space.workers.stall_minutes)
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as own, monitor, watch:
+            ray.tune.Tuner(
+                ray.tune.with_resources(run_trial, DRIVER_RESOURCES),
+                param_space=space,
+                tune_config=config,
+                run_config=ray.tune.RunConfig(
+                    name=self._plan.sweep,
+                    storage_path=own,
+                    verbose=0,
+                    callbacks=[monitor, self._ends],
+                    failure_config=ray.tune.FailureConfig(
+                        max_failures=self._plan.space.workers.max_failures
+                    ),
+                ),
+            ).fit()
+
+    def _release(self, name: str) -> None:
+        """Frees what a trial holds whose attempt has ended, one way or the other."""
+        self._board.end.remote(name)
+        remove_worker_groups(self._job(self._trials[name]).run_name)
+
+    def _job(self, trial: Trial) -> Job:
+        digests = {task: splits.digests for task, splits in self._plan.splits.items()}
+        return Job(self._plan.sweep, trial, self._plan.space, self._storage.uri, digests)
+
+    @property
+    def _shared(self) -> dict[str, Any]:
+        """What all drivers are told beside their trial."""
+        most = self._plan.space.workers.max_concurrent_trials
+        return {"board": self._board, "num_slots": most or self._num_running}
+
+    @property
+    def _concurrency(self) -> int:
+        """Trials that have workers, and one more that is ready to take them over."""
+        most = self._plan.space.workers.max_concurrent_trials
+        return most if most is not None else self._num_running + 1
+
+
+class _Ends(ray.tune.Callback):
+    """Notes how trials end, when they do: of a run that is cut off Tune returns nothing.
+
+    Attributes:
+        finished: trials that have reported their last stage.
+        failures: the reason by trial.
+    """
+
+    def __init__(self, trials: Mapping[str, Trial], errors: ErrorLog) -> None:
+        self._trials, self._errors = trials, errors
+        self.finished: set[str] = set()
+        self.failures: dict[str, str] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing, as of the monitor."""
+        return {}
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
+        """Called by Tune when a trial has failed for good."""
+        reason, place = self._errors.keep(trial)
+        whole = f" (whole error: {place})" if place else ""
+        self.failures[trial.config["trial"]] = f"{reason}{whole}"
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
+        """Called by Tune when a trial has ended or was stopped."""
+        name, metrics = trial.config["trial"], trial.last_result or {}
+        if "failure" in metrics:
+            self.failures[name] = str(metrics["failure"])
+        elif metrics.get("stage") == len(self._trials[name].stages):
+            self.finished.add(name)

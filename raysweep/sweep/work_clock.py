@@ -1,0 +1,115 @@
+"""Follows a running sweep for the estimate of the time that is left. Pure.
+
+What the monitor sees of trials (activities, finished stages) becomes what `eta` counts: pieces of
+work that are done or begun, and seconds of start-up.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+from raysweep.plan.remaining import remaining
+from raysweep.plan.trials import Trial
+from raysweep.store.store import EntryKind, Store
+from raysweep.sweep.coordinator import Activity
+from raysweep.sweep.eta import CURVATURE, TRAINING, Countdown, Estimator, Left, Piece, pieces
+
+NOT_WORKING = ("waiting", "start-up")
+
+
+class WorkClock:
+    """The time that a sweep still takes; called by Tune's thread and by the monitor's.
+
+    Args:
+        trials: by id; others may be added while the sweep runs.
+    """
+
+    def __init__(self, trials: Mapping[str, Trial], work: Estimator, store: Store) -> None:
+        self._trials, self._work, self._store = trials, work, store
+        self._countdown = Countdown()
+        self._starting: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def finish(self, trial: Trial, stage: int) -> None:
+        """All of a trial up to a stage is in the store."""
+        with self._lock:
+            self._plan(trial)
+            self._work.finish([one for one in pieces(trial) if one.stage <= stage])
+
+    def end(self, trial: Trial) -> None:
+        """A trial needs no more work; what others do not need of its rest is not made."""
+        with self._lock:
+            self._plan(trial)
+            needed = {
+                one.entry
+                for other in list(self._trials.values())
+                if other.id != trial.id and not self._work.has_ended(other.id)
+                for one in pieces(other)
+            }
+            self._work.end(trial.id, [one for one in pieces(trial) if one.entry not in needed])
+
+    def left(
+        self, activities: Mapping[str, Activity], spent: Mapping[str, float], now: float
+    ) -> Left | None:
+        """What to show of the time left.
+
+        Args:
+            spent: worker-seconds by kind of work.
+        """
+        with self._lock:
+            for trial in list(self._trials.values()):
+                self._plan(trial)
+            self._see_starts(activities, now)
+            begun = {}
+            for name, (stage, activity, fraction) in activities.items():
+                if name in self._trials and (
+                    one := _worked_on(self._trials[name], stage, activity)
+                ):
+                    begun[one.entry] = fraction
+            return self._countdown.show(now, self._work.seconds_left(spent, begun))
+
+    def _plan(self, trial: Trial) -> None:
+        """Looks up what the store lacks of a trial, once."""
+        if self._work.is_planned(trial.id):
+            return
+        train = remaining(self._store, trial).train
+        missing = [
+            one
+            for one in pieces(trial)
+            if (
+                one.stage in train if one.kind == TRAINING else self._store.find(*one.entry) is None
+            )
+        ]
+        self._work.plan(trial.id, missing)
+
+    def _see_starts(self, activities: Mapping[str, Activity], now: float) -> None:
+        for name, (_, activity, _) in activities.items():
+            if activity == "start-up":
+                self._starting.setdefault(name, now)
+                self._work.begin_start(name)
+            elif name in self._starting and not activity.startswith(NOT_WORKING):
+                self._work.start(name, now - self._starting.pop(name))
+
+
+def _worked_on(trial: Trial, stage: int, activity: str) -> Piece | None:
+    """The piece of which the activity tells how far it is."""
+    kinds = {f"{TRAINING} ": EntryKind.STAGE, f"{CURVATURE} of ": EntryKind.CURVATURE}
+    for words, kind in kinds.items():
+        if activity.startswith(words):
+            found = (one for one in pieces(trial) if one.stage == stage and one.entry[0] == kind)
+            return next(found, None)
+    return None
+
+
+def shown_left(left: Left | None) -> str:
+    """In words."""
+    if left is None:
+        return "estimating the time left"
+    return f"left {'over' if left.is_lower_bound else 'about'} {as_clock(left.seconds)}"
+
+
+def as_clock(seconds: float) -> str:
+    """Minutes and seconds."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02d}"

@@ -1,0 +1,1 @@
+"""How a stage is trained: hyperparameters, batches, loss, DeepSpeed's engine, the loop."""

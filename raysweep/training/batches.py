@@ -1,0 +1,108 @@
+"""From rows to tensors: the order of training rows, and batches.
+
+Which rows a step trains on follows from (seed, step) alone. How they are spread over workers and
+micro-batches changes nothing but the order of floating-point sums.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+
+from raysweep.model.encoding import Row
+
+IGNORED = -100  # label of a position that is not part of the loss
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Left-padded rows, so that all answers end at the last position.
+
+    Attributes:
+        input_ids, attention_mask, position_ids: shape [rows, tokens].
+        labels: token ids of the answers and `IGNORED` elsewhere, same shape.
+    """
+
+    input_ids: torch.Tensor
+    attention_mask: torch.Tensor
+    position_ids: torch.Tensor
+    labels: torch.Tensor
+
+    @property
+    def num_answer_tokens(self) -> int:
+        """Positions that are part of the loss."""
+        return int((self.labels != IGNORED).sum())
+
+    @property
+    def longest_answer(self) -> int:
+        """Positions from the first label of any row to the end; at least 1."""
+        labelled = (self.labels != IGNORED).any(dim=0).nonzero()
+        return self.labels.shape[1] - int(labelled[0]) if len(labelled) else 1
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on a device."""
+        return Batch(
+            self.input_ids.to(device),
+            self.attention_mask.to(device),
+            self.position_ids.to(device),
+            self.labels.to(device),
+        )
+
+
+def step_indices(num_rows: int, global_batch_size: int, seed: int, step: int) -> list[int]:
+    """Indices of the rows of a step (from 0): epochs of seeded permutations, end to end."""
+    first = step * global_batch_size
+    return [
+        int(_epoch_order(num_rows, seed, position // num_rows)[position % num_rows])
+        for position in range(first, first + global_batch_size)
+    ]
+
+
+@lru_cache(maxsize=4)
+def _epoch_order(num_rows: int, seed: int, epoch: int) -> np.ndarray:
+    # RandomState, because its stream is frozen for ever; a Generator's may change.
+    digest = hashlib.sha256(f"{seed}/{epoch}".encode()).digest()
+    return np.random.RandomState(int.from_bytes(digest[:4], "big")).permutation(num_rows)
+
+
+def num_micro_steps(global_batch_size: int, num_workers: int, micro_batch_size: int) -> int:
+    """Forward passes per worker and step."""
+    return -(-global_batch_size // (num_workers * micro_batch_size))
+
+
+def micro_batches(
+    rows: Sequence[Row], rank: int, num_workers: int, micro_batch_size: int
+) -> Iterator[list[Row]]:
+    """This worker's part of a global batch, one list of rows per micro-step.
+
+    Rows of like length go together, and to all workers in the same micro-step, so that little is
+    padded and nobody waits. Every worker gets the same number of lists; some may be empty.
+    """
+    steps = num_micro_steps(len(rows), num_workers, micro_batch_size)
+    ordered = sorted(rows, key=lambda row: row.num_tokens)
+    pieces = np.array_split(np.arange(len(ordered)), steps * num_workers)
+    for step in range(steps):
+        yield [ordered[i] for i in pieces[step * num_workers + rank]]
+
+
+def collate(rows: Sequence[Row], pad_token_id: int) -> Batch:
+    """Pads rows on the left. No rows give one row without labels, so that collectives match."""
+    if not rows:
+        rows = [Row((pad_token_id, pad_token_id), ())]
+    width = max(row.num_tokens for row in rows)
+    input_ids = torch.full((len(rows), width), pad_token_id)
+    labels = torch.full((len(rows), width), IGNORED)
+    mask = torch.zeros((len(rows), width), dtype=torch.long)
+    for index, row in enumerate(rows):
+        ids = torch.tensor([*row.prompt, *row.answer])
+        input_ids[index, width - len(ids) :] = ids
+        mask[index, width - len(ids) :] = 1
+        if row.answer:
+            labels[index, width - len(row.answer) :] = ids[-len(row.answer) :]
+    positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
+    return Batch(input_ids, mask, positions, labels)

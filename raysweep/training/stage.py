@@ -1,0 +1,125 @@
+"""Training of one stage: a Ray-free loop over the worker group's global batches."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from transformers import LlamaForCausalLM
+
+from raysweep.model.encoding import Row
+from raysweep.model.finite import first_not_finite
+from raysweep.training.batches import collate, micro_batches, num_micro_steps, step_indices
+from raysweep.training.engine import Engine
+from raysweep.training.loss import answer_loss_sum
+from raysweep.training.settings import Hyperparameters, WorkerSettings
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one optimizer step logged; the columns of the table ``steps``."""
+
+    step: int
+    loss: float
+    learning_rate: float
+    gradient_norm: float
+    update_norm: float
+    num_tokens: int
+    num_answer_tokens: int
+    provenance_tokens_per_second: float
+
+
+class DivergedError(FloatingPointError):
+    """The loss, or a weight, is no longer a finite number."""
+
+
+def train_stage(
+    model: LlamaForCausalLM,
+    rows: Sequence[Row],
+    hyperparameters: Hyperparameters,
+    seed: int,
+    workers: WorkerSettings,
+    *,
+    pad_token_id: int,
+    on_step: Callable[[Step], None] = lambda step: None,
+) -> tuple[dict[str, torch.Tensor], list[Step]]:
+    """Finetunes ``model`` and returns its weights (on rank 0; empty elsewhere) and the step log.
+
+    Called by every worker of the group with the same arguments. The model itself is used up.
+
+    Raises:
+        DivergedError: on every worker, if the loss or a weight became infinite or NaN.
+    """
+    num_workers, size = dist.get_world_size(), hyperparameters.global_batch_size
+    engine = Engine(
+        model,
+        hyperparameters,
+        zero_stage=workers.zero_stage,
+        micro_batch_size=workers.micro_batch_size,
+        num_micro_steps=num_micro_steps(size, num_workers, workers.micro_batch_size),
+    )
+    log: list[Step] = []
+    try:
+        for step in range(hyperparameters.num_steps):
+            batch = [rows[i] for i in step_indices(len(rows), size, seed, step)]
+            rate = linear_decay(hyperparameters, step)
+            log.append(_step(engine, batch, rate, step + 1, workers.micro_batch_size, pad_token_id))
+            if not math.isfinite(log[-1].loss):
+                losses = ", ".join(f"{entry.loss:.4g}" for entry in log[-5:])
+                raise DivergedError(f"loss at step {step + 1} is not finite; last: {losses}")
+            on_step(log[-1])
+        weights = engine.gather_weights()
+        _check_weights(weights, hyperparameters.num_steps)
+        return weights, log
+    finally:
+        engine.close()
+
+
+def _check_weights(weights: Mapping[str, torch.Tensor], num_steps: int) -> None:
+    """Looks at the weights once, before anybody continues from them; rank 0 has them."""
+    found = [first_not_finite(weights)]
+    dist.broadcast_object_list(found)
+    if found[0] is not None:
+        raise DivergedError(f"parameter {found[0]} is not finite after step {num_steps}, the last")
+
+
+def linear_decay(hyperparameters: Hyperparameters, step: int) -> float:
+    """Learning rate of a step (from 0): η (1 - step / num_steps), no warm-up (section 3.1)."""
+    return hyperparameters.learning_rate * (1 - step / hyperparameters.num_steps)
+
+
+def _step(
+    engine: Engine,
+    batch: Sequence[Row],
+    learning_rate: float,
+    number: int,
+    micro_batch_size: int,
+    pad_token_id: int,
+) -> Step:
+    """One optimizer step; the loss is the mean over all answer tokens of the global batch."""
+    started = time.perf_counter()
+    num_answer_tokens = sum(len(row.answer) for row in batch)
+    total = torch.zeros((), dtype=torch.float64, device=engine.device)
+    rank, num_workers = dist.get_rank(), dist.get_world_size()
+    for rows in micro_batches(batch, rank, num_workers, micro_batch_size):
+        loss = answer_loss_sum(engine.module, collate(rows, pad_token_id).to(engine.device))
+        engine.backward(loss / num_answer_tokens)
+        total += loss.detach().double()
+        engine.step(learning_rate)
+    dist.all_reduce(total)
+    gradient_norm, update_norm = engine.norms()
+    num_tokens = sum(row.num_tokens for row in batch)
+    return Step(
+        step=number,
+        loss=float(total) / num_answer_tokens,
+        learning_rate=learning_rate,
+        gradient_norm=gradient_norm,
+        update_norm=update_norm,
+        num_tokens=num_tokens,
+        num_answer_tokens=num_answer_tokens,
+        provenance_tokens_per_second=num_tokens / (time.perf_counter() - started),
+    )

@@ -1,0 +1,55 @@
+"""What travels to a trial's driver and workers. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from raysweep.plan.trials import Trial
+from raysweep.results.records import TrialRecords
+from raysweep.results.tables import write_trial
+from raysweep.space.space import SearchSpace
+from raysweep.store.storage import Storage
+from raysweep.store.store import Store
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a worker needs to know of its trial.
+
+    Attributes:
+        storage: URI of the storage location.
+        split_digests: of each task's training, validation and test set, as planned.
+    """
+
+    sweep: str
+    trial: Trial
+    space: SearchSpace
+    storage: str
+    split_digests: Mapping[str, tuple[str, ...]]
+
+    @property
+    def store(self) -> Store:
+        """The stage store, shared by all sweeps of the storage location."""
+        return Store(Storage.open(self.storage).sub("store"))
+
+    def records(self) -> TrialRecords:
+        """What the store knows of the trial."""
+        return TrialRecords(self.store, self.sweep, self.trial, self.space.find_tasks())
+
+    @property
+    def run_name(self) -> str:
+        """The name of the trial's Ray Train run; no timestamp: a second run finds the first."""
+        return f"{self.sweep}-{self.trial.id}"
+
+    @property
+    def sweep_folder(self) -> Storage:
+        """Where the sweep's results go."""
+        return Storage.open(self.storage).sub("sweeps", self.sweep)
+
+
+def publish_results(job: Job, records: TrialRecords, stage_number: int) -> dict[str, Any]:
+    """Writes the trial's tables up to a stage and returns its metrics after that stage."""
+    write_trial(job.sweep_folder, job.trial.id, records.rows(stage_number))
+    return records.metrics(stage_number)

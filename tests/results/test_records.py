@@ -1,0 +1,154 @@
+"""What is still to be done of a trial, and its metrics from what the store holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from raysweep.measures.scores import Prediction
+from raysweep.plan.remaining import remaining
+from raysweep.plan.trials import Trial
+from raysweep.results.records import (
+    CHANGE,
+    CURVATURE,
+    PREDICTIONS,
+    STEPS,
+    TrialRecords,
+    within_stage,
+    write_records,
+)
+from raysweep.store.storage import Storage
+from raysweep.store.store import EntryKind, Store
+from raysweep.tasks.registry import TASKS
+from raysweep.training.stage import Step
+from tests.plans import plan
+
+(TRIAL, *_) = plan(
+    chains=[["toxigen", "csqa2", "toxigen@50%"]], stages={}, curvature={"enabled": False}
+).trials
+GROUPS = ("asian", "women")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(Storage.open(tmp_path / "store"))
+
+
+def publish(store: Store, kind: EntryKind, key: str, name: str, records: list[object]) -> None:
+    folder = Path(store.storage.root).parent / f"{kind}-{key}"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_records(folder / name, records)
+    store.publish(kind, key, folder, {})
+
+
+def step(number: int) -> Step:
+    return Step(number, 2.0 / number, 1e-3, 1.0, 0.1, 100, 10, 1000.0)
+
+
+def prediction(number: int, correct: bool) -> Prediction:
+    answer = "toxic"
+    given = answer if correct else "not toxic"
+    return Prediction(f"{number}", (GROUPS[number % 2],), "", answer, given, correct)
+
+
+def finish(store: Store, correct: dict[tuple[str, int], int]) -> None:
+    """A store in which the trial is done, with so many of ten rows right by task and stage."""
+    for stage in TRIAL.stages:
+        publish(store, EntryKind.WEIGHTS, stage.key, STEPS, [step(1)])
+        publish(store, EntryKind.STAGE, stage.key, STEPS, [step(n) for n in (1, 2, 3)])
+    for one in TRIAL.evaluations:
+        right = correct.get((one.task, one.stage_number), 5)
+        rows = [prediction(n, n < right) for n in range(10)]
+        publish(store, EntryKind.EVALUATION, one.key, PREDICTIONS, rows)
+
+
+def evaluation(trial: Trial, task: str, stage: int) -> str:
+    return next(o.key for o in trial.evaluations if (o.task, o.stage_number) == (task, stage))
+
+
+def test_everything_is_to_be_done_at_first_and_nothing_at_last(store: Store) -> None:
+    todo = remaining(store, TRIAL)
+    assert (todo.train, todo.measure) == ({1, 2, 3}, {0, 1, 2, 3})
+    finish(store, {})
+    assert not remaining(store, TRIAL)
+
+
+def test_weights_that_nobody_needs_are_not_missed(store: Store) -> None:
+    finish(store, {})
+    for stage in TRIAL.stages:
+        store.drop(EntryKind.WEIGHTS, stage.key)
+    assert not remaining(store, TRIAL)
+
+
+def test_a_missing_measurement_needs_the_weights_and_those_before(store: Store) -> None:
+    finish(store, {})
+    store.drop(EntryKind.EVALUATION, evaluation(TRIAL, "csqa2", 2))
+    assert (remaining(store, TRIAL).train, remaining(store, TRIAL).measure) == (set(), {2})
+    store.drop(EntryKind.WEIGHTS, TRIAL.stages[1].key)
+    assert remaining(store, TRIAL).train == {2}
+    store.drop(EntryKind.WEIGHTS, TRIAL.stages[0].key)
+    todo = remaining(store, TRIAL)
+    assert todo.train == {1, 2}
+    assert [number in todo for number in range(4)] == [False, True, True, False]
+
+
+def test_a_missing_last_stage_needs_the_one_before(store: Store) -> None:
+    finish(store, {})
+    store.drop(EntryKind.STAGE, TRIAL.stages[2].key)
+    assert remaining(store, TRIAL).train == {3}
+    store.drop(EntryKind.WEIGHTS, TRIAL.stages[1].key)
+    assert remaining(store, TRIAL).train == {2, 3}
+
+
+def test_metrics_after_each_stage(store: Store) -> None:
+    finish(
+        store,
+        {("toxigen", 1): 9, ("toxigen", 2): 6, ("toxigen", 3): 8, ("csqa2", 2): 7, ("csqa2", 3): 4},
+    )
+    records = TrialRecords(store, "sweep", TRIAL, TASKS)
+    first, second, third = (records.metrics(number) for number in (1, 2, 3))
+    assert first["safety_forgetting"] is first["mean_forgetting"] is first["forgetting"] is None
+    assert second["safety_forgetting"] == pytest.approx(0.3)
+    assert second["capability_forgetting"] is None, "learned in this very stage"
+    assert third["safety_forgetting"] == third["forgetting"] == pytest.approx(0.1)
+    assert third["capability_forgetting"] == pytest.approx(0.3)
+    assert third["mean_forgetting"] == pytest.approx(0.2)
+    assert (third["safety_accuracy"], third["capability_accuracy"]) == (0.8, 0.4)
+    assert second["steps_trained"] == 2 * TRIAL.stages[0].hyperparameters.num_steps
+    assert records.losses(TRIAL.stages[0]) == [2.0, 1.0, pytest.approx(2 / 3)]
+
+
+def test_metrics_within_a_stage() -> None:
+    metrics = within_stage(TRIAL, TRIAL.stages[1], 5, [1.0, 2.0])
+    first = TRIAL.stages[0].hyperparameters.num_steps
+    assert metrics == {"stage": 1, "steps_trained": first + 5, "loss": 1.5}
+
+
+def test_the_change_of_a_loss_needs_the_weights_before_it_and_after(store: Store) -> None:
+    """Equations 3 and 4: rows join what was measured with the radius before the change."""
+    (trial,) = plan(chains=[["toxigen", "csqa2"]], stages={}).trials
+    for stage in trial.stages:
+        publish(store, EntryKind.STAGE, stage.key, STEPS, [step(n) for n in (1, 2)])
+    for one in trial.evaluations:
+        publish(store, EntryKind.EVALUATION, one.key, PREDICTIONS, [prediction(0, True)])
+    (curvature,), (change,) = trial.curvatures, trial.changes
+    assert remaining(store, trial).measure == {1, 2}
+
+    def publish_json(kind: EntryKind, key: str, name: str, content: dict[str, object]) -> None:
+        folder = Path(store.storage.root).parent / f"{kind}"
+        folder.mkdir()
+        (folder / name).write_text(json.dumps(content))
+        store.publish(kind, key, folder, {})
+
+    publish_json(EntryKind.CURVATURE, curvature.key, CURVATURE, {"spectral_radius": 8.0})
+    todo = remaining(store, trial)
+    assert (todo.train, todo.measure) == ({1, 2}, {2}), "both ends, although both are finished"
+    publish_json(EntryKind.CHANGE, change.key, CHANGE, {"change_norm": 0.5, "loss_increase": 0.1})
+    assert not remaining(store, trial)
+    records = TrialRecords(store, "sweep", trial, TASKS)
+    assert records.rows(1)["changes"] == []
+    (row,) = records.rows(2)["changes"]
+    assert (row["stage"], row["task"], row["stage_key"]) == (2, "toxigen", trial.stages[1].key)
+    assert (row["spectral_radius"], row["bound"], row["loss_increase"]) == (8.0, 1.0, 0.1)

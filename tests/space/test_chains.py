@@ -1,0 +1,46 @@
+"""Chains with braces, against chains written out."""
+
+from __future__ import annotations
+
+import pytest
+
+from raysweep.space.chains import expand
+
+
+def written(*chains: str) -> list[tuple[tuple[str, ...], ...]]:
+    """``"a b+c"`` is a chain of the stage a and the mixture of b and c."""
+    return [tuple(tuple(stage.split("+")) for stage in chain.split(" ")) for chain in chains]
+
+
+@pytest.mark.parametrize(
+    ("chain", "expected"),
+    [
+        (["a", "b"], ["a b"]),
+        (["a", ["b", "a@5%"]], ["a b+a@5%"]),
+        (["{a,b}", "{c, d}"], ["a c", "a d", "b c", "b d"]),
+        (["a", "b", "a@{1,5}%"], ["a b a@1%", "a b a@5%"]),
+        (["a", "b", "a@{0,5}%"], ["a b", "a b a@5%"]),
+        (["a", ["b", "a@{0.0,5}%"]], ["a b", "a b+a@5%"]),
+        (["a", "b", "a@{0,5}%", "b"], ["a b b", "a b a@5% b"]),
+        (["{a,b}", "c", "stage1@{0,5}%"], ["a c", "a c a@5%", "b c", "b c b@5%"]),
+        (["a", ["b", "stage1@5%"], "stage2"], ["a b+a@5% b"]),
+        (["{a,a}", "b"], ["a b"]),
+        (["a@0%"], ["a@0%"]),  # said outright it is a mistake, which the settings refuse
+    ],
+)
+def test_braces_stand_for_each_of_their_parts(chain, expected: list[str]) -> None:
+    assert expand(chain) == written(*expected)
+
+
+@pytest.mark.parametrize(
+    ("chain", "problem"),
+    [
+        (["a", "stage2"], "refers to stage 2, which is not before it"),
+        (["stage1", "a"], "refers to stage 1"),
+        (["a@{0,5}%", "b"], "the first stage has a share of 0 %"),
+        (["a", "b@{0,5}%", "stage2"], "refers to stage 2"),
+    ],
+)
+def test_references_to_nothing(chain, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        expand(chain)

@@ -1,0 +1,146 @@
+"""What is put down of a run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from contextlib import nullcontext
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from raysweep.model.checkpoint import find_checkpoint
+from raysweep.plan.plan import Plan, make_plan
+from raysweep.space.packaged import packaged_space
+from raysweep.space.space import load_space
+from raysweep.store.storage import Storage
+from raysweep.sweep import run_record
+from raysweep.sweep.outcome import Outcome
+from raysweep.sweep.run_record import RunRecord, record_run
+
+CLUSTER = {
+    "CPU": 2.0, "memory": 8e9, "accelerator_type:H100": 1.0, "node:10.0.0.7": 1.0,
+    "object_store_memory": 1e9,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return make_plan(load_space(packaged_space("lr")), find_checkpoint("tiny"))
+
+
+def test_a_run_is_told_whole_and_names_no_host(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = ["/usr/bin/python3", "-m", "raysweep.lr_sweep", "--storage", "my results"]
+    monkeypatch.setattr(sys, "orig_argv", typed)
+    run = RunRecord.begin(plan, CLUSTER)
+    assert run.command == "python -m raysweep.lr_sweep --storage 'my results'"
+    assert run.cluster == {"CPU": 2.0, "memory": 8e9, "accelerator_type:H100": 1.0}
+    assert run.versions["ray"] == __import__("ray").__version__
+    assert (
+        run.versions["torch"].partition("+")[0] == __import__("torch").__version__.partition("+")[0]
+    )
+    assert run.model["digest"] == plan.checkpoint.digest
+    assert run.rows["toxigen"] == plan.splits["toxigen"].digests
+    assert run.machine["num_cores"] >= 1
+    assert run.machine["memory_bytes"] > 2**30
+    assert (run.ended, run.end) == (None, None)
+
+
+def test_a_run_is_written_when_it_begins_and_when_it_ends(plan: Plan, tmp_path: Path) -> None:
+    folder = Storage.open(tmp_path)
+    first, second = RunRecord.begin(plan, CLUSTER), RunRecord.begin(plan, CLUSTER)
+    first.write(folder)
+    second.write(folder)
+    first.ending("finished").write(folder)
+    found = [json.loads(path.read_text()) for path in (tmp_path / "runs").iterdir()]
+    assert sorted(one["end"] or "none" for one in found) == ["finished", "none"]
+    (ended,) = [one for one in found if one["end"]]
+    assert datetime.fromisoformat(ended["started"]) <= datetime.fromisoformat(ended["ended"])
+    assert ended["name"] == first.name
+
+
+def git(folder: Path, *words: str) -> str:
+    identity = ("-c", "user.name=a", "-c", "user.email=a@b.c")
+    run = ["git", *identity, "-C", str(folder), *words]
+    return subprocess.run(run, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_the_commit_of_a_checkout_and_whether_it_was_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "raysweep"
+    package.mkdir()
+    source = package / "run_record.py"
+    source.write_text("one")
+    monkeypatch.setattr(run_record, "__file__", str(source))
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-q", "-m", "one")
+    commit = git(tmp_path, "rev-parse", "HEAD")
+    assert run_record._commit() == commit
+    source.write_text("two")
+    assert run_record._commit() == f"{commit}-changed"
+
+
+def test_the_commit_that_pip_has_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        run_record, "__file__", str(tmp_path / "raysweep" / "sweep" / "run_record.py")
+    )
+
+    class Installed:
+        def read_text(self, _: str) -> str:
+            return json.dumps({"url": "https://x", "vcs_info": {"vcs": "git", "commit_id": "abc"}})
+
+    monkeypatch.setattr(run_record, "distribution", lambda _: Installed())
+    assert run_record._commit() == "abc"
+
+
+@pytest.mark.parametrize(
+    ("made", "end"),
+    [
+        ({}, "finished"),
+        ({"failures": {"a": "why"}}, "failed"),
+        ({"failures": {"a": "why"}, "is_interrupted": True}, "interrupted"),
+        (KeyboardInterrupt(), "interrupted"),
+        (ValueError("x"), "ValueError"),
+    ],
+)
+def test_how_a_run_ended(plan: Plan, tmp_path: Path, made: Any, end: str) -> None:
+    folder, record = Storage.open(tmp_path), RunRecord.begin(plan, CLUSTER)
+    seen = []
+
+    def run() -> Outcome:
+        seen.append(read(tmp_path)["end"])
+        if isinstance(made, BaseException):
+            raise made
+        return Outcome(folder, plan.trials, **made)
+
+    expected = pytest.raises(type(made)) if isinstance(made, BaseException) else nullcontext()
+    with expected:
+        record_run(record, folder, run, pytest.fail)
+    assert seen == [None], "recorded before it begins"
+    assert read(tmp_path)["end"] == end
+
+
+def read(folder: Path) -> dict[str, Any]:
+    (file,) = (folder / "runs").iterdir()
+    return json.loads(file.read_text())
+
+
+def test_a_full_disk_at_the_end_costs_no_outcome(plan: Plan, tmp_path: Path) -> None:
+    folder, told = Storage.open(tmp_path), []
+
+    def run() -> Outcome:
+        shutil.rmtree(tmp_path / "runs")
+        (tmp_path / "runs").write_text("a file where the folder would be")
+        return Outcome(folder, plan.trials)
+
+    assert (
+        record_run(RunRecord.begin(plan, CLUSTER), folder, run, told.append).trials == plan.trials
+    )
+    assert len(told) == 1
+    assert "is not recorded" in told[0]

@@ -1,0 +1,138 @@
+"""Training against a plain PyTorch loop, for every ZeRO stage and number of workers."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import random
+
+import pytest
+import torch
+
+from raysweep.model.encoding import Row
+from raysweep.training.batches import step_indices
+from raysweep.training.settings import Hyperparameters, WorkerSettings
+from raysweep.training.stage import DivergedError, linear_decay, train_stage
+from tests.models import random_rows, small_llama
+from tests.processes import run_group
+
+SETTINGS = Hyperparameters(
+    learning_rate=1e-3, num_steps=10, global_batch_size=10, sequence_limit=128
+)
+SEED = 7
+ROWS = random_rows(40)
+
+
+def plain_loop(shuffle: int | None = None) -> list[tuple[float, float, float]]:
+    """Loss, gradient norm and update norm per step: one process, one row at a time, no padding.
+
+    ``shuffle`` reorders the rows within each step, which only moves rounding errors.
+    """
+    model = small_llama()
+    optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.95), eps=1e-8, weight_decay=0.1)
+    log = []
+    for step in range(SETTINGS.num_steps):
+        batch = [ROWS[i] for i in step_indices(len(ROWS), 10, SEED, step)]
+        if shuffle is not None:
+            random.Random(f"{shuffle}/{step}").shuffle(batch)
+        for group in optimizer.param_groups:
+            group["lr"] = 1e-3 * (10 - step) / 10
+        optimizer.zero_grad()
+        losses = [_row_loss(model, row) for row in batch]
+        loss = torch.stack(losses).sum() / sum(len(row.answer) for row in batch)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        before = [p.detach().clone() for p in model.parameters()]
+        optimizer.step()
+        moved = [(p - b).square().sum() for p, b in zip(model.parameters(), before, strict=True)]
+        log.append((loss.item(), norm.item(), torch.stack(moved).sum().sqrt().item()))
+    return log
+
+
+def _row_loss(model: torch.nn.Module, row: Row) -> torch.Tensor:
+    ids = torch.tensor([[*row.prompt, *row.answer]])
+    log_p = model(input_ids=ids).logits[0].log_softmax(dim=-1)
+    first = len(row.prompt)
+    return -sum(log_p[first - 1 + i, token] for i, token in enumerate(row.answer))
+
+
+@functools.cache
+def reference() -> tuple[torch.Tensor, torch.Tensor]:
+    """The plain loop's log, [steps, 3], and the tolerance per entry.
+
+    The tolerance is derived from rounding itself: what reordering the rows of each batch changes in
+    this same loop, at most over four orders. AdamW divides by the root of squared gradients, so a
+    rounding error of a nearly zero gradient becomes a change of the order of the learning rate and
+    grows from step to step; a factor of 20 covers that four orders do not show the extreme, and
+    that other kernels sum in other blocks too.
+    """
+    expected = torch.tensor(plain_loop(), dtype=torch.float64)
+    others = [torch.tensor(plain_loop(shuffle), dtype=torch.float64) for shuffle in range(4)]
+    spread = torch.stack([(other - expected).abs() for other in others]).amax(dim=(0, 1))
+    return expected, 20 * spread + 1e-6 * expected.abs().amax(dim=0)
+
+
+def _train(zero_stage: int, micro_batch_size: int) -> list[tuple[float, float, float]]:
+    workers = WorkerSettings(zero_stage=zero_stage, micro_batch_size=micro_batch_size)
+    weights, log = train_stage(small_llama(), ROWS, SETTINGS, SEED, workers, pad_token_id=0)
+    assert torch.distributed.get_rank() > 0 or "model.embed_tokens.weight" in weights
+    return [(step.loss, step.gradient_norm, step.update_norm) for step in log]
+
+
+@pytest.mark.distributed
+@pytest.mark.parametrize(
+    ("zero_stage", "world", "micro_batch_size"),
+    [(0, 1, 16), (0, 2, 5), (2, 2, 5), (3, 2, 16), (3, 3, 2)],
+)
+def test_every_way_to_spread_the_work_gives_the_plain_loop(
+    zero_stage: int, world: int, micro_batch_size: int
+) -> None:
+    expected, tolerance = reference()
+    assert (tolerance < 1e-3 * expected.abs().amax(dim=0)).all(), (
+        "the tolerance must mean something"
+    )
+    logs = run_group(world, _train, zero_stage, micro_batch_size)
+    for log in logs:
+        error = (torch.tensor(log, dtype=torch.float64) - expected).abs().amax(dim=0)
+        assert (error <= tolerance).all(), (error, tolerance)
+
+
+def _weights_after_training() -> dict[str, torch.Tensor]:
+    workers = WorkerSettings(zero_stage=3, micro_batch_size=5)
+    weights, _ = train_stage(small_llama(), ROWS, SETTINGS, SEED, workers, pad_token_id=0)
+    return {name: weight.numpy() for name, weight in weights.items()}
+
+
+@pytest.mark.distributed
+def test_gathered_weights_fit_an_ordinary_model_and_repeat_bit_by_bit() -> None:
+    first, second = (run_group(2, _weights_after_training) for _ in range(2))
+    assert first[1] == {}, "only rank 0 gets the weights"
+    assert all((first[0][name] == second[0][name]).all() for name in first[0])
+    model = small_llama()
+    weights = {name: torch.from_numpy(weight) for name, weight in first[0].items()}
+    missing, unexpected = model.load_state_dict(weights, strict=False)
+    assert not unexpected
+    assert set(missing) <= {"lm_head.weight"}, "tied to the embedding"
+
+
+def _diverge() -> str:
+    model = small_llama()
+    with torch.no_grad():
+        model.model.norm.weight.fill_(float("nan"))
+    try:
+        train_stage(model, ROWS, SETTINGS, SEED, WorkerSettings(zero_stage=0), pad_token_id=0)
+    except DivergedError as error:
+        return str(error)
+    return "no error"
+
+
+@pytest.mark.distributed
+def test_a_loss_that_is_no_number_ends_the_stage_with_its_step() -> None:
+    assert run_group(1, _diverge)[0].startswith("loss at step 1 is not finite")
+
+
+def test_learning_rate_falls_linearly_to_zero_without_warm_up() -> None:
+    rates = [linear_decay(SETTINGS, step) for step in range(SETTINGS.num_steps)]
+    assert rates[0] == 1e-3
+    assert rates[-1] == pytest.approx(1e-4)
+    assert all(a - b == pytest.approx(1e-4) for a, b in itertools.pairwise(rates))
