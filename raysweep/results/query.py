@@ -16,7 +16,6 @@ from contextlib import contextmanager
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
-import typer
 from pyarrow import fs
 
 from raysweep.errors import InputError
@@ -128,6 +127,3 @@ def _reading(place: str) -> Iterator[None]:
             (text for kind, text in REMEDIES.items() if isinstance(error, kind)), OTHERWISE
         )
         raise InputError(place, problem, remedy) from error
-
-
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
