@@ -6,11 +6,11 @@ Kinds of tasks are the paper's: capability (ARC-Easy, CommonsenseQA, Commonsense
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from raysweep.errors import InputError
-from raysweep.plan.trials import Mixture
 from raysweep.settings.mistakes import suggestion
+from raysweep.space.chains import Chain
 from raysweep.space.space import SearchSpace
 from raysweep.tasks.task import Kind
 
@@ -52,13 +52,12 @@ def check_metrics(space: SearchSpace) -> None:
     for name in space.search.objectives:
         for chain in space.chains:
             if reason := why_undefined(name, space, chain):
-                shown = " -> ".join(" + ".join(map(str, mixture)) for mixture in chain)
-                problem = f"is not defined for the chain {shown}: {reason}"
+                problem = f"is not defined for the chain {chain}: {reason}"
                 remedy = "leave the chain out, or choose another objective"
                 raise InputError(f"search.objectives {name!r}", problem, remedy)
 
 
-def why_undefined(metric: str, space: SearchSpace, chain: Sequence[Mixture]) -> str:
+def why_undefined(metric: str, space: SearchSpace, chain: Chain) -> str:
     """Why a trial of this chain ends without that metric; empty where it has it.
 
     The groups' metrics also need rows that speak of groups, which only the data can tell.

@@ -153,7 +153,7 @@ class TrialRecords:
         return {
             "sweep": self.sweep,
             "trial": trial.id,
-            "chain": trial.chain,
+            "chain": str(trial.chain),
             "seed": trial.seed,
             "settings": json.dumps(settings),
             "learning_rates": [stage.hyperparameters.learning_rate for stage in trial.stages],
