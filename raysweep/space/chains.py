@@ -31,7 +31,7 @@ class Part(Settings):
     all_settings: ClassVar = part_of(Key.SWEEP)
 
     task: str
-    fraction: float = Field(1.0, ge=1e-9, le=1, strict=True)
+    fraction: float = Field(1.0, ge=0.99e-9, le=1, strict=True)  # 1e-7 % is a bit less than 1e-9
 
     @model_validator(mode="before")
     @classmethod
