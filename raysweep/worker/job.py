@@ -9,6 +9,8 @@ from typing import Any
 from raysweep.plan.plan import Plan
 from raysweep.plan.trials import Trial
 from raysweep.results.records import TrialRecords
+from raysweep.results.report import report
+from raysweep.results.rows import table_rows
 from raysweep.results.tables import write_trial
 from raysweep.space.space import SearchSpace
 from raysweep.store.storage import Storage
@@ -72,5 +74,5 @@ class Jobs:
 
 def publish_results(job: Job, records: TrialRecords, stage_number: int) -> dict[str, Any]:
     """Writes the trial's tables up to a stage and returns its metrics after that stage."""
-    write_trial(job.sweep_folder, job.trial.id, records.rows(stage_number))
-    return records.metrics(stage_number)
+    write_trial(job.sweep_folder, job.trial.id, table_rows(records, stage_number))
+    return report(records, stage_number)

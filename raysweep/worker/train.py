@@ -9,7 +9,8 @@ from raysweep.model.encoding import encode_rows
 from raysweep.model.llama import load_model, save_model
 from raysweep.plan.remaining import remaining
 from raysweep.plan.trials import Stage
-from raysweep.results.records import STEPS, TrialRecords, within_stage, write_records
+from raysweep.results.records import STEPS, TrialRecords, write_records
+from raysweep.results.report import report_within
 from raysweep.store.store import EntryKind
 from raysweep.worker.collective import decided, found, is_first
 from raysweep.worker.equipment import Equipment
@@ -72,7 +73,7 @@ class StageTraining:
         self._losses = [loss] if step == 1 else [*self._losses, loss]
         every = self._every_steps
         if every and step % every == 0 and step < num_steps:
-            metrics = within_stage(self._have.job.trial, stage, step, self._losses[-every:])
+            metrics = report_within(self._have.job.trial, stage, step, self._losses[-every:])
             self._have.around.report(metrics if is_first() else {})
 
     def _report_again(self, stage: Stage) -> None:
