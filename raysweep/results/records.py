@@ -214,7 +214,8 @@ class TrialRecords:
                 yield {**self._measured(one), **self._curvature(one)}
 
     def _curvature(self, one: Measurement) -> dict[str, Any]:
-        return json.loads(self._read(EntryKind.CURVATURE, one.key, CURVATURE))
+        found: dict[str, Any] = json.loads(self._read(EntryKind.CURVATURE, one.key, CURVATURE))
+        return found
 
     def _change_rows(self, last_stage: int) -> Iterator[dict[str, Any]]:
         for one in self.trial.changes:
