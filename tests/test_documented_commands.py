@@ -24,7 +24,7 @@ from raysweep.model.checkpoint import find_checkpoint
 from raysweep.plan.plan import make_plan
 from raysweep.space.packaged import packaged_names, packaged_space
 from raysweep.space.space import load_space
-from tests.analysis.conftest import Sweep
+from tests.analysis.sweep_folder import Sweep
 from tests.classifiers import publish_classifier
 from tests.mutations.command_lines import run
 from tests.places import BASE
@@ -176,7 +176,7 @@ def test_a_written_command_works(
     command: str, reader: Path, request: pytest.FixtureRequest
 ) -> None:
     def data() -> Path:
-        return request.getfixturevalue("real_data")
+        return Path(request.getfixturevalue("real_data"))
 
     if NEEDS_WEIGHTS.search(command):
         with pytest.raises(InputError, match=r"model meta-llama/Llama-2-7b-hf: neither a folder"):

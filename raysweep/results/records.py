@@ -84,7 +84,8 @@ class TrialRecords:
 
     def steps(self, stage: Stage) -> list[dict[str, Any]]:
         """The step log of a stage."""
-        return from_bytes(self._read(stage.entry, STEPS)).to_pylist()
+        steps: list[dict[str, Any]] = from_bytes(self._read(stage.entry, STEPS)).to_pylist()
+        return steps
 
     def losses(self, stage: Stage) -> list[float]:
         """The loss of each step of a stage."""

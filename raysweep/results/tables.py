@@ -219,7 +219,7 @@ def to_bytes(content: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, content.schema) as writer:
         writer.write_table(content)
-    return sink.getvalue().to_pybytes()
+    return bytes(sink.getvalue())
 
 
 def from_bytes(content: bytes) -> pa.Table:

@@ -128,7 +128,7 @@ class CoordinatorClient:
             GoneError: it is not there any more.
         """
         try:
-            return ray.get(self.actor.drivers.remote(), timeout=CALL_SECONDS)
+            return dict(ray.get(self.actor.drivers.remote(), timeout=CALL_SECONDS))
         except ray.exceptions.GetTimeoutError:
             raise SilentError from None
         except ray.exceptions.RayError:
@@ -166,6 +166,7 @@ class CoordinatorClient:
 
     def _answer(self, reference: Any, otherwise: Answer, seconds: float = CALL_SECONDS) -> Answer:
         try:
-            return ray.get(reference, timeout=seconds)
+            answer: Answer = ray.get(reference, timeout=seconds)
         except ray.exceptions.RayError:
             return otherwise
+        return answer

@@ -15,6 +15,7 @@ from raysweep.sweep.coordinator_client import CoordinatorClient
 from raysweep.sweep.tune_settings import TRIAL
 
 RUNG = "rung"
+GO_ON, STOP = str(TrialScheduler.CONTINUE), str(TrialScheduler.STOP)
 
 
 class ChainHalving(FIFOScheduler):
@@ -48,14 +49,14 @@ class ChainHalving(FIFOScheduler):
         """Called by Tune for every report; whether the trial goes on."""
         name = trial.config[TRIAL]
         if self._is_last(name, result) or not self._is_comparable(result):
-            return TrialScheduler.CONTINUE
+            return GO_ON
         verdict = self._of(trial).on_trial_result(tune_controller, trial, self._placed(result))
-        if verdict == TrialScheduler.STOP:
+        if verdict == STOP:
             self._condemned.add(name)
         if name not in self._condemned or self._coordinator.is_awaited(name):
-            return TrialScheduler.CONTINUE
+            return GO_ON
         self.stopped[name] = dict(result)
-        return TrialScheduler.STOP
+        return STOP
 
     def on_trial_complete(
         self, tune_controller: Any, trial: Any, result: Mapping[str, Any]
@@ -108,8 +109,8 @@ class ChainHalving(FIFOScheduler):
         if result.get(self._settings.metric) is None:
             return False
         if self._settings.every_steps:
-            return result["steps_trained"] > 0
-        return result["stage"] >= self._settings.grace_stages
+            return bool(result["steps_trained"] > 0)
+        return bool(result["stage"] >= self._settings.grace_stages)
 
     def _is_last(self, name: str, result: Mapping[str, Any]) -> bool:
         return result.get("stage") == len(self._trials[name].stages)

@@ -20,9 +20,9 @@ from raysweep.settings.base import Settings, read_settings
 from raysweep.settings.identity import NO_KEY
 from raysweep.settings.mistakes import describe
 from raysweep.tasks.files import READERS
-from raysweep.tasks.hub import HubDataset, read_hub
+from raysweep.tasks.hub import read_hub
 from raysweep.tasks.names import answers_mistake, name_mistake
-from raysweep.tasks.task import ALL, POOL, Example, Kind, RawRow, Release, Task
+from raysweep.tasks.task import ALL, POOL, Example, HubDataset, Kind, RawRow, Release, Task
 from raysweep.tasks.text import MISSING, compared
 
 Split = Literal["train", "validation", "test", "pool"]

@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 
 from raysweep.model.encoding import Encoder
-from raysweep.plan.trials import EntryName
+from raysweep.store.store import EntryName
 from raysweep.tasks.splits import Splits
 from raysweep.training.settings import WorkerSettings
 from raysweep.worker.collective import decided, is_first

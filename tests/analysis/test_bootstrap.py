@@ -1,12 +1,14 @@
 """Bootstrap intervals against what is known of them in closed form."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 
 from analysis.bootstrap import biased_interval
 
 
-def test_interval_of_many_rows_is_that_of_the_normal_distribution():
+def test_interval_of_many_rows_is_that_of_the_normal_distribution() -> None:
     """The influence of a row on the difference of means has a known variance."""
     rng = np.random.default_rng(1)
     losses = rng.integers(-1, 2, 4000).astype(float)
@@ -21,7 +23,7 @@ def test_interval_of_many_rows_is_that_of_the_normal_distribution():
     )
 
 
-def test_a_group_that_forgets_like_all_has_zero_inside_and_another_has_not():
+def test_a_group_that_forgets_like_all_has_zero_inside_and_another_has_not() -> None:
     losses = np.tile([1.0, 0.0], 200)
     low, high = biased_interval(losses, np.arange(400) < 100)
     assert low < 0 < high
@@ -30,15 +32,15 @@ def test_a_group_that_forgets_like_all_has_zero_inside_and_another_has_not():
     assert 0 < low < 1 - losses.mean() < high
 
 
-def test_the_group_of_all_rows_is_never_biased():
+def test_the_group_of_all_rows_is_never_biased() -> None:
     losses = np.array([1.0, 0.0, -1.0, 1.0])
     assert biased_interval(losses, np.ones(4, dtype=bool)) == (0, 0)
 
 
-def test_a_group_without_rows_has_no_interval():
+def test_a_group_without_rows_has_no_interval() -> None:
     assert np.isnan(biased_interval(np.zeros(3), np.zeros(3, dtype=bool))).all()
 
 
-def test_the_same_rows_give_the_same_interval():
+def test_the_same_rows_give_the_same_interval() -> None:
     losses, members = np.tile([1.0, 0.0, 0.0, 1.0, -1.0], 20), np.arange(100) < 30
     assert biased_interval(losses, members) == biased_interval(losses, members)

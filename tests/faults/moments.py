@@ -119,6 +119,11 @@ QUEUE = Moment(
     "before",
     (1, 6),
 )
+# In the process that follows a trial, and in the one where the drivers meet.
+IN_DRIVER = Moment("a worker group starts", "raysweep.sweep.driver:_run_group", "before", (1, 1))
+IN_COORDINATOR = Moment(
+    "a worker group starts", "raysweep.sweep.coordinator:Coordinator.begin", "before", (1, 1)
+)
 GROUP_KILLS = {
     "kill-base-evaluation": Moment("base evaluation", EVALUATE, "after", (1, 2 * NUM_WORKERS)),
     "kill-stage-1": STAGE_1,

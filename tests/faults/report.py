@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import date
 from importlib.metadata import version
 
-from tests.faults.cases import Outcome
+from tests.faults.outcome import Outcome
 
 PACKAGES = ("raysweep", "ray", "torch", "deepspeed", "transformers", "pyarrow")
 HEAD = """# Faults

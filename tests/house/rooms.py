@@ -166,14 +166,14 @@ def arrows() -> dict[str, set[str]]:
 
 def without_detours(graph: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
     """The same graph without arrows that other arrows imply, for a picture that can be read."""
-    graph = {name: set(others) for name, others in graph.items()}
+    whole = {name: set(others) for name, others in graph.items()}
 
     def reaches(name: str) -> set[str]:
-        return graph[name].union(*(reaches(other) for other in graph[name]))
+        return whole[name].union(*(reaches(other) for other in whole[name]))
 
     return {
         name: {o for o in others if not any(o in reaches(p) for p in others if p != o)}
-        for name, others in graph.items()
+        for name, others in whole.items()
     }
 
 

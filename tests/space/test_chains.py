@@ -33,7 +33,9 @@ def written(*chains: str) -> list[tuple[tuple[str, ...], ...]]:
         (["a@0%"], ["a@0%"]),  # said outright it is a mistake, which the settings refuse
     ],
 )
-def test_braces_stand_for_each_of_their_parts(chain, expected: list[str]) -> None:
+def test_braces_stand_for_each_of_their_parts(
+    chain: list[str | list[str]], expected: list[str]
+) -> None:
     assert expand(chain) == written(*expected)
 
 
@@ -46,7 +48,7 @@ def test_braces_stand_for_each_of_their_parts(chain, expected: list[str]) -> Non
         (["a", "b@{0,5}%", "stage2"], "refers to stage 2"),
     ],
 )
-def test_references_to_nothing(chain, problem: str) -> None:
+def test_references_to_nothing(chain: list[str | list[str]], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         expand(chain)
 

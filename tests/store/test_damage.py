@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def _fetch(root: str, cache: str, keys: list[str]) -> list[str]:
 @pytest.mark.distributed
 def test_weights_that_are_no_model_are_damage_on_every_rank(tmp_path: Path) -> None:
     store = Store(Storage.open(tmp_path / "store"))
-    spoilt = {
+    spoilt: dict[str, Callable[[Path], None]] = {
         "whole": lambda folder: None,
         "no-config": lambda folder: (folder / "config.json").unlink(),
         "no-weights": lambda folder: (folder / "model.safetensors").unlink(),

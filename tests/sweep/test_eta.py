@@ -13,7 +13,7 @@ from raysweep.sweep.eta import Countdown, Estimator, Piece
 from raysweep.worker.surroundings import Work
 
 
-def piece(name: str, kind: str = Work.TRAINING, size: float = 100.0) -> Piece:
+def piece(name: str, kind: Work = Work.TRAINING, size: float = 100.0) -> Piece:
     entry = EntryKind.STAGE if kind == Work.TRAINING else EntryKind.EVALUATION
     return Piece((entry, name), 1, kind, size)
 

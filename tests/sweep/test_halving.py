@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Set
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 from ray.tune.schedulers import TrialScheduler
 
 from raysweep.space.search import StoppingSettings
+from raysweep.sweep.coordinator_client import CoordinatorClient
 from raysweep.sweep.halving import ChainHalving
 from tests.plans import plan
 
@@ -15,15 +18,24 @@ GO, STOP = TrialScheduler.CONTINUE, TrialScheduler.STOP
 MADE = plan(stages={1: {"learning_rate": {"grid": [1e-3, 2e-3, 3e-3, 4e-3]}}})
 
 
+@dataclass(frozen=True)
+class Awaited(CoordinatorClient):
+    """Some trials for which others wait, without an actor."""
+
+    names: Set[str]
+
+    def is_awaited(self, trial: str) -> bool:
+        return trial in self.names
+
+
 class Sweep:
     """Feeds results to the scheduler, as Tune does."""
 
-    def __init__(self, awaited: set[str] = frozenset(), **settings: Any) -> None:
+    def __init__(self, awaited: Collection[str] = (), **settings: Any) -> None:
         self.awaited = set(awaited)
         self.trials = {trial.id: trial for trial in MADE.trials}
         stopping = StoppingSettings(**{"metric": "loss", "mode": "min", **settings})
-        coordinator = SimpleNamespace(is_awaited=self.awaited.__contains__)
-        self.halving = ChainHalving(stopping, self.trials, coordinator)
+        self.halving = ChainHalving(stopping, self.trials, Awaited(None, self.awaited))
         self.tune = {
             name: SimpleNamespace(trial_id=name, config={"trial": name}) for name in self.trials
         }
@@ -90,7 +102,7 @@ def test_a_grace_of_two_stages() -> None:
     halving = ChainHalving(
         StoppingSettings(metric="loss", mode="min", grace_stages=2, reduction_factor=2),
         {trial.id: trial for trial in three.trials},
-        SimpleNamespace(is_awaited=lambda name: False),
+        Awaited(None, set()),
     )
     tune = [SimpleNamespace(trial_id=t.id, config={"trial": t.id}) for t in three.trials]
     for trial in tune:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -35,7 +35,7 @@ def publish(storage: Storage, tmp_path: Path) -> Publish:
     """Puts all that a trial needs into the store: three of four rows right, whatever the task."""
     store = Store(storage.sub("store"))
 
-    def put(kind: EntryKind, key: str, name: str, records: list[object]) -> None:
+    def put(kind: EntryKind, key: str, name: str, records: Sequence[object]) -> None:
         folder = tmp_path / "attempts" / key
         folder.mkdir(parents=True, exist_ok=True)
         write_records(folder / name, records)

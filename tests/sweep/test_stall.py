@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,7 +104,7 @@ def test_progress_is_told_at_most_once_a_second() -> None:
     assert told == [1000.0 + second for second in range(13)]
 
 
-def test_the_coordinator_counts_every_worker_and_knows_what_they_do(tmp_path) -> None:
+def test_the_coordinator_counts_every_worker_and_knows_what_they_do(tmp_path: Path) -> None:
     coordinator = Coordinator(str(tmp_path), None, {})
     assert coordinator.progress("a") == (0, "start-up")
     coordinator.update("a", Activity(Doing.TRAINING, "toxigen", 1, 0.25))
@@ -116,7 +116,7 @@ def test_the_coordinator_counts_every_worker_and_knows_what_they_do(tmp_path) ->
     assert coordinator.progress("a") == (2, "start-up")
 
 
-def test_the_coordinator_keeps_what_was_damaged(tmp_path) -> None:
+def test_the_coordinator_keeps_what_was_damaged(tmp_path: Path) -> None:
     coordinator = Coordinator(str(tmp_path), None, {})
     coordinator.damage("a", "x")
     coordinator.damage("a", "y")
@@ -126,6 +126,11 @@ def test_the_coordinator_keeps_what_was_damaged(tmp_path) -> None:
 
 class Silent(CoordinatorClient):
     """Answers as often as it is told, then no more."""
+
+    num_answers: int
+    after: type[Exception]
+    num_asked: int
+    num_stopped: int
 
     def __init__(self, num_answers: int, after: type[Exception]) -> None:
         super().__init__(None)
@@ -151,28 +156,30 @@ def watch_over(coordinator: Silent, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(StallWatch.__init__, "__defaults__", (clock,))
     watch = DriverWatch(coordinator, 0.01)
-    watch._stopped = SimpleNamespace(wait=wait)
+    monkeypatch.setattr(watch._stopped, "wait", wait)
     watch._watch()
 
 
-def test_a_coordinator_that_is_silent_for_too_long_is_ended_once(monkeypatch) -> None:
+def test_a_coordinator_that_is_silent_for_too_long_is_ended_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     coordinator = Silent(3, SilentError)
     watch_over(coordinator, monkeypatch)
     assert coordinator.num_stopped == 1
     assert coordinator.num_asked == 3 + 6, "a minute after its last answer"
 
 
-def test_a_coordinator_that_is_gone_needs_no_end(monkeypatch) -> None:
+def test_a_coordinator_that_is_gone_needs_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
     coordinator = Silent(3, GoneError)
     watch_over(coordinator, monkeypatch)
     assert coordinator.num_stopped == 0
     assert coordinator.num_asked == 4
 
 
-def test_drivers_that_renew_nothing_are_found(monkeypatch) -> None:
+def test_drivers_that_renew_nothing_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     monkeypatch.setattr(StallWatch.__init__, "__defaults__", (clock,))
-    watch, coordinator = DriverWatch(None, 0.01), Coordinator("", None, {})
+    watch, coordinator = DriverWatch(Silent(0, GoneError), 0.01), Coordinator("", None, {})
     coordinator.attend("a", "driver of a")
     coordinator.attend("b", "driver of b")
     for _ in range(12):

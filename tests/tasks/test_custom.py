@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -223,18 +224,23 @@ def test_a_search_space_brings_its_own_tasks(tmp_path: Path) -> None:
     write_lines(tmp_path / "train.jsonl", ROWS[:40])
     write_lines(tmp_path / "test.jsonl", ROWS[40:])
     write_task(tmp_path)
-    content = {"name": "own", "tasks": ["risk.yaml"], "chains": [["toxigen", "risk"]]}
+    content: dict[str, object] = {
+        "name": "own",
+        "tasks": ["risk.yaml"],
+        "chains": [["toxigen", "risk"]],
+    }
     (tmp_path / "space.yaml").write_text(yaml.safe_dump(content))
     space = load_space(tmp_path / "space.yaml")
     assert list(space.find_tasks()) == ["toxigen", "risk"]
     assert len(load_splits(space.find_tasks()["risk"], space.data).test) == 20
-    for changes, expected in [
+    wrong: list[tuple[dict[str, object], str]] = [
         ({"tasks": ["none.yaml"]}, r"none\.yaml: no such file"),
         ({"tasks": []}, "unknown task; tasks: .*"),
         ({"tasks": [{**SPEC, "name": "bbq"}]}, "task name 'bbq' is taken"),
         ({"chains": [["rsk"]]}, r"did you mean 'risk'\?"),
         ({"data": {"sources": {"rsk": "tiny"}}}, "data.sources = 'rsk'; unknown task"),
-    ]:
+    ]
+    for changes, expected in wrong:
         (tmp_path / "space.yaml").write_text(yaml.safe_dump({**content, **changes}))
         with pytest.raises(InputError, match=expected):
             load_space(tmp_path / "space.yaml")
@@ -274,7 +280,7 @@ def test_the_readmes_example_works(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def fresh_registry():
+def fresh_registry() -> Iterator[None]:
     known_tasks.cache_clear()
     yield
     known_tasks.cache_clear()
