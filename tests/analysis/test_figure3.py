@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from analysis.figure3 import MAX_PANELS, draw, figure3, select
+from analysis.figure3 import MAX_PANELS, figure3, picture, select
 from raysweep.errors import InputError
 from raysweep.tasks.registry import TASKS
 
@@ -38,7 +38,7 @@ def test_a_group_whose_interval_excludes_zero_is_marked(sweep, tmp_path):
     low, high = costs["women"].interval
     assert 0 < low < 25 < high < 45
     assert costs["muslim"].interval[0] < 0 < costs["muslim"].interval[1]
-    draw([panel], tmp_path / "figure3.png")
+    picture([panel]).savefig(tmp_path / "figure3.png")
 
 
 def test_without_predictions_there_is_no_interval(measured):
@@ -101,5 +101,5 @@ def test_nothing_of_the_picture_is_cut(sweep, tmp_path, seeds, is_framed_in_whit
     panels = figure3(sweep.storage)
     for number in (1, 2, 4):
         path = tmp_path / f"{number}.png"
-        draw(panels[-number:], path)
+        picture(panels[-number:]).savefig(path)
         assert is_framed_in_white(path)
