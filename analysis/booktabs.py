@@ -130,7 +130,7 @@ class _Picture:
     def drawn(self) -> Figure:
         """The figure, drawn from top to bottom."""
         inches = self.width / POINTS_PER_INCH, self.height / POINTS_PER_INCH
-        self.figure.set_size_inches(*inches)
+        self.figure = Figure(inches, dpi=min(DPI, MAX_PIXELS / max(inches)))
         self._write(self.table.title, MARGIN, size=FONT_SIZE + 1, weight="bold")
         self._advance(TITLE_LINES)
         self._rule(1.2)
@@ -143,7 +143,6 @@ class _Picture:
         for note in self.table.notes:
             self._write(note, MARGIN, size=FONT_SIZE - 2, color="0.3")
             self._advance(NOTE_LINES)
-        self.figure.set_dpi(min(DPI, MAX_PIXELS / max(inches)))
         return self.figure
 
     def _headings(self) -> None:

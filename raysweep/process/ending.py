@@ -202,8 +202,9 @@ def begin_if_command(package: str) -> None:
     Called when the package is imported, which is the first thing that such a command does: from
     here on an interruption is one line, also while the rest is imported.
     """
-    words = sys.orig_argv[1 : len(sys.orig_argv) - len(sys.argv) + 1]  # the interpreter's own
-    module = words[-1].split(".")[0] if "-m" in words else os.path.basename(words[-1])
+    own = sys.orig_argv[1 : len(sys.orig_argv) - len(sys.argv) + 1]  # the interpreter's
+    last = own[-1] if own else ""
+    module = last.split(".")[0] if "-m" in own else os.path.basename(last)
     if module == package:
         ENDING.is_process = True
         ENDING.begin()
