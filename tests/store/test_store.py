@@ -18,6 +18,7 @@ from moto.server import ThreadedMotoServer
 from raysweep.errors import InputError
 from raysweep.store.storage import Storage
 from raysweep.store.store import DamagedEntryError, EntryKind, Store
+from raysweep.testing import StoreContract
 
 
 @pytest.fixture(scope="module")
@@ -57,78 +58,13 @@ def attempt(tmp_path: Path) -> Path:
     return folder
 
 
-def test_what_is_published_comes_back(store: Store, attempt: Path, tmp_path: Path) -> None:
-    assert store.find(EntryKind.STAGE, "k") is None
-    store.publish(EntryKind.STAGE, "k", attempt, {"host": "h"})
-    entry = store.find(EntryKind.STAGE, "k")
-    assert entry is not None
-    assert entry.provenance == {"host": "h"}
-    folder = store.fetch(entry, tmp_path / "copy")
-    assert (folder / "weights.bin").read_bytes() == b"w" * 1000
-    only = store.fetch(entry, tmp_path / "part", ("steps.json",))
-    assert [path.name for path in only.iterdir()] == ["steps.json"]
+class TestStore(StoreContract):
+    """In a folder and in a bucket."""
 
 
-def test_files_without_a_manifest_do_not_exist(
-    store: Store, attempt: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def crash(self: Storage, name: str, content: bytes) -> bool:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Storage, "create", crash)
-    with pytest.raises(KeyboardInterrupt):
-        store.publish(EntryKind.STAGE, "k", attempt, {})
-    assert store.find(EntryKind.STAGE, "k") is None
-    monkeypatch.undo()
-    store.publish(EntryKind.STAGE, "k", attempt, {})
-    assert store.find(EntryKind.STAGE, "k") is not None
-
-
-def test_of_two_attempts_the_first_to_publish_wins(store: Store, attempt: Path) -> None:
-    first = store.publish(EntryKind.STAGE, "k", attempt, {"by": 1})
-    (attempt / "weights.bin").write_bytes(b"other")
-    second = store.publish(EntryKind.STAGE, "k", attempt, {"by": 2})
-    assert second == first
-    assert store.find(EntryKind.STAGE, "k") == first
-
-
-def flip(store: Store, place: str) -> None:
-    content = bytearray(store.storage.read(place))
-    content[17] ^= 1
-    store.storage.write(place, bytes(content))
-
-
-def test_a_damaged_entry_is_set_aside_and_made_again(
-    store: Store, attempt: Path, tmp_path: Path
-) -> None:
-    def truncate(place: str) -> None:
-        store.storage.write(place, store.storage.read(place)[:-1])
-
-    damages = [
-        (lambda place: flip(store, place), "differs from its manifest"),
-        (truncate, "differs from its manifest"),
-        (store.storage.delete, "is missing from its entry"),
-    ]
-    for damage, problem in damages:
-        entry = store.publish(EntryKind.STAGE, "k", attempt, {})
-        damage(f"stages/k/{entry.file('weights.bin').path}")
-        with pytest.raises(DamagedEntryError, match=f"{problem}; the entry is set aside"):
-            store.fetch(entry, tmp_path / "copy")
-        assert store.find(EntryKind.STAGE, "k") is None
-    entry = store.publish(EntryKind.STAGE, "k", attempt, {})
-    assert (store.fetch(entry, tmp_path / "copy") / "weights.bin").read_bytes() == b"w" * 1000
-    aside = [name for name in store.storage.names("stages/k", ".json") if "damaged" in name]
-    assert len(aside) == 3
+def test_an_entry_has_no_file_that_it_does_not_list(store: Store, attempt: Path) -> None:
     with pytest.raises(DamagedEntryError, match="has no file"):
-        entry.file("else")
-
-
-@pytest.mark.parametrize("content", [b"", b'{"files": [{"na', b"[]", b'{"files": [{"name": 1}]}'])
-def test_a_damaged_manifest_is_no_entry(store: Store, attempt: Path, content: bytes) -> None:
-    store.publish(EntryKind.STAGE, "k", attempt, {})
-    store.storage.write("stages/k/manifest.json", content)
-    assert store.find(EntryKind.STAGE, "k") is None
-    assert store.publish(EntryKind.STAGE, "k", attempt, {}) == store.find(EntryKind.STAGE, "k")
+        store.publish(EntryKind.STAGE, "k", attempt, {}).file("else")
 
 
 def test_a_read_that_fails_once_is_repeated(
@@ -176,22 +112,6 @@ def test_the_manifest_lists_sizes_and_digests(store: Store, attempt: Path) -> No
     sizes = {file["name"]: file["num_bytes"] for file in manifest["files"]}
     assert sizes == {"weights.bin": 1000, "steps.json": 2}
     assert all(len(file["sha256"]) == 64 for file in manifest["files"])
-
-
-def test_storage_writes_reads_lists_and_deletes(storage: Storage, tmp_path: Path) -> None:
-    folder = storage.sub("stages", "k")
-    folder.write("a.arrow", b"1")
-    folder.write("a.arrow", b"22")
-    assert folder.read("a.arrow") == b"22"
-    assert storage.names("stages/k", ".arrow") == ["a.arrow"]
-    assert storage.names("nothing", ".arrow") == []
-    (tmp_path / "file").write_bytes(b"333")
-    folder.upload(tmp_path / "file", "b")
-    folder.download("b", tmp_path / "back")
-    assert (tmp_path / "back").read_bytes() == b"333"
-    folder.delete("b")
-    folder.delete("b")
-    assert not folder.exists("b")
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_other(
@@ -261,18 +181,6 @@ def test_patience_ends(storage: Storage, no_pauses: None) -> None:
     with pytest.raises(OSError, match="NETWORK_CONNECTION"):
         replace(storage, filesystem=broken).read("a")
     assert 90 < broken.failures < 99
-
-
-def test_folders_come_and_go(storage: Storage) -> None:
-    assert storage.folders("kind") == []
-    storage.write("kind/b/x", b"1")
-    storage.write("kind/a/y/z", b"2")
-    storage.write("kind/file", b"3")
-    assert storage.folders("kind") == ["a", "b"]
-    storage.delete_folder("kind/a")
-    storage.delete_folder("kind/none")
-    assert storage.folders("kind") == ["b"]
-    assert not storage.exists("kind/a/y/z")
 
 
 def rewrite_manifest(store: Store, **changes: object) -> None:
