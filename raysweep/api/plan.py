@@ -17,7 +17,7 @@ from raysweep.space.packaged import space_path
 from raysweep.space.space import SearchSpace
 
 
-def load_space(name: str | Path, **settings: Any) -> SearchSpace:
+def load_space(name: str | Path, /, **settings: Any) -> SearchSpace:
     """Reads a search space.
 
     Args:
