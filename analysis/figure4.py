@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,11 +25,12 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from analysis.literal import literal
-from analysis.mean import Mean
 from raysweep.results.query import query
 from raysweep.store.storage import Storage
 from raysweep.tasks.task import Kind
+
+from .literal import literal
+from .mean import Mean
 
 COLOURS = {Kind.CAPABILITY: "#9db7d5", Kind.SAFETY: "#c8553d"}
 SHADES = {
@@ -199,18 +199,18 @@ def listing(found: Figure4) -> Table:
     return table
 
 
-def draw(found: Figure4, path: Path) -> None:
+def picture(found: Figure4) -> Figure:
     """The parts that there is something for, side by side."""
     parts: list[Any] = [(_draw_radii, found.curvatures)]
     parts += [(_draw_pairs, found)] if found.pairs else []
     parts += [(_draw_changes, found.changes)] if found.changes else []
     width = 5.4 * len(parts) + (1.4 if found.pairs else 0)  # (b) has its legend beside it
-    figure = Figure(figsize=(width, 4.4), layout="constrained")
+    figure = Figure(figsize=(width, 4.4), dpi=150, layout="constrained")
     for axes, (draw_part, data) in zip(
         np.atleast_1d(figure.subplots(1, len(parts))), parts, strict=True
     ):
         draw_part(axes, data)
-    figure.savefig(path, dpi=150)
+    return figure
 
 
 def _draw_radii(axes: Axes, curvatures: Sequence[Curvature]) -> None:

@@ -13,7 +13,6 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,11 +22,12 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from analysis.literal import literal
-from analysis.mean import Mean, fixed, shown
 from raysweep.results.query import query
 from raysweep.space.chains import Part
 from raysweep.store.storage import Storage
+
+from .literal import literal
+from .mean import Mean, fixed, shown
 
 COLOURS = ("#c8553d", "#1f4e8c", "#588157", "#8d6a9f", "#b08900", "#5e6472")
 LINES = ("-", "--", ":")
@@ -164,15 +164,10 @@ def listing(curves: tuple[Curve, ...]) -> Table:
     return table
 
 
-def draw(curves: tuple[Curve, ...], path: Path) -> None:
-    """Writes the picture."""
-    picture(curves).savefig(path, dpi=150)
-
-
 def picture(curves: tuple[Curve, ...]) -> Figure:
     """A row for each kind of replay: forgetting of the first task, accuracy of the second."""
     kinds = [kind for kind in Replay if any(curve.replay is kind for curve in curves)]
-    figure = Figure(figsize=(11.5, 4.0 * len(kinds)), layout="constrained")
+    figure = Figure(figsize=(11.5, 4.0 * len(kinds)), dpi=150, layout="constrained")
     panels = figure.subplots(len(kinds), 2, squeeze=False)
     for (left, right), kind in zip(panels, kinds, strict=True):
         of_kind = [curve for curve in curves if curve.replay is kind]

@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from analysis.bootstrap import biased_interval
-from analysis.mean import Mean
-from analysis.setting import Setting
 from raysweep.results.query import query
 from raysweep.store.storage import Storage
 from raysweep.tasks.registry import TASKS
 from raysweep.tasks.task import OVERALL, Kind
+
+from .bootstrap import biased_interval
+from .mean import Mean
+from .setting import Setting
 
 KEYS = "chain, sweep, settings, learning_rates"
 TASK_ORDER = {name: position for position, name in enumerate(TASKS)}

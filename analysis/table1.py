@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from analysis.booktabs import Booktabs, Column
-from analysis.load import Chain, final_accuracies, first_task_forgetting, sort_key
-from analysis.mean import MISSING, Mean, fixed, shown
-from analysis.setting import varying
 from raysweep.store.storage import Storage
 from raysweep.tasks.task import OVERALL
+
+from .booktabs import Booktabs, Column
+from .load import Chain, final_accuracies, first_task_forgetting, sort_key
+from .mean import MISSING, Mean, fixed, shown
+from .setting import varying
 
 CONSTANT = "!"
 

@@ -48,14 +48,14 @@ ELSEWHERE = {
 def indented(path: Path) -> list[str]:
     """The commands of a document: indented lines, and the code in its tables."""
     text = path.read_text().replace("\\\n", " ")  # a backslash continues a line
-    found = re.findall(r"`(python -m raysweep\.[^`]*)`", text)
+    found = re.findall(r"`((?:python -m )?raysweep[ .][^`]*)`", text)
     lines = iter(text.splitlines())
     for line in lines:
-        if re.match(r"(?:    |\t)(?:python3?|pip|ray|ruff|mypy) ", line):
+        if re.match(r"(?:    |\t)(?:python3?|pip|ray|raysweep|ruff|mypy) ", line):
             while line.count("'") % 2:  # as does an open quotation
                 line += " " + next(lines).strip()
             found += line.strip().split(" && ")
-    return found
+    return [re.sub(r"^raysweep ", "python -m raysweep ", one) for one in found]
 
 
 def helped(name: str) -> list[str]:

@@ -149,7 +149,7 @@ def _judge(space: SearchSpace, task: str) -> str:
         raise InputError(
             "judge",
             f"none is given, and the responses of task {task!r} need one",
-            "convert the paper's once, python -m raysweep.judge tomh/toxigen_roberta --out FOLDER, "
+            "convert the paper's once, raysweep judge tomh/toxigen_roberta --out FOLDER, "
             "and set judge: FOLDER",
         )
     return find_judge(judge, space.toxic_class)

@@ -131,6 +131,17 @@ def _owner(root: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseM
     return owner
 
 
+def check_known(place: str, name: str, known: Iterable[str]) -> None:
+    """Checks a name against those there are.
+
+    Raises:
+        InputError: it is none of them.
+    """
+    if name not in (names := list(known)):
+        problem = f"unknown{suggestion(name, names)}"
+        raise InputError(shown(place), problem, f"there are {', '.join(names)}")
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """A known name that is close to a misspelt one, as a question in brackets; else nothing."""
     close = difflib.get_close_matches(name, list(known), n=1)

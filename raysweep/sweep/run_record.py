@@ -68,7 +68,7 @@ class RunRecord:
         base = plan.checkpoint
         return cls(
             name=f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}.json",
-            command=shlex.join(["python", *sys.orig_argv[1:]]),
+            command=_command(),
             started=started.isoformat(timespec="seconds"),
             versions=_versions(),
             commit=_commit(),
@@ -121,6 +121,13 @@ def record_run(
             record.ending(end).write(sweep)
         except OSError as error:
             tell(f"The end of this run is not recorded: {error}")
+
+
+def _command() -> str:
+    """The script by its name, wherever it is installed."""
+    words = sys.orig_argv[1:]
+    is_script = bool(words) and Path(words[0]).name == "raysweep"
+    return shlex.join(["raysweep", *words[1:]] if is_script else ["python", *words])
 
 
 def _is_told(resource: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import sys
@@ -16,8 +15,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from raysweep.errors import InputError
 from raysweep.space.space import load_space
@@ -28,8 +25,8 @@ from raysweep.tasks.registry import TASKS, known_tasks
 from raysweep.tasks.settings import DataSettings
 from raysweep.tasks.splits import load_splits
 from raysweep.tasks.task import Task
+from raysweep.testing import TaskContract
 from tests.tasks.releases import write_csv, write_hub_copy, write_lines
-from tests.tasks.test_loading import mutated
 
 README = Path(__file__).parents[2] / "README.md"
 SPEC: dict[str, Any] = {
@@ -120,23 +117,16 @@ def test_rows_from_the_hub(tmp_path: Path) -> None:
     assert loaded.num_read == {"train": 40, "test": 20}
 
 
-@settings(max_examples=200, deadline=None)
-@given(data=st.data())
-def test_a_mutated_row_is_an_example_or_blamed(data: st.DataObject) -> None:
-    row = data.draw(mutated(ROWS[0]))
-    task = TaskSpec.model_validate(SPEC).build()
-    release = {"train": [("file:1", ROWS[1]), ("file:2", row)]}
-    message, loaded = "", None
-    try:
-        loaded = load_examples(dataclasses.replace(task, read_own=lambda: release), "")
-    except InputError as error:
-        message = str(error)
-    if loaded is None:
-        assert re.match(r"file:2: field \w", message), message
-        assert "\n" not in message
-        message.encode()
-    else:
-        assert len(loaded.examples["train"]) == 2
+class TestTaskOfYaml(TaskContract):
+    """With a context, groups and subsets."""
+
+    @pytest.fixture
+    def task(self) -> Task:
+        return TaskSpec.model_validate(SPEC).build()
+
+    @pytest.fixture
+    def rows(self) -> list[dict[str, Any]]:
+        return ROWS
 
 
 @pytest.mark.parametrize(
