@@ -135,7 +135,9 @@ def _bounds(field: Mapping[str, Any]) -> str:
 def _large(number: float) -> str:
     if number == 2**63 - 1:
         return "2^63 - 1"
-    return f"{number:,}" if number < 10**6 else f"{number:.0e}".replace("e+0", "e").replace("e+", "e")
+    return (
+        f"{number:,}" if number < 10**6 else f"{number:.0e}".replace("e+0", "e").replace("e+", "e")
+    )
 
 
 def _part(identity: Identity) -> str:
