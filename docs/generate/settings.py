@@ -40,9 +40,12 @@ A search space is a YAML file of these settings. Unknown keys are refused, and s
 another kind than its own: one line names the key, the value and the remedy. A value that differs
 between trials is an [axis](#axes).
 
-The last column says which [keys](../concepts/keys.md) a setting is part of. One that is part of none
-may change without anything being made again:
+The last column says which [keys](../concepts/keys.md) a setting is part of:
 """
+CONTENT = """`model`, `data`, `tasks` and `judge` name something whose content is part of keys, by
+a digest of its files or rows, whatever it is called; so are `toxic_class` and `beginning_mark`
+where they say something else than the files. Any other setting that is part of none may change
+without anything being made again."""
 MEANINGS = {
     Key.STAGE: "changed, the stage is another one, and is trained",
     Key.EVALUATION: "changed, the stage's models are scored again",
@@ -55,7 +58,8 @@ MEANINGS = {
 def page() -> str:
     """All settings, group by group."""
     told = [f"- **{key.name.lower()}**: {key.value}; {MEANINGS[key]}." for key in Key]
-    parts = [HEAD, "\n".join(told), *(_group(title, model) for title, model in GROUPS.items())]
+    parts = [HEAD, "\n".join(told), CONTENT]
+    parts += [_group(title, model) for title, model in GROUPS.items()]
     kinds = (f"- `{name}`: {(kind.__doc__ or '').strip()}" for name, kind in KINDS.items())
     intro = "In `stage` and `stages` a mapping in the place of a value is an axis:"
     return "\n\n".join([*parts, "## Axes", intro, "\n".join(kinds)]) + "\n"
@@ -88,13 +92,15 @@ def _default(model: type[BaseModel], name: str) -> str:
     if value is None or isinstance(value, bool):
         return f"`{str(value).lower().replace('none', 'null')}`"
     if isinstance(value, int):
-        return f"`{value}`" if value < 10**6 else f"`{value:.0e}`"
-    shown = list(value) if isinstance(value, tuple) else value
+        return f"`{_large(value)}`"
+    shown = f"[{', '.join(map(str, value))}]" if isinstance(value, tuple) else value
     return f"`{shown}`" if shown != "" else "none"
 
 
 def _kind(field: Mapping[str, Any]) -> str:
     """What a value may be, from its JSON schema."""
+    if "Part" in str(field):
+        return "lists of stages"
     if name := field.get("$ref", "").rpartition("/")[2]:
         return _reference(name)
     if options := field.get("anyOf"):
@@ -114,8 +120,6 @@ def _kind(field: Mapping[str, Any]) -> str:
 
 
 def _reference(name: str) -> str:
-    if name == "Part":
-        return "text such as `bbq@5%`"
     if name == "Kind":
         return "`capability`, `safety`"
     title = PLACES[name]

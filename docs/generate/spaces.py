@@ -8,8 +8,8 @@ from raysweep.space.packaged import packaged_names, packaged_space
 
 HEAD = """# Search spaces that come with raysweep
 
-Their names will do for a path. The `overnight/` spaces are the paper's grids on the embedded default,
-with three seeds and all test rows. The `paper/` spaces are for LLaMA-2 7B.
+Their names will do for a path. The `overnight/` spaces are the paper's grids on the embedded
+default, with three seeds and all test rows. The `paper/` spaces are for LLaMA-2 7B.
 """
 
 
@@ -29,4 +29,5 @@ def head(name: str) -> dict[str, str]:
 
 def _section(name: str) -> str:
     told = head(name)
-    return f"## {name}\n\n{told['Purpose']}\n\n    {told['Command']}\n\nCost: {told['Cost']}"
+    purpose = told["Purpose"][0].upper() + told["Purpose"][1:]
+    return f"## {name}\n\n{purpose}\n\n    {told['Command']}\n\nCost: {told['Cost']}"

@@ -14,8 +14,8 @@ TABLES = """# Tables and columns
 
 The files are `RESULTS/results/<table>/<trial>.arrow` in Arrow's IPC format, and
 `RESULTS/results/study/study.arrow`; the same text stands in each file beside its column. What the
-tables are for is told in [reading the results](../start/results.md). `group` is a word of SQL: write
-that column as `"group"`.
+tables are for is told in [reading the results](../start/results.md). `group` is a word of SQL:
+write that column as `"group"`.
 """
 METRIC = """# Metrics
 
