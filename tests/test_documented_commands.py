@@ -50,10 +50,16 @@ def indented(path: Path) -> list[str]:
     lines = iter(text.splitlines())
     for line in lines:
         if re.match(r"(?:    |\t)(?:python3?|pip|ray|ruff|mypy) ", line):
-            while line.count("'") % 2:  # as does an open quotation
+            while line.partition(" #")[0].count("'") % 2:  # as does an open quotation
                 line += " " + next(lines).strip()
             found += line.strip().split(" && ")
     return found
+
+
+def on_the_head(path: Path) -> list[str]:
+    """The commands that a document sends to a cluster: quoted, after ``ray exec``."""
+    text = path.read_text().replace("\\\n", " ")
+    return re.findall(r"ray exec [^'\n]*'(python -m raysweep[^']*)'", text)
 
 
 def helped(name: str) -> list[str]:
@@ -83,6 +89,7 @@ WRITTEN = sorted(
 )
 
 
+ON_THE_HEAD = sorted({command for path in DOCUMENTS for command in on_the_head(path)})
 HELPED = [line for name in SWEEPS for line in helped(name)]
 
 
@@ -102,6 +109,11 @@ def test_a_written_command_exists(command: str, monkeypatch: pytest.MonkeyPatch)
         assert command.split()[0] in ELSEWHERE
     elif not command.startswith("python -m pytest"):
         parse(command, monkeypatch)
+
+
+@pytest.mark.parametrize("command", ON_THE_HEAD)
+def test_a_command_for_a_cluster_exists(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    parse(command, monkeypatch)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
 from importlib import import_module
 
 import typer
@@ -38,9 +37,11 @@ def commands() -> dict[str, TyperCommand]:
     for name in SWEEPS:
         module = import_module(f"raysweep.{name}" if name != "sweep" else "raysweep.sweep.__main__")
         entry = inspect.getclosurevars(module.main)
-        found[f"python -m raysweep.{name}"] = get_command(entry.nonlocals["app"])
+        found[f"python -m raysweep.{name}"] = _parser(entry.nonlocals["app"])
     for name, place in OTHERS.items():
-        found[name] = get_command(_app(import_module(place).main))
+        app = typer.Typer(add_completion=False)
+        app.command()(import_module(place).main)
+        found[name] = _parser(app)
     return found
 
 
@@ -61,10 +62,10 @@ def page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _app(main: Callable[..., None]) -> typer.Typer:
-    app = typer.Typer(add_completion=False)
-    app.command()(main)
-    return app
+def _parser(app: typer.Typer) -> TyperCommand:
+    command = get_command(app)
+    assert isinstance(command, TyperCommand), "an application of one command"
+    return command
 
 
 def _paragraphs(command: TyperCommand) -> list[str]:

@@ -9,7 +9,8 @@ from raysweep.space.packaged import packaged_names, packaged_space
 HEAD = """# Search spaces that come with raysweep
 
 Their names will do for a path. The `overnight/` spaces are the paper's grids on the embedded
-default, with three seeds and all test rows. The `paper/` spaces are for LLaMA-2 7B.
+default, with three seeds and all test rows. The `paper/` spaces are for LLaMA-2 7B and
+have not been run.
 """
 
 

@@ -163,7 +163,7 @@ def read_task(path: Path) -> dict[str, Any]:
     Raises:
         InputError: the file is missing or wrong.
     """
-    content = read_settings(path, "give the path of a task's YAML file", "the README's example")
+    content = read_settings(path, "give the path of a task's YAML file", "docs/howto/task.md")
     try:
         spec = TaskSpec.model_validate(content)
     except ValidationError as error:
