@@ -18,7 +18,8 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # the script mkdocs does not look here
 
-from docs.generate import commands, rooms, settings, spaces, tables  # noqa: E402
+from docs.generate import commands, settings, spaces, tables  # noqa: E402
+from tests.house import rooms  # noqa: E402
 
 WRITTEN: Mapping[str, Callable[[], str]] = {
     "reference/settings.md": settings.page,
@@ -32,7 +33,7 @@ TAKEN |= {
     f"evidence/benchmarks/{name}.md": f"benchmarks/{name}.md"
     for name in ("curvature", "schedule", "scoring", "sharing")
 }
-MARKERS = {"<!-- graph -->": rooms.graph, "<!-- rooms -->": rooms.listing}
+GRAPH = "<!-- graph -->"
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -45,11 +46,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """Puts what is made of the code in the place of its marker."""
-    for marker, write in MARKERS.items():
-        if marker in markdown:
-            markdown = markdown.replace(marker, write())
-    return markdown
+    """Draws the rooms where a page has a marker for them."""
+    return markdown.replace(GRAPH, f"```mermaid\n{rooms.graph()}\n```")
 
 
 def taken(text: str, path: str) -> str:

@@ -40,7 +40,7 @@ def tables_page() -> str:
 
 def metrics_page() -> str:
     """All metrics."""
-    rows = [[f"`{name}`", meaning] for name, meaning in METRICS.items()]
+    rows = [[f"`{name}`", metric.meaning] for name, metric in METRICS.items()]
     rows.append(["`accuracy_<task>`", "accuracy on that task of the chain, such as `accuracy_bbq`"])
     return f"{METRIC}\n{table(['metric', 'meaning'], rows)}\n"
 

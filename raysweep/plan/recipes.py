@@ -11,8 +11,9 @@ from typing import Any
 
 from raysweep.measures.settings import CurvatureSettings
 from raysweep.plan import versions
-from raysweep.plan.trials import Mixture, Stage
+from raysweep.plan.trials import Stage
 from raysweep.settings.identity import Key, decisive
+from raysweep.space.chains import Mixture
 from raysweep.training.settings import Hyperparameters
 
 Recipe = dict[str, Any]

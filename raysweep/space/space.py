@@ -18,7 +18,7 @@ from raysweep.settings.identity import NO_KEY, Key, part_of
 from raysweep.settings.mistakes import SettingError, checked, nested_mistake, suggestion
 from raysweep.settings.paths import shown, user_path
 from raysweep.space.axes import Grid, LogUniform, Uniform, as_axis, axis_kind
-from raysweep.space.chains import Mixture, expand
+from raysweep.space.chains import Chain, expand
 from raysweep.space.search import SearchSettings, StoppingSettings
 from raysweep.space.size import check_size
 from raysweep.store.settings import WeightsSettings
@@ -65,9 +65,7 @@ class SearchSpace(Settings):
     judge: Annotated[str | None, NO_KEY] = None  # as is its digest
     toxic_class: Annotated[str | None, NO_KEY] = None
     beginning_mark: Annotated[bool | None, NO_KEY] = None  # where it is not the files' own
-    chains: Annotated[
-        tuple[Annotated[tuple[Mixture, ...], Field(min_length=1)], ...], Field(min_length=1)
-    ]
+    chains: Annotated[tuple[Chain, ...], Field(min_length=1)]
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     stage: Mapping[str, Any] = {}
     stages: Mapping[Position, Mapping[str, Any]] = {}
@@ -109,8 +107,7 @@ class SearchSpace(Settings):
     @property
     def task_names(self) -> tuple[str, ...]:
         """The tasks of all chains, each once, in the order in which they occur."""
-        parts = (part.task for chain in self.chains for mixture in chain for part in mixture)
-        return tuple(dict.fromkeys(parts))
+        return tuple(dict.fromkeys(task for chain in self.chains for task in chain.tasks))
 
     def judge_of(self, task: str) -> str | None:
         """The judge of a task's responses; None where one has to be named and is not."""
@@ -164,9 +161,8 @@ class SearchSpace(Settings):
             for chain in self.chains:
                 whole = [m[0].task for m in chain if len(m) == 1 and m[0].fraction == 1]
                 if len(set(whole)) < len(chain):
-                    shown = " -> ".join(" + ".join(map(str, mixture)) for mixture in chain)
                     problem = "orders are for chains of whole tasks, each once"
-                    raise SettingError("chains", shown, problem)
+                    raise SettingError("chains", str(chain), problem)
             if not self.curvature.enabled:
                 problem = "orders go by the spectral radius; set it to true"
                 raise SettingError("curvature.enabled", False, problem)

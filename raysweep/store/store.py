@@ -49,6 +49,10 @@ class EntryKind(StrEnum):
     CHANGE = "changes"
 
 
+EntryName = tuple[EntryKind, str]
+"""Kind and key of an entry."""
+
+
 class DamagedEntryError(RuntimeError):
     """An entry is not there any more, or not what was published; it can be made again."""
 

@@ -62,8 +62,8 @@ COMMAND = ("raysweep.sweep", "space.yaml", "--storage", "storage")
 MAX_RUNS = 3  # after the disturbed one
 SMALL, LARGE = "5m", "100m"  # of the disk that fills up: room for one stage, and for all
 IN_DRIVER = Moment("a worker group starts", "raysweep.sweep.driver:_run_group", "before", (1, 1))
-IN_BOARD = Moment(
-    "a worker group starts", "raysweep.sweep.coordinator:Board.begin", "before", (1, 1)
+IN_COORDINATOR = Moment(
+    "a worker group starts", "raysweep.sweep.coordinator:Coordinator.begin", "before", (1, 1)
 )
 STALL_MINUTES = 0.75  # of cases that stop a process; the others have the default's half an hour
 STORE = Path("storage", "store")
@@ -330,8 +330,8 @@ CASES: dict[str, Case] = {
         )
     },
     **{
-        f"{'kill' if how == signal.SIGKILL else 'stop'}-board": partial(
-            harm_one, moment=STAGE_2, how=how, whom="the board", note=IN_BOARD
+        f"{'kill' if how == signal.SIGKILL else 'stop'}-coordinator": partial(
+            harm_one, moment=STAGE_2, how=how, whom="the coordinator", note=IN_COORDINATOR
         )
         for how in (signal.SIGKILL, signal.SIGSTOP)
     },

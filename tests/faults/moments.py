@@ -90,7 +90,7 @@ EVALUATE = "raysweep.measures.answers:compute_prefix"
 RENAME = "pathlib:Path.replace"
 CREATE = "raysweep.store.storage:Storage.create"
 FIRST_COLLECTIVE = Moment(
-    "first collective", "raysweep.worker.run:_host_folder", "before", (1, NUM_WORKERS)
+    "first collective", "raysweep.worker.weights:host_folder", "before", (1, NUM_WORKERS)
 )
 LOAD = Moment(
     "weights are loaded", "raysweep.model.llama:load_model", "before", (1, 2 * NUM_WORKERS)

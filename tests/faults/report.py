@@ -32,8 +32,9 @@ Each case has its own day: cases that were not run again keep the result of an e
 
 Not covered: a raylet or a control service that is stopped and not killed (Ray's own matter), the
 command itself when it is stopped, and a trial driver that lives and hangs while it reads the
-storage. A board that is stopped is ended after `workers.stall_minutes`; the sweep goes on without
-leases, and hangs of its workers are then left to the collectives' own time limit, four times that.
+storage. A coordinator that is stopped is ended after `workers.stall_minutes`; the sweep goes on
+without leases, and hangs of its workers are then left to the collectives' own time limit, four
+times that.
 """
 FOOT = """
 Exit codes are those of the runs in order; `-` is a run that was killed. Trained twice: stages of

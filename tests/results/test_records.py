@@ -16,9 +16,10 @@ from raysweep.results.records import (
     PREDICTIONS,
     STEPS,
     TrialRecords,
-    within_stage,
     write_records,
 )
+from raysweep.results.report import report, report_within
+from raysweep.results.rows import table_rows
 from raysweep.store.storage import Storage
 from raysweep.store.store import EntryKind, Store
 from raysweep.tasks.registry import TASKS
@@ -108,7 +109,7 @@ def test_metrics_after_each_stage(store: Store) -> None:
         {("toxigen", 1): 9, ("toxigen", 2): 6, ("toxigen", 3): 8, ("csqa2", 2): 7, ("csqa2", 3): 4},
     )
     records = TrialRecords(store, "sweep", TRIAL, TASKS)
-    first, second, third = (records.metrics(number) for number in (1, 2, 3))
+    first, second, third = (report(records, number) for number in (1, 2, 3))
     assert first["safety_forgetting"] is first["mean_forgetting"] is first["forgetting"] is None
     assert second["safety_forgetting"] == pytest.approx(0.3)
     assert second["capability_forgetting"] is None, "learned in this very stage"
@@ -121,7 +122,7 @@ def test_metrics_after_each_stage(store: Store) -> None:
 
 
 def test_metrics_within_a_stage() -> None:
-    metrics = within_stage(TRIAL, TRIAL.stages[1], 5, [1.0, 2.0])
+    metrics = report_within(TRIAL, TRIAL.stages[1], 5, [1.0, 2.0])
     first = TRIAL.stages[0].hyperparameters.num_steps
     assert metrics == {"stage": 1, "steps_trained": first + 5, "loss": 1.5}
 
@@ -148,7 +149,7 @@ def test_the_change_of_a_loss_needs_the_weights_before_it_and_after(store: Store
     publish_json(EntryKind.CHANGE, change.key, CHANGE, {"change_norm": 0.5, "loss_increase": 0.1})
     assert not remaining(store, trial)
     records = TrialRecords(store, "sweep", trial, TASKS)
-    assert records.rows(1)["changes"] == []
-    (row,) = records.rows(2)["changes"]
+    assert table_rows(records, 1)["changes"] == []
+    (row,) = table_rows(records, 2)["changes"]
     assert (row["stage"], row["task"], row["stage_key"]) == (2, "toxigen", trial.stages[1].key)
     assert (row["spectral_radius"], row["bound"], row["loss_increase"]) == (8.0, 1.0, 0.1)

@@ -6,7 +6,6 @@ import os
 import shutil
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,7 +16,8 @@ from raysweep.settings.base import TINY
 from raysweep.store.storage import Storage
 from raysweep.store.store import DamagedEntryError, EntryKind, Store
 from raysweep.sweep.process_group import _meet
-from raysweep.worker.run import _Weights, raise_together
+from raysweep.worker.collective import raise_together
+from raysweep.worker.weights import Weights
 from tests.processes import run_group
 
 WORLD = 2
@@ -28,8 +28,7 @@ def _fetch(root: str, cache: str, keys: list[str]) -> list[str]:
     torch.set_num_threads(1)
     os.environ["LOCAL_RANK"] = str(dist.get_rank())
     store = Store(Storage.open(root))
-    job = SimpleNamespace(store=store, trial=SimpleNamespace(stages=[SimpleNamespace(parent="")]))
-    weights = _Weights(job, Path(), Path(cache), lambda: None)
+    weights = Weights(store, (Path(), ""), Path(cache), lambda: None)
     outcomes = []
     for key in keys:
         try:

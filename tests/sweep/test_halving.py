@@ -22,14 +22,14 @@ class Sweep:
         self.awaited = set(awaited)
         self.trials = {trial.id: trial for trial in MADE.trials}
         stopping = StoppingSettings(**{"metric": "loss", "mode": "min", **settings})
-        self.halving = ChainHalving(stopping, self.trials, None)
-        self.halving._is_awaited = self.awaited.__contains__
+        coordinator = SimpleNamespace(is_awaited=self.awaited.__contains__)
+        self.halving = ChainHalving(stopping, self.trials, coordinator)
         self.tune = {
             name: SimpleNamespace(trial_id=name, config={"trial": name}) for name in self.trials
         }
         for trial in self.tune.values():
             self.halving.on_trial_add(None, trial)
-        chains = sorted({trial.chain for trial in self.trials.values()})
+        chains = sorted({trial.chain for trial in self.trials.values()}, key=str)
         self.first, self.second = (
             [name for name, trial in self.trials.items() if trial.chain == chain]
             for chain in chains
@@ -90,9 +90,8 @@ def test_a_grace_of_two_stages() -> None:
     halving = ChainHalving(
         StoppingSettings(metric="loss", mode="min", grace_stages=2, reduction_factor=2),
         {trial.id: trial for trial in three.trials},
-        None,
+        SimpleNamespace(is_awaited=lambda name: False),
     )
-    halving._is_awaited = lambda name: False
     tune = [SimpleNamespace(trial_id=t.id, config={"trial": t.id}) for t in three.trials]
     for trial in tune:
         halving.on_trial_add(None, trial)

@@ -45,8 +45,9 @@ def publish(storage: Storage, tmp_path: Path) -> Publish:
         for stage in trial.stages:
             put(EntryKind.STAGE, stage.key, STEPS, [Step(1, 1.0, 1e-3, 1.0, 1.0, 10, 2, 5.0)])
         rows = [Prediction(f"{n}", ("women",), "", "toxic", "toxic", n > 0) for n in range(4)]
-        for one in trial.all_evaluations:
-            put(EntryKind.EVALUATION, one.key, PREDICTIONS, rows)
+        for one in trial.measurements:
+            if one.kind == EntryKind.EVALUATION:
+                put(one.kind, one.key, PREDICTIONS, rows)
 
     return publish_trial
 
