@@ -37,6 +37,7 @@ class SearchSpace(Settings):
     Attributes:
         name: of the sweep, part of the results' folder.
         model: "tiny" for the embedded base, a local folder or a hub id of LLaMA weights.
+        data: where the tasks' rows come from.
         tasks: of one's own: paths of their YAML files, or what would be in these.
         judge: of generated responses: a folder or a hub id of a toxicity classifier (safetensors),
             or "tiny" for the closed world's own, which is the default for its rows.
@@ -44,10 +45,15 @@ class SearchSpace(Settings):
         beginning_mark: whether every prompt begins with the tokenizer's beginning mark, such as
             ``<s>``; null for as the model's own files say.
         chains: lists of stages; a stage is a task, ``task@5%``, or a list of those (a mixture).
-            Braces stand for each of their parts, ``stage1`` for the first stage's task: see
-            `expansion`.
+            Braces stand for each of their parts, ``stage1`` for the first stage's task.
+        seeds: of the trials.
         stage: hyperparameters of every stage.
         stages: those of one position in the chain (1 is the first), over ``stage``.
+        search: which trials are made.
+        stopping: which are ended early; null ends none.
+        weights: which trained weights are kept.
+        curvature: of which losses, and how it is measured.
+        workers: of each trial.
     """
 
     all_settings: ClassVar = part_of(Key.SWEEP)

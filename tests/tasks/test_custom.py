@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -26,9 +25,9 @@ from raysweep.tasks.settings import DataSettings
 from raysweep.tasks.splits import load_splits
 from raysweep.tasks.task import Task
 from raysweep.testing import TaskContract
+from tests.documents import make_loops
 from tests.tasks.releases import write_csv, write_hub_copy, write_lines
 
-README = Path(__file__).parents[2] / "README.md"
 SPEC: dict[str, Any] = {
     "name": "risk",
     "title": "Risk",
@@ -248,21 +247,8 @@ def test_answers_may_be_keyed_by_yes_and_no_without_quotes(tmp_path: Path) -> No
         read_task(tmp_path / "task.yaml")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README.read_text(), re.DOTALL)
-
-
-def write_readme_task(folder: Path) -> Path:
-    """The README's task and its rows; returns the task's file."""
-    (spec,) = [block for block in blocks("yaml") if "answers:" in block]
-    (script,) = [block for block in blocks("python") if "jsonl" in block]
-    (folder / "task.yaml").write_text(spec)
-    exec(script.replace('open("', f'open("{folder}/'), {})
-    return folder / "task.yaml"
-
-
-def test_the_readmes_example_works(tmp_path: Path) -> None:
-    task = TaskSpec.model_validate(read_task(write_readme_task(tmp_path))).build()
+def test_the_documented_example_works(tmp_path: Path) -> None:
+    task = TaskSpec.model_validate(read_task(make_loops(tmp_path))).build()
     splits = load_splits(task, DataSettings(num_train=100))
     assert len(splits.train) == 100
     assert len(splits.test) >= 50
