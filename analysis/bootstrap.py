@@ -34,7 +34,7 @@ def biased_interval(losses: np.ndarray, members: np.ndarray) -> tuple[float, flo
 
     def statistic(index: np.ndarray, axis: int) -> np.ndarray:
         drawn, own = losses[index], weights[index]
-        return (drawn * own).sum(axis) / own.sum(axis) - drawn.mean(axis)
+        return np.asarray((drawn * own).sum(axis) / own.sum(axis) - drawn.mean(axis))
 
     with np.errstate(invalid="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", DegenerateDataWarning)  # a mean of no rows: None, below

@@ -285,7 +285,7 @@ def _draw_changes(axes: Axes, changes: Sequence[Change]) -> None:
 
 
 def _rows(results: Storage, sql: str) -> list[dict[str, Any]]:
-    return query(results, sql).to_pylist()
+    return list(query(results, sql).to_pylist())
 
 
 def _significant(mean: Mean) -> str:

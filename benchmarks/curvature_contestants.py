@@ -83,7 +83,7 @@ def curvlinops(work: Work, seed: int) -> Found:
     def product(vector: np.ndarray) -> np.ndarray:
         nonlocal num_products
         num_products += 1
-        return operator @ vector
+        return np.asarray(operator @ vector)
 
     counting = LinearOperator(operator.shape, matvec=product, dtype=operator.dtype)
     start = np.random.default_rng(seed).standard_normal(operator.shape[0]).astype(operator.dtype)
@@ -170,7 +170,8 @@ class _Logits(nn.Module):
             logits_to_keep=batch.longest_answer + 1,
             use_cache=False,
         )
-        return output.logits[:, :-1].flatten(0, 1)
+        logits: torch.Tensor = output.logits[:, :-1]
+        return logits.flatten(0, 1)
 
 
 class _LossSum(nn.Module):

@@ -146,7 +146,8 @@ def double_arithmetic() -> Iterator[None]:
 
     def norm(self: Any, states: torch.Tensor) -> torch.Tensor:
         variance = states.pow(2).mean(-1, keepdim=True)
-        return self.weight * (states * torch.rsqrt(variance + self.variance_epsilon))
+        scale: torch.Tensor = self.weight * torch.rsqrt(variance + self.variance_epsilon)
+        return scale * states
 
     def attention(
         module: Any,

@@ -11,13 +11,14 @@ from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 
 PRELOADED = ["benchmarks.curvature_contestants"]
 PROCESS = Path("/proc/self")
+Returned = TypeVar("Returned")
 
 
 class PeakMemory:
@@ -33,12 +34,14 @@ class PeakMemory:
         return _resident_mib("VmHWM") - self._before
 
 
-def in_new_process(function: Callable[..., Any], *arguments: Any) -> Any:
+def in_new_process(function: Callable[..., Returned], *arguments: object) -> Returned:
     """What the function returns there, with this process's number of threads."""
     return in_new_processes(1, function, *arguments)[0]
 
 
-def in_new_processes(world: int, function: Callable[..., Any], *arguments: Any) -> list[Any]:
+def in_new_processes(
+    world: int, function: Callable[..., Returned], *arguments: object
+) -> list[Returned]:
     """What the function returns on each rank of a gloo group; alone there is no group."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
@@ -57,9 +60,9 @@ def _run(
     rank: int,
     world: int,
     threads: int,
-    function: Callable[..., Any],
-    *arguments: Any,
-) -> Any:
+    function: Callable[..., Returned],
+    *arguments: object,
+) -> Returned:
     torch.set_num_threads(threads)
     if world == 1:
         return function(*arguments)

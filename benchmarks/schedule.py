@@ -29,7 +29,7 @@ from raysweep.cli.console import console, run_command
 from raysweep.cli.plan import combined, outlined_plan
 from raysweep.plan.start_order import schedule
 from raysweep.plan.trials import Stage, Trial
-from raysweep.space.chains import Part
+from raysweep.space.chains import Mixture, Part
 from raysweep.space.packaged import packaged_space
 from raysweep.space.space import load_space
 from raysweep.training.settings import Hyperparameters
@@ -148,7 +148,7 @@ def _chain(path: tuple[int, ...]) -> Trial:
     settings = Hyperparameters(num_steps=100, global_batch_size=128)
     keys = ["/".join(map(str, path[: depth + 1])) for depth in range(len(path))]
     stages = tuple(
-        Stage(number, (Part(task="bbq"),), settings, 0, parent, key)
+        Stage(number, Mixture([Part(task="bbq")]), settings, 0, parent, key)
         for number, (parent, key) in enumerate(zip(["", *keys], keys, strict=False), start=1)
     )
     return Trial(keys[-1], 0, stages, ())

@@ -11,7 +11,7 @@ from tests.places import BASE as FOLDER
 BASE = Checkpoint(FOLDER, "d1", 1000, 2048, SMALL)
 
 
-def plan(base: Checkpoint = BASE, **changes: object) -> Plan:
+def plan(base: Checkpoint = BASE, /, **changes: object) -> Plan:
     space = {
         "name": "lr",
         "data": {"num_train": 100, "num_test": 50},

@@ -1,19 +1,22 @@
-"""Runs a function in several gloo processes, as the workers of a group."""
+"""Other processes: a group that runs a function over gloo, as workers do; a command's lines."""
 
 from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
+Returned = TypeVar("Returned")
 
-def run_group(world: int, function: Callable[..., Any], *arguments: Any) -> list[Any]:
+
+def run_group(world: int, function: Callable[..., Returned], *arguments: object) -> list[Returned]:
     """What ``function(*arguments)`` returned on each rank; raises if any rank did."""
     context = mp.get_context("spawn")
     queue, port = context.Queue(), _free_port()
@@ -50,6 +53,12 @@ def _main(
         queue.put((rank, False, traceback.format_exc()))
     finally:
         dist.destroy_process_group()
+
+
+def next_line(process: subprocess.Popen[str]) -> str:
+    """Of what the process writes into its pipe."""
+    assert process.stdout is not None
+    return process.stdout.readline()
 
 
 def _free_port() -> int:

@@ -6,13 +6,14 @@ import io
 from pathlib import Path
 
 import pytest
+import typer
 from matplotlib.figure import Figure
 from rich.console import Console, RenderableType
 from typer.testing import CliRunner
 
 from analysis.__main__ import app
 from analysis.literal import literal
-from raysweep.results.query import app as query_app
+from raysweep.cli import query
 from raysweep.results.summary import summary_table
 from raysweep.results.tables import write_trial
 from raysweep.store.storage import Storage
@@ -24,16 +25,16 @@ NAMES = ("[/red]", "[bold]x", "[red]", "\\[x]", "[link=a]b[/link]", "$x_1$", "=1
 
 
 def printed(shown: RenderableType) -> str:
-    console = Console(file=io.StringIO(), width=1000, force_terminal=False)
-    console.print(shown)
-    return console.file.getvalue()  # type: ignore[attr-defined]
+    text = io.StringIO()
+    Console(file=text, width=1000, force_terminal=False).print(shown)
+    return text.getvalue()
 
 
 def write_results(folder: Path, name: str) -> None:
     """Of a chain of two tasks: the first one's title and one of its groups have that name."""
     trial = plan().trials[0]
     tasks = [stage.label for stage in trial.stages]
-    common = {"sweep": "lr-0123abcd", "trial": trial.id, "chain": trial.chain, "seed": 0}
+    common = {"sweep": "lr-0123abcd", "trial": trial.id, "chain": str(trial.chain), "seed": 0}
     common |= {"settings": "[]", "learning_rates": [1e-3, 1e-3]}
     evaluations, forgetting = [], []
     for stage in (0, 1, 2):
@@ -62,6 +63,8 @@ def test_names_in_every_table(tmp_path: Path, name: str) -> None:
     assert done.stdout.count(name) >= 2
     assert f"wrote {tmp_path}/[red]/figure3.png" in done.stdout
     sql = 'SELECT DISTINCT "group" FROM forgetting ORDER BY ALL'
+    query_app = typer.Typer()
+    query_app.command()(query.main)
     assert name in CliRunner().invoke(query_app, [str(folder), sql]).stdout
 
 
@@ -74,6 +77,6 @@ def test_nothing_is_mathematics_in_a_picture() -> None:
     figure = Figure()
     for name in (*NAMES, "$", "a$b", "$\\frac$"):
         text = figure.text(0, 0, literal(name))
-        cleaned, is_mathematics = text._preprocess_math(text.get_text())
+        cleaned, is_mathematics = text._preprocess_math(text.get_text())  # type: ignore[attr-defined]
         assert not is_mathematics
         assert cleaned == name

@@ -79,7 +79,9 @@ def _check_exists(source: str) -> None:
 def _table(tasks: Iterable[Task], settings: DataSettings, output: Console) -> None:
     censuses = [take_census(task, settings) for task in tasks]
     if not any(census.disjoint for census in censuses):
-        raise InputError(settings.source, "holds no task's files", "docs/tasks.md has the layout")
+        raise InputError(
+            settings.source, "holds no task's files", "docs/reference/tasks.md has the layout"
+        )
     output.print(table2(censuses, settings.source))
     for census in censuses:
         for line in account(census):
@@ -150,7 +152,9 @@ def _validate(path: Path, output: Console) -> int:
             output.print(f"... and {len(mistakes) - SHOWN_MISTAKES} more")
         output.print(f"{task.name}: {num_rows:,} rows, {len(mistakes):,} wrong", highlight=False)
     if not num_found:
-        raise InputError(str(path), "no task's files are there", "docs/tasks.md has the layout")
+        raise InputError(
+            str(path), "no task's files are there", "docs/reference/tasks.md has the layout"
+        )
     return FAILED if num_wrong else 0
 
 

@@ -19,12 +19,11 @@ from raysweep.cost.tokens import Estimate, ExactCount, TokenCounts, count_tokens
 from raysweep.errors import InputError
 from raysweep.plan.plan import Plan
 from raysweep.plan.trials import Measurement, Stage, Trial
-from raysweep.store.store import EntryKind
+from raysweep.store.store import EntryKind, EntryName
 
 PRODUCTS = 20  # Hessian-vector products of a typical measurement
 PRODUCTS_OF_CHANGE = 2  # one, and two gradients
 GB = 1e9
-EntryName = tuple[EntryKind, str]
 Entries = Collection[EntryName]
 
 
@@ -166,32 +165,24 @@ class _Working:
     def of(self, trial: Trial) -> Iterator[_Work]:
         """Everything that a trial asks for."""
         for stage in trial.stages:
-            entry = EntryKind.STAGE, stage.key
-            yield self.made.get(entry) or self._training(entry, stage)
-        for one in trial.all_evaluations:
-            entry = EntryKind.EVALUATION, one.key
-            yield self.made.get(entry) or self._evaluation(entry, one)
-        for one in trial.curvatures:
-            entry = EntryKind.CURVATURE, one.key
-            yield self.made.get(entry) or self._products(entry, one, PRODUCTS)
-        for one in trial.changes:
-            entry = EntryKind.CHANGE, one.key
-            yield self.made.get(entry) or self._products(entry, one, PRODUCTS_OF_CHANGE)
+            yield self.made.get(stage.entry) or self._training(stage)
+        for one in trial.measurements:
+            yield self.made.get(one.entry) or self._measuring(one)
 
-    def _training(self, entry: EntryName, stage: Stage) -> _Work:
+    def _training(self, stage: Stage) -> _Work:
         num_rows = stage.hyperparameters.num_steps * stage.hyperparameters.global_batch_size
         means = [self._counts[part.task].train_mean for part in stage.mixture]
         tokens = num_rows * sum(means) / len(means)
-        return self._keep(_Work(entry, 6 * self._size * tokens, num_tokens=tokens))
+        return self._keep(_Work(stage.entry, 6 * self._size * tokens, num_tokens=tokens))
 
-    def _evaluation(self, entry: EntryName, one: Measurement) -> _Work:
+    def _measuring(self, one: Measurement) -> _Work:
         count = self._counts[one.task]
-        operations = 2 * self._size * count.test_mean * count.num_test
-        return self._keep(_Work(entry, operations, num_rows=count.num_test))
-
-    def _products(self, entry: EntryName, one: Measurement, number: float) -> _Work:
-        tokens = self._num_samples * self._counts[one.task].train_mean
-        return self._keep(_Work(entry, self._per_product * self._size * number * tokens))
+        if one.kind in (EntryKind.EVALUATION, EntryKind.CUSTOM):
+            operations = 2 * self._size * count.test_mean * count.num_test
+            return self._keep(_Work(one.entry, operations, num_rows=count.num_test))
+        products = PRODUCTS if one.kind == EntryKind.CURVATURE else PRODUCTS_OF_CHANGE
+        tokens = products * self._num_samples * count.train_mean
+        return self._keep(_Work(one.entry, self._per_product * self._size * tokens))
 
     def _keep(self, work: _Work) -> _Work:
         self.made[work.entry] = work

@@ -50,7 +50,7 @@ def find_finished(plan: Plan, uri: str) -> Finished:
     try:
         storage = Storage.open(uri)
         store = Store(storage.sub("store"))
-        for kind, key in set(_wanted(plan)):
+        for kind, key in {entry for trial in plan.all_trials for entry in trial.entries}:
             entry = store.find(kind, key)
             if entry is None:
                 continue
@@ -73,14 +73,6 @@ def find_finished(plan: Plan, uri: str) -> Finished:
         median(speed for stage in measured for speed in stage) if measured else None,
         len(measured),
     )
-
-
-def _wanted(plan: Plan) -> Iterator[tuple[EntryKind, str]]:
-    for trial in plan.all_trials:
-        yield from ((EntryKind.STAGE, stage.key) for stage in trial.stages)
-        yield from ((EntryKind.EVALUATION, one.key) for one in trial.all_evaluations)
-        yield from ((EntryKind.CURVATURE, one.key) for one in trial.curvatures)
-        yield from ((EntryKind.CHANGE, one.key) for one in trial.changes)
 
 
 def _speeds_of_other_sweeps(plan: Plan, storage: Storage) -> Iterator[list[float]]:

@@ -29,7 +29,8 @@ from raysweep.cost.activations import (
 )
 from raysweep.cost.tokens import TokenCounts
 from raysweep.plan.plan import Plan
-from raysweep.plan.trials import Mixture
+from raysweep.space.chains import Mixture
+from raysweep.store.store import EntryKind
 from raysweep.training.settings import Hyperparameters, WorkerSettings, layerwise_rows
 
 GIB = 2**30
@@ -137,7 +138,8 @@ def peak_memory(plan: Plan, counts: Mapping[str, TokenCounts]) -> PeakMemory:
     evaluated = {
         (one.task, trial.stages[max(one.stage_number - 1, 0)].hyperparameters)
         for trial in trials
-        for one in trial.all_evaluations
+        for one in trial.measurements
+        if one.kind in (EntryKind.EVALUATION, EntryKind.CUSTOM)
     }
     curved = {
         (one.task, trial.stages[one.stage_number - 1].hyperparameters)

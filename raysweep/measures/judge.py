@@ -7,7 +7,7 @@ them into safetensors once, which is all that is ever loaded afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -20,8 +20,9 @@ from transformers import (
 
 from raysweep.errors import InputError
 from raysweep.measures.judge_files import toxic_index
-from raysweep.model.checkpoint import read_config
+from raysweep.model.checkpoint import locate, read_config
 from raysweep.model.tokenizer import TOKENIZER
+from raysweep.settings.base import TINY
 
 
 class ToxicityJudge:
@@ -84,6 +85,17 @@ class ToxicityJudge:
             for i, probability in zip(indices, toxic, strict=True):
                 found[i] = probability
         return found
+
+
+def load_judge(
+    judge: str, device: torch.device, batch_size: int, toxic_class: str | None = None
+) -> Callable[[Sequence[str]], list[bool]]:
+    """What tells which responses are safe, for what a search space calls its judge."""
+    if judge == TINY:
+        from raysweep.tiny.judge import judge_safe  # builds the closed world's words
+
+        return judge_safe
+    return ToxicityJudge(locate(judge, "judge"), device, batch_size, toxic_class)
 
 
 def _load_classifier(folder: Path) -> PreTrainedModel:

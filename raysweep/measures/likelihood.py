@@ -83,7 +83,7 @@ def answer_log_probabilities(
         logits_to_keep=num_shared + 1,
         use_cache=True,
     )
-    log_p = output.logits.double().log_softmax(dim=-1)
+    log_p: torch.Tensor = output.logits.double().log_softmax(dim=-1)
     total = _picked(log_p[:, :-1], shared)[:, None] + log_p[:, -1, [rest[0] for rest in rests]]
     if any(len(rest) > 1 for rest in rests):
         total = total + _rests(model, output.past_key_values, mask, rests)

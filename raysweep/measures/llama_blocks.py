@@ -87,7 +87,8 @@ class _Layer:
 
     def __call__(self, parameters: Weights, state: torch.Tensor | None, batch: int) -> torch.Tensor:
         own = {name.removeprefix(self._prefix): one for name, one in parameters.items()}
-        return functional_call(self._layer, own, (state,), self._arguments[batch])
+        after: torch.Tensor = functional_call(self._layer, own, (state,), self._arguments[batch])
+        return after
 
 
 class _Loss:

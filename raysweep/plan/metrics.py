@@ -1,4 +1,4 @@
-"""The metrics that a trial reports after each stage, which a search may optimise. Pure.
+"""The metrics that a trial reports after each stage: each declared once, with all there is to it.
 
 Kinds of tasks are the paper's: capability (ARC-Easy, CommonsenseQA, CommonsenseQA 2) and safety
 (ToxiGenQA, BBQ, SaFeRDialogues). Accuracies and forgetting are fractions of the test rows.
@@ -6,33 +6,186 @@ Kinds of tasks are the paper's: capability (ARC-Easy, CommonsenseQA, Commonsense
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
 from raysweep.errors import InputError
-from raysweep.plan.trials import Mixture
+from raysweep.measures.forgetting import Forgetting, worst_group
 from raysweep.settings.mistakes import suggestion
+from raysweep.space.chains import Chain
 from raysweep.space.space import SearchSpace
 from raysweep.tasks.task import Kind
 
-METRICS: Mapping[str, str] = {
-    "forgetting": "of the first task, overall (equation 1)",
-    "relative_forgetting": "forgetting / accuracy before",
-    "worst_group_forgetting": "of the group of the first task that forgets most",
-    "max_biased_forgetting": "that group's forgetting - the overall one (equation 2)",
-    "spectral_radius": "of the first task's loss after the first stage",
-    "loss": "of the last step; inside a stage the mean since the last report",
-    "capability_accuracy": "mean accuracy over the chain's capability tasks",
-    "safety_accuracy": "mean accuracy over the chain's safety tasks",
-    "capability_forgetting": "mean forgetting over the capability tasks learned before this stage",
-    "safety_forgetting": "mean forgetting over the safety tasks learned before this stage",
-    "mean_forgetting": "mean forgetting over all tasks learned before this stage",
+Value = float | None
+
+
+class Known(Protocol):
+    """What is known of a trial after one of its stages; None is what is not (yet) defined."""
+
+    def first_forgetting(self) -> Forgetting | None:
+        """Of the chain's first task, overall."""
+
+    def first_groups(self) -> Mapping[str, Forgetting]:
+        """Of the chain's first task, by group."""
+
+    def spectral_radius(self) -> Value:
+        """Of the first task's loss after the first stage."""
+
+    def last_loss(self) -> Value:
+        """Of the stage's last step."""
+
+    def accuracy(self, task: str) -> Value:
+        """Of a task's test rows."""
+
+    def accuracies(self, kind: Kind) -> list[Value]:
+        """Of the chain's tasks of a kind."""
+
+    def losses_of(self, kind: Kind | None) -> list[Value]:
+        """Forgetting of the tasks of a kind, or of all, that were learned before this stage."""
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """A chain that a space asks for.
+
+    Attributes:
+        kinds: of its tasks.
+    """
+
+    space: SearchSpace
+    chain: Chain
+    kinds: Mapping[str, Kind]
+
+    @property
+    def learned(self) -> set[Kind]:
+        """Kinds of which a task is learned before the last stage."""
+        last = len(self.chain)
+        return {kind for task, kind in self.kinds.items() if self._learned_at(task) < last}
+
+    @property
+    def is_first_learned(self) -> bool:
+        """Whether the first task is learned before the last stage."""
+        return self._learned_at(self.chain.first_task) < len(self.chain)
+
+    def _learned_at(self, task: str) -> int:
+        return self.chain.learned_at(task) or len(self.chain)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric.
+
+    Attributes:
+        value: of what is known of a trial after a stage.
+        lacks: why a trial of a chain ends without it; empty where it has it. Metrics of groups also
+            need rows that speak of groups, which only the data can tell.
+    """
+
+    meaning: str
+    value: Callable[[Known], Value]
+    lacks: Callable[[Prospect], str] = lambda chain: ""
+
+
+def _mean(values: Iterable[Value]) -> Value:
+    """Of those that are known; None if there are none."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _worst(known: Known, of: Callable[[Forgetting], Value]) -> Value:
+    groups = known.first_groups()
+    worst = worst_group(groups)
+    return of(groups[worst]) if worst else None
+
+
+def _unless_first_learned(chain: Prospect) -> str:
+    return "" if chain.is_first_learned else "its first task is not learned before its last stage"
+
+
+def _unless_learned(kind: Kind | None, chain: Prospect) -> str:
+    if kind is None:
+        return "" if chain.learned else "no task is learned before its last stage"
+    return "" if kind in chain.learned else f"no {kind} task is learned before its last stage"
+
+
+def _unless_present(kind: Kind, chain: Prospect) -> str:
+    return "" if kind in chain.kinds.values() else f"no {kind} task is in it"
+
+
+def _overall(of: Callable[[Forgetting], Value], known: Known) -> Value:
+    forgetting = known.first_forgetting()
+    return of(forgetting) if forgetting else None
+
+
+def _of_kind(kind: Kind) -> dict[str, Metric]:
+    return {
+        f"{kind}_accuracy": Metric(
+            f"mean accuracy over the chain's {kind} tasks",
+            lambda known: _mean(known.accuracies(kind)),
+            partial(_unless_present, kind),
+        ),
+        f"{kind}_forgetting": Metric(
+            f"mean forgetting over the {kind} tasks learned before this stage",
+            lambda known: _mean(known.losses_of(kind)),
+            partial(_unless_learned, kind),
+        ),
+    }
+
+
+METRICS: Mapping[str, Metric] = {
+    "forgetting": Metric(
+        "of the first task, overall (equation 1)",
+        partial(_overall, lambda one: one.forgetting),
+        _unless_first_learned,
+    ),
+    "relative_forgetting": Metric(
+        "forgetting / accuracy before",
+        partial(_overall, lambda one: one.relative),
+        _unless_first_learned,
+    ),
+    "worst_group_forgetting": Metric(
+        "of the group of the first task that forgets most",
+        lambda known: _worst(known, lambda one: one.forgetting),
+        _unless_first_learned,
+    ),
+    "max_biased_forgetting": Metric(
+        "that group's forgetting - the overall one (equation 2)",
+        lambda known: _worst(known, lambda one: one.biased),
+        _unless_first_learned,
+    ),
+    "spectral_radius": Metric(
+        "of the first task's loss after the first stage",
+        lambda known: known.spectral_radius(),
+        lambda chain: "" if chain.space.curvature.enabled else "curvature.enabled is false",
+    ),
+    "loss": Metric(
+        "of the last step; inside a stage the mean since the last report",
+        lambda known: known.last_loss(),
+    ),
+    **_of_kind(Kind.CAPABILITY),
+    **_of_kind(Kind.SAFETY),
+    "mean_forgetting": Metric(
+        "mean forgetting over all tasks learned before this stage",
+        lambda known: _mean(known.losses_of(None)),
+        partial(_unless_learned, None),
+    ),
 }
-"""Metrics of every trial; beside them ``accuracy_<task>`` for each task of the chain."""
+"""Metrics of every trial; `metrics_of` adds those of single tasks."""
 
 
-def metric_names(tasks: Iterable[str]) -> list[str]:
-    """What may be named in a search space with these tasks."""
-    return [*METRICS, *(f"accuracy_{task}" for task in tasks)]
+def metrics_of(tasks: Iterable[str]) -> dict[str, Metric]:
+    """All metrics of trials with these tasks."""
+    return {**METRICS, **{f"accuracy_{task}": _accuracy_of(task) for task in tasks}}
+
+
+def _accuracy_of(task: str) -> Metric:
+    return Metric(
+        f"of the test rows of {task}",
+        lambda known: known.accuracy(task),
+        lambda chain: "" if task in chain.kinds else "the task is not in it",
+    )
 
 
 def check_metrics(space: SearchSpace) -> None:
@@ -41,7 +194,7 @@ def check_metrics(space: SearchSpace) -> None:
     Raises:
         InputError: there is no such metric, or some chain ends without it.
     """
-    known = metric_names(space.task_names)
+    known, tasks = metrics_of(space.task_names), space.find_tasks()
     named = [("search.objectives", name) for name in space.search.objectives]
     if space.stopping:
         named.append(("stopping.metric", space.stopping.metric))
@@ -51,34 +204,8 @@ def check_metrics(space: SearchSpace) -> None:
             raise InputError(f"{key} {name!r}", problem, f"use one of {', '.join(known)}")
     for name in space.search.objectives:
         for chain in space.chains:
-            if reason := why_undefined(name, space, chain):
-                shown = " -> ".join(" + ".join(map(str, mixture)) for mixture in chain)
-                problem = f"is not defined for the chain {shown}: {reason}"
+            prospect = Prospect(space, chain, {task: tasks[task].kind for task in chain.tasks})
+            if reason := known[name].lacks(prospect):
+                problem = f"is not defined for the chain {chain}: {reason}"
                 remedy = "leave the chain out, or choose another objective"
                 raise InputError(f"search.objectives {name!r}", problem, remedy)
-
-
-def why_undefined(metric: str, space: SearchSpace, chain: Sequence[Mixture]) -> str:
-    """Why a trial of this chain ends without that metric; empty where it has it.
-
-    The groups' metrics also need rows that speak of groups, which only the data can tell.
-    """
-    kinds = {name: task.kind for name, task in space.find_tasks().items()}
-    full = [{part.task for part in mixture if part.fraction == 1} for mixture in chain]
-    learned = set().union(*full[:-1]) if len(full) > 1 else set()
-    present = {part.task for mixture in chain for part in mixture}
-    if metric == "spectral_radius" and not space.curvature.enabled:
-        return "curvature.enabled is false"
-    if metric.startswith("accuracy_") and metric.removeprefix("accuracy_") not in present:
-        return "the task is not in it"
-    for kind in Kind:
-        if metric == f"{kind}_accuracy" and kind not in {kinds[task] for task in present}:
-            return f"no {kind} task is in it"
-        if metric == f"{kind}_forgetting" and kind not in {kinds[task] for task in learned}:
-            return f"no {kind} task is learned before its last stage"
-    about_first = ("forgetting", "relative_forgetting", "worst_group_forgetting")
-    if metric in (*about_first, "max_biased_forgetting") and chain[0][0].task not in learned:
-        return "its first task is not learned before its last stage"
-    if metric == "mean_forgetting" and not learned:
-        return "no task is learned before its last stage"
-    return ""

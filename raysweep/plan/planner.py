@@ -9,13 +9,16 @@ from typing import Any
 
 from raysweep.digest import digest_json
 from raysweep.errors import InputError
+from raysweep.measures.custom import CustomMeasurement
 from raysweep.plan.points import Point, as_point, axes_of, points
 from raysweep.plan.recipes import Recipes
 from raysweep.plan.scouts import Findings
-from raysweep.plan.trials import Measurement, Mixture, Stage, Trial
+from raysweep.plan.trials import Measurement, Stage, Trial
 from raysweep.settings.identity import Key, decisive
+from raysweep.space.chains import Chain
 from raysweep.space.search import Order
 from raysweep.space.space import SearchSpace
+from raysweep.store.store import EntryKind
 from raysweep.training.settings import Hyperparameters
 
 MAX_NAME = 100  # letters of the tasks in a trial's name; a file's name has room for 255 bytes
@@ -80,18 +83,18 @@ class Planner:
 
     def _ordered(
         self,
-        chain: Sequence[Mixture],
+        chain: Chain,
         point: Point,
         seed: int,
         order: Order,
         findings: Findings | None,
-    ) -> Sequence[Mixture] | None:
+    ) -> Chain | None:
         """The chain in the wanted order; None if the first stage is not one to chain from."""
         is_choosy = self._space.search.first_stage == "best"
         if findings is None:
             if is_choosy and point[0] != self._points_of(len(chain))[0][0]:
                 return None
-            return chain[::-1] if order == "sharpest_first" else chain
+            return Chain(chain[::-1]) if order == "sharpest_first" else chain
         ordered = findings.ordered(chain, point[0], seed, order)
         if ordered and is_choosy and findings.best(ordered[0], seed) != point[0]:
             return None
@@ -105,12 +108,12 @@ class Planner:
         for chain, seed in itertools.product(self._space.chains, self._space.seeds):
             firsts = chain if search.orders != ("listed",) else chain[:1]
             for mixture, point in itertools.product(firsts, self._points_of(len(chain))):
-                (stage,) = self._chain([mixture], point[:1], seed)
+                (stage,) = self._chain(Chain([mixture]), point[:1], seed)
                 if stage.key not in seen:
                     seen.add(stage.key)
                     yield self._scout(stage)
 
-    def trial(self, chain: Sequence[Mixture], values: Mapping[str, Any], seed: int) -> Trial:
+    def trial(self, chain: Chain, values: Mapping[str, Any], seed: int) -> Trial:
         """The trial of one chain at the point at which the axes have these values."""
         return self._trial(self._chain(chain, as_point(values, len(chain), self._made), seed))
 
@@ -119,7 +122,7 @@ class Planner:
             self._points[length] = list(points(self._space, length))
         return self._points[length]
 
-    def _chain(self, chain: Sequence[Mixture], point: Point, seed: int) -> tuple[Stage, ...]:
+    def _chain(self, chain: Chain, point: Point, seed: int) -> tuple[Stage, ...]:
         """The stages of a trial; those of 0 steps are left out."""
         stages: list[Stage] = []
         for mixture, hyperparameters in zip(chain, point, strict=True):
@@ -145,8 +148,20 @@ class Planner:
             for one in self._evaluations(number, key, stage, tasks)
         )
         curvatures, changes = self._curvatures(stages, tasks)
+        custom = tuple(
+            self._custom(one, number, key, task, stage)
+            for one in self._space.find_measurements()
+            for number, key, stage in models
+            for task in tasks
+        )
         return Trial(
-            self._name_of(stages), stages[0].seed, stages, evaluations, curvatures, changes
+            self._name_of(stages),
+            stages[0].seed,
+            stages,
+            evaluations,
+            curvatures,
+            changes,
+            custom=custom,
         )
 
     def _name_of(self, stages: tuple[Stage, ...]) -> str:
@@ -160,7 +175,7 @@ class Planner:
         validation = None
         if search.first_stage == "best":
             key = digest_json(self._recipes.validation(stage.key, task, stage))
-            validation = Measurement(stage.number, stage.key, task, key)
+            validation = Measurement(stage.number, stage.key, task, key, EntryKind.EVALUATION)
         name = f"scout-{_name((stage,))}"
         return Trial(name, stage.seed, (stage,), (), curvatures, validation=validation)
 
@@ -171,7 +186,13 @@ class Planner:
         known = (number, model, *self._scoring(stage).values(), tasks)
         if known not in self._evaluated:
             self._evaluated[known] = tuple(
-                Measurement(number, model, task, self._evaluation_key(model, task, stage))
+                Measurement(
+                    number,
+                    model,
+                    task,
+                    self._evaluation_key(model, task, stage),
+                    EntryKind.EVALUATION,
+                )
                 for task in tasks
             )
         return self._evaluated[known]
@@ -189,6 +210,12 @@ class Planner:
         if settings not in self._scorings:
             self._scorings[settings] = decisive(settings, Key.EVALUATION)
         return self._scorings[settings]
+
+    def _custom(
+        self, one: CustomMeasurement, number: int, model: str, task: str, stage: Stage
+    ) -> Measurement:
+        key = digest_json(self._recipes.custom(model, task, stage, one))
+        return Measurement(number, model, task, key, EntryKind.CUSTOM, one.name)
 
     def _curvatures(
         self, stages: tuple[Stage, ...], tasks: tuple[str, ...]
@@ -209,14 +236,16 @@ class Planner:
         known = (stage.key, task)
         if known not in self._loss_keys:
             self._loss_keys[known] = digest_json(self._recipes.spectral_radius(stage, task))
-        return Measurement(stage.number, stage.key, task, self._loss_keys[known])
+        key = self._loss_keys[known]
+        return Measurement(stage.number, stage.key, task, key, EntryKind.CURVATURE)
 
     def _change(self, stage: Stage, following: Stage, task: str) -> Measurement:
         """From one stage to the next."""
         known = (stage.key, task, following.key)
         if known not in self._loss_keys:
             self._loss_keys[known] = digest_json(self._recipes.change(stage, following, task))
-        return Measurement(following.number, following.key, task, self._loss_keys[known])
+        key = self._loss_keys[known]
+        return Measurement(following.number, following.key, task, key, EntryKind.CHANGE)
 
 
 def _name(stages: Sequence[Stage], num_digits: int = NUM_DIGITS) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from raysweep.plan.trials import Measurement, Trial
+from raysweep.plan.trials import Trial
 from raysweep.store.store import EntryKind, Store
 
 
@@ -30,21 +29,19 @@ class Remaining:
 
 
 def remaining(store: Store, trial: Trial) -> Remaining:
-    """What the store lacks of a trial; weights that nobody needs any more are not missed."""
+    """What the store lacks of a trial; weights that nobody needs any more are not missed.
 
-    def missing(kind: EntryKind, wanted: Iterable[Measurement]) -> set[int]:
-        return {one.stage_number for one in wanted if not store.find(kind, one.key)}
-
-    changes = missing(EntryKind.CHANGE, trial.changes)
-    measure = missing(EntryKind.EVALUATION, trial.all_evaluations)
-    measure |= missing(EntryKind.CURVATURE, trial.curvatures) | changes
-    train, needs_weights = set(), False
+    A stage's weights are needed by a missing measurement of its model, by a missing change from or
+    to it, and by the next stage if that is to be trained: so the last stage is looked at first.
+    """
+    missing = [one for one in trial.measurements if not store.find(*one.entry)]
+    measured = {one.stage_number for one in missing}
+    after_change = {one.stage_number for one in missing if one.kind == EntryKind.CHANGE}
+    wanted = measured | {number - 1 for number in after_change}
+    train = set[int]()
     for stage in reversed(trial.stages):
-        needs_weights = needs_weights or bool({stage.number, stage.number + 1} & changes)
-        needs_weights = needs_weights or stage.number in measure
-        if not store.find(EntryKind.STAGE, stage.key) or (
-            needs_weights and not store.find(EntryKind.WEIGHTS, stage.key)
-        ):
+        needs_weights = stage.number in wanted or stage.number + 1 in train
+        has_weights = needs_weights and store.find(EntryKind.WEIGHTS, stage.key)
+        if not store.find(*stage.entry) or (needs_weights and not has_weights):
             train.add(stage.number)
-        needs_weights = stage.number in train
-    return Remaining(frozenset(train), frozenset(measure))
+    return Remaining(frozenset(train), frozenset(measured))

@@ -7,10 +7,11 @@ first. Both need first stages that are trained before it is known which trials f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from raysweep.plan.trials import Mixture, Stage
+from raysweep.plan.trials import Stage
+from raysweep.space.chains import Chain, Mixture
 from raysweep.space.search import Order
 from raysweep.training.settings import Hyperparameters
 
@@ -70,8 +71,8 @@ class Findings:
         return finding.stage.hyperparameters if finding else None
 
     def ordered(
-        self, chain: Sequence[Mixture], first: Hyperparameters, seed: int, order: Order
-    ) -> tuple[Mixture, ...] | None:
+        self, chain: Chain, first: Hyperparameters, seed: int, order: Order
+    ) -> Chain | None:
         """The stages of a chain by the spectral radius that each has when it is the first.
 
         None if the radius of one is not known, because its scout has failed.
@@ -81,11 +82,11 @@ class Findings:
                 task counts with its own best ones.
         """
         if order == "listed":
-            return tuple(chain)
+            return chain
         radii = {mixture: self._radius(mixture, first, seed) for mixture in chain}
         if None in radii.values():
             return None
-        return tuple(
+        return Chain(
             sorted(chain, key=lambda one: radii[one] or 0.0, reverse=order == "sharpest_first")
         )
 

@@ -7,12 +7,12 @@ runs (workers, ZeRO stage, micro-batch) is not part of it. Equal keys mean equal
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from raysweep.space.chains import Part
+from raysweep.space.chains import Chain, Mixture
+from raysweep.store.store import EntryKind, EntryName
 from raysweep.training.settings import Hyperparameters
-
-Mixture = tuple[Part, ...]
 
 
 @dataclass(frozen=True)
@@ -34,22 +34,33 @@ class Stage:
     @property
     def label(self) -> str:
         """What the stage is trained on, such as ``toxigen`` or ``arc_easy + toxigen@5%``."""
-        return " + ".join(map(str, self.mixture))
+        return str(self.mixture)
 
     @property
-    def full_tasks(self) -> tuple[str, ...]:
-        """The tasks of the mixture whose whole training set is used."""
-        return tuple(part.task for part in self.mixture if part.fraction == 1)
+    def entry(self) -> EntryName:
+        """The name of its step log in the store."""
+        return EntryKind.STAGE, self.key
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What is measured of one stage's model on one task, and its key in the store."""
+    """What is measured of one stage's model on one task, and its key in the store.
+
+    Attributes:
+        name: of a measurement of one's own.
+    """
 
     stage_number: int
     stage_key: str
     task: str
     key: str
+    kind: EntryKind
+    name: str = ""
+
+    @property
+    def entry(self) -> EntryName:
+        """Its name in the store."""
+        return self.kind, self.key
 
 
 @dataclass(frozen=True)
@@ -63,6 +74,7 @@ class Trial:
         changes: what a stage did to the loss whose curvature was measured before it.
         validation: of the first task after the first stage on validation rows, where the first
             stage's settings are chosen by it.
+        custom: measurements of one's own, as the evaluations.
     """
 
     id: str
@@ -72,32 +84,34 @@ class Trial:
     curvatures: tuple[Measurement, ...] = ()
     changes: tuple[Measurement, ...] = ()
     validation: Measurement | None = None
+    custom: tuple[Measurement, ...] = ()
 
     @property
-    def chain(self) -> str:
-        """The stages' labels, in order."""
-        return " -> ".join(stage.label for stage in self.stages)
+    def chain(self) -> Chain:
+        """What the stages are trained on."""
+        return Chain(stage.mixture for stage in self.stages)
 
     @property
     def tasks(self) -> tuple[str, ...]:
         """The chain's tasks, each once, in the order of their first stage."""
-        parts = (part.task for stage in self.stages for part in stage.mixture)
-        return tuple(dict.fromkeys(parts))
+        return self.chain.tasks
 
     @property
     def first_task(self) -> str:
         """The task whose forgetting the trial is about."""
-        return self.stages[0].mixture[0].task
-
-    @property
-    def all_evaluations(self) -> tuple[Measurement, ...]:
-        """On test and on validation rows."""
-        return (*self.evaluations, *((self.validation,) if self.validation else ()))
+        return self.chain.first_task
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:
         """All that is measured, of whatever kind."""
-        return (*self.all_evaluations, *self.curvatures, *self.changes)
+        validation = (self.validation,) if self.validation else ()
+        return (*self.evaluations, *validation, *self.curvatures, *self.changes, *self.custom)
+
+    @property
+    def entries(self) -> Iterator[EntryName]:
+        """All that is needed of the store, its weights aside: see `remaining`."""
+        yield from (stage.entry for stage in self.stages)
+        yield from (one.entry for one in self.measurements)
 
     @property
     def curvature(self) -> Measurement | None:
@@ -114,4 +128,4 @@ class Trial:
 
     def learned_at(self, task: str) -> int | None:
         """The number of the task's first full stage."""
-        return next((stage.number for stage in self.stages if task in stage.full_tasks), None)
+        return self.chain.learned_at(task)

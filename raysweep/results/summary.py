@@ -16,6 +16,7 @@ from rich.table import Table
 from raysweep.plan.names import learning_rates, short_id
 from raysweep.plan.trials import Trial
 from raysweep.results.tables import read_table
+from raysweep.space.chains import Chain
 from raysweep.store.storage import Storage
 from raysweep.tasks.task import ALL, OVERALL
 
@@ -55,7 +56,7 @@ class _Summary:
         self._forgotten = _by_trial(folder, "forgetting", trials)
         self._curvatures = _by_trial(folder, "curvature", trials)
         described = settings_of(trials)
-        self._cells: dict[tuple[str, str], list[Trial]] = defaultdict(list)
+        self._cells: dict[tuple[Chain, str], list[Trial]] = defaultdict(list)
         for trial in trials:
             if self._is_finished(trial):
                 self._cells[trial.chain, described[trial.id]].append(trial)
@@ -72,7 +73,7 @@ class _Summary:
         for (chain, settings), cell in self._cells.items():
             table.add_row(
                 ", ".join(short_id(trial.id) for trial in cell),
-                chain,
+                str(chain),
                 settings,
                 self._seeds(cell),
                 "  ".join(self._accuracies(cell)),

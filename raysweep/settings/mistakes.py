@@ -87,7 +87,7 @@ def _explain(error: Any, owner: type[BaseModel]) -> str:
         return "not a list; write it as [a, b]"
     if isinstance(error["input"], list) and error["type"].partition("_")[0] in SCALARS:
         return "a list is no single value; to try each of them write {grid: [a, b]}"
-    message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    message: str = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if error["type"] == "dict_type" or error["type"] == "model_type":
         return "not a mapping; write its settings as key: value"
     if error["type"] in WANTED and isinstance(error["input"], bool | str | int | float):

@@ -75,7 +75,7 @@ class _Loader(yaml.SafeLoader):
     depth = num_nodes = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event = self.peek_event()
+        event = self.peek_event()  # type: ignore[no-untyped-call]
         if getattr(event, "tag", None) is not None:
             problem = f"the tag {event.tag[:60]!r} is not read; leave it out, quote what is text"
             raise ConstructorError(None, None, problem, event.start_mark)

@@ -13,12 +13,16 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, GetCoreSchemaHandler, TypeAdapter, model_validator
+from pydantic_core import core_schema
 
 from raysweep.settings.base import Settings
 from raysweep.settings.identity import Key, part_of
+
+THEN, AND = " -> ", " + "
 
 
 class Part(Settings):
@@ -27,7 +31,7 @@ class Part(Settings):
     all_settings: ClassVar = part_of(Key.SWEEP)
 
     task: str
-    fraction: float = Field(1.0, ge=1e-9, le=1, strict=True)
+    fraction: float = Field(1.0, ge=0.99e-9, le=1, strict=True)  # 1e-7 % is a bit less than 1e-9
 
     @model_validator(mode="before")
     @classmethod
@@ -43,20 +47,76 @@ class Part(Settings):
         return {"task": match["task"], "fraction": float(percent) / 100 if percent else 1.0}
 
     def __str__(self) -> str:
-        return self.task if self.fraction == 1 else f"{self.task}@{self.fraction * 100:g}%"
+        if self.fraction == 1:
+            return self.task
+        percent = Decimal(f"{self.fraction * 100:.15g}")  # as exactly as it was written
+        return f"{self.task}@{percent:f}%"
 
 
-def _each_task_once(mixture: tuple[Part, ...]) -> tuple[Part, ...]:
-    tasks = [part.task for part in mixture]
-    if twice := next((task for task in tasks if tasks.count(task) > 1), None):
-        written = " + ".join(map(str, mixture))
-        raise ValueError(
-            f"the mixture {written} has {twice!r} twice: the same rows; give each task one share"
-        )
-    return mixture
+class Mixture(tuple[Part, ...]):
+    """What a stage is trained on: shares of tasks, each task once. Its text: ``csqa + bbq@5%``."""
+
+    def __str__(self) -> str:
+        return AND.join(map(str, self))
+
+    @property
+    def full_tasks(self) -> tuple[str, ...]:
+        """The tasks whose whole training set is used."""
+        return tuple(part.task for part in self if part.fraction == 1)
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        parts = handler(Annotated[tuple[Part, ...], Field(min_length=1)])
+        return core_schema.no_info_after_validator_function(cls._each_task_once, parts)
+
+    @classmethod
+    def _each_task_once(cls, parts: tuple[Part, ...]) -> Mixture:
+        mixture, tasks = cls(parts), [part.task for part in parts]
+        if twice := next((task for task in tasks if tasks.count(task) > 1), None):
+            problem = f"the mixture {mixture} has {twice!r} twice: the same rows"
+            raise ValueError(f"{problem}; give each task one share")
+        return mixture
 
 
-Mixture = Annotated[tuple[Part, ...], Field(min_length=1), AfterValidator(_each_task_once)]
+class Chain(tuple[Mixture, ...]):
+    """What the stages of a trial are trained on, in order. Its text: ``bbq -> csqa + bbq@5%``."""
+
+    def __str__(self) -> str:
+        return THEN.join(map(str, self))
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """All tasks, each once, in the order of their first stage."""
+        return tuple(dict.fromkeys(part.task for mixture in self for part in mixture))
+
+    @property
+    def first_task(self) -> str:
+        """The task whose forgetting the chain is about."""
+        return self[0][0].task
+
+    def learned_at(self, task: str) -> int | None:
+        """The number, from 1, of the first stage on all of a task's training set."""
+        stages = enumerate(self, start=1)
+        return next((number for number, mixture in stages if task in mixture.full_tasks), None)
+
+    @classmethod
+    def parse(cls, text: str) -> Chain:
+        """The chain of a text, as results have it; the inverse of `str`.
+
+        Raises:
+            pydantic.ValidationError: it is the text of none.
+        """
+        stages = [stage.split(AND) for stage in text.split(THEN)]
+        return TypeAdapter(cls).validate_python(stages)
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        stages = handler(Annotated[tuple[Mixture, ...], Field(min_length=1)])
+        return core_schema.no_info_after_validator_function(cls, stages)
 
 
 BRACES = re.compile(r"\{([^{}]*)\}")

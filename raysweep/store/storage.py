@@ -110,7 +110,7 @@ class Storage:
     @_patiently
     def exists(self, name: str) -> bool:
         """Whether a file of that name is here."""
-        return self.filesystem.get_file_info(self._path(name)).type == fs.FileType.File
+        return bool(self.filesystem.get_file_info(self._path(name)).type == fs.FileType.File)
 
     @_patiently
     def is_taken(self, name: str) -> bool:
@@ -147,7 +147,7 @@ class Storage:
     def read(self, name: str) -> bytes:
         """The whole content of a file."""
         with self.filesystem.open_input_stream(self._path(name)) as stream:
-            return stream.read()
+            return bytes(stream.read())
 
     @_patiently
     def write(self, name: str, content: bytes) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from raysweep.store.storage import Storage
+from raysweep.sweep.tune_settings import TRIAL
 
 OWN_ERROR = re.compile(r"^raysweep\.[\w.]+: ")  # its class, before the message
 
@@ -42,7 +43,7 @@ class ErrorLog:
             return "ended without a reason", ""
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         reason = OWN_ERROR.sub("", lines[-1], count=1) if lines else "ended without a reason"
-        name = f"errors/{trial.config['trial']}.txt"
+        name = f"errors/{trial.config[TRIAL]}.txt"
         try:
             self._folder.write(name, text.encode())
         except OSError:  # of the storage, which may be what has failed: the reason is told anyway

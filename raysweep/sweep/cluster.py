@@ -170,7 +170,7 @@ def _running_cluster() -> str | None:
         check_address(named)
         return named
     with suppress(OSError):  # a file of another user
-        started = read_ray_address()
+        started: str | None = read_ray_address()
         if started and not why_silent(started):
             return started
     if named:

@@ -1,6 +1,7 @@
 """What the processes of a sweep tell each other beside the store; runs as one actor. Pure.
 
-Nothing here outlives the sweep, and nothing depends on it but speed, progress and messages.
+Nothing here outlives the sweep, and nothing depends on it but speed, progress and messages. It is
+spoken to through `coordinator_client`.
 """
 
 from __future__ import annotations
@@ -12,13 +13,11 @@ from typing import Any
 from raysweep.store.storage import Storage
 from raysweep.store.store import Store
 from raysweep.store.weights_budget import GB, WeightsBudget
-from raysweep.sweep.leases import LeaseBoard, trial_of
-
-Activity = tuple[int, str, float]
-"""Number of the stage, what is done, and how far it is."""
+from raysweep.sweep.leases import Leases, trial_of
+from raysweep.worker.surroundings import Activity, Doing, Work
 
 
-class Board(LeaseBoard):
+class Coordinator(Leases):
     """Leases, progress, failures, times and the budget of weights.
 
     Args:
@@ -37,15 +36,15 @@ class Board(LeaseBoard):
         self._drivers: dict[str, Any] = {}
         self._failures: dict[str, str] = {}
         self._damages: defaultdict[str, list[str]] = defaultdict(list)
-        self._spent: defaultdict[str, float] = defaultdict(float)
+        self._spent: defaultdict[Work, float] = defaultdict(float)
         self._budget = None
         if budget_gb is not None:
             store = Store(Storage.open(storage).sub("store"))
             self._budget = WeightsBudget(store, budget_gb * GB, needed)
 
-    def update(self, trial: str, stage: int, activity: str, fraction: float) -> None:
+    def update(self, trial: str, activity: Activity) -> None:
         """What a trial does now."""
-        self._activities[trial] = (stage, activity, fraction)
+        self._activities[trial] = activity
         self.advance(trial)
 
     def advance(self, trial: str) -> None:
@@ -54,7 +53,7 @@ class Board(LeaseBoard):
 
     def progress(self, trial: str) -> tuple[int, str]:
         """A count of what a trial's workers have done, and what they do now."""
-        return self._counts[trial], self._activities.get(trial, (0, "starting", 0.0))[1]
+        return self._counts[trial], str(self._activities.get(trial, Activity(Doing.STARTING)))
 
     def attend(self, trial: str, driver: Any) -> None:
         """A trial's driver, an actor, has begun; it renews its leases until its end."""
@@ -94,12 +93,12 @@ class Board(LeaseBoard):
         """What a trial has found damaged so far."""
         return list(self._damages[trial])
 
-    def spend(self, activity: str, seconds: float) -> None:
-        """Adds worker-seconds to an activity."""
-        self._spent[activity] += seconds
+    def spend(self, work: Work, seconds: float) -> None:
+        """Adds worker-seconds to a kind of work."""
+        self._spent[work] += seconds
 
-    def seconds(self) -> dict[str, float]:
-        """Worker-seconds by activity."""
+    def seconds(self) -> dict[Work, float]:
+        """Worker-seconds by kind of work."""
         return dict(self._spent)
 
     def begin(self, trial: str, keys: Sequence[str]) -> None:

@@ -17,21 +17,29 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from raysweep.plan.trials import Trial
-from raysweep.store.store import EntryKind
+from raysweep.store.store import EntryKind, EntryName
+from raysweep.worker.surroundings import Work
 
-TRAINING, EVALUATING, CURVATURE = "training", "evaluating", "measuring curvature"
 CATCHING_UP_SECONDS = 20.0  # in which most of what is shown too much is taken away
 FAR_BELOW = 1.25  # times the time shown, from which on it is called a lower bound
-PRODUCTS, PRODUCTS_OF_CHANGE = 20.0, 3.0  # Hessian-vector products and what takes as long
 
 
 class Piece(NamedTuple):
     """One entry of the store as work: examples, evaluations or products."""
 
-    entry: tuple[EntryKind, str]
+    entry: EntryName
     stage: int
-    kind: str
+    kind: Work
     size: float
+
+
+SIZES = {
+    EntryKind.EVALUATION: (Work.EVALUATING, 1.0),
+    EntryKind.CUSTOM: (Work.EVALUATING, 1.0),
+    EntryKind.CURVATURE: (Work.CURVATURE, 20.0),
+    EntryKind.CHANGE: (Work.CURVATURE, 3.0),
+}
+"""Of measurements: evaluations, or Hessian-vector products and what takes as long."""
 
 
 def pieces(trial: Trial) -> Iterator[Piece]:
@@ -39,13 +47,9 @@ def pieces(trial: Trial) -> Iterator[Piece]:
     for stage in trial.stages:
         settings = stage.hyperparameters
         size = settings.num_steps * settings.global_batch_size
-        yield Piece((EntryKind.STAGE, stage.key), stage.number, TRAINING, size)
-    for one in trial.all_evaluations:
-        yield Piece((EntryKind.EVALUATION, one.key), one.stage_number, EVALUATING, 1.0)
-    for one in trial.curvatures:
-        yield Piece((EntryKind.CURVATURE, one.key), one.stage_number, CURVATURE, PRODUCTS)
-    for one in trial.changes:
-        yield Piece((EntryKind.CHANGE, one.key), one.stage_number, CURVATURE, PRODUCTS_OF_CHANGE)
+        yield Piece(stage.entry, stage.number, Work.TRAINING, size)
+    for one in trial.measurements:
+        yield Piece(one.entry, one.stage_number, *SIZES[one.kind])
 
 
 @dataclass(frozen=True)
@@ -71,8 +75,8 @@ class Estimator:
         self._planned: dict[str, frozenset[Piece]] = {}
         self._ended: set[str] = set()
         self._started: set[str] = set()
-        self._missing: dict[tuple[EntryKind, str], Piece] = {}
-        self._made: dict[str, float] = {}
+        self._missing: dict[EntryName, Piece] = {}
+        self._made: dict[Work, float] = {}
         self._startups: list[float] = []
 
     def plan(self, trial: str, missing: Collection[Piece]) -> None:
@@ -113,7 +117,7 @@ class Estimator:
             self._missing.pop(piece.entry, None)
 
     def seconds_left(
-        self, spent: Mapping[str, float], begun: Mapping[tuple[EntryKind, str], float]
+        self, spent: Mapping[Work, float], begun: Mapping[EntryName, float]
     ) -> float | None:
         """The estimate; None as long as some kind of missing work was not measured.
 
@@ -121,7 +125,7 @@ class Estimator:
             spent: worker-seconds by kind, of finished work.
             begun: the share that is done of entries that are being made.
         """
-        units: dict[str, float] = {}
+        units: dict[Work, float] = {}
         for entry, piece in self._missing.items():
             rest = piece.size * (1.0 - begun.get(entry, 0.0))
             units[piece.kind] = units.get(piece.kind, 0.0) + rest
@@ -139,7 +143,7 @@ class Estimator:
         seconds = work / self._num_workers + (waiting + unknown) * startup
         return seconds / min(self._num_slots, open_trials)
 
-    def _mean_seconds(self, spent: Mapping[str, float]) -> float:
+    def _mean_seconds(self, spent: Mapping[Work, float]) -> float:
         """Of the trials that are known, what each had to do."""
         total = 0.0
         for missing in self._planned.values():

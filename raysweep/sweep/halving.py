@@ -6,31 +6,38 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import ray
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
 
 from raysweep.plan.trials import Trial
+from raysweep.space.chains import Chain
 from raysweep.space.search import StoppingSettings
+from raysweep.sweep.coordinator_client import CoordinatorClient
+from raysweep.sweep.tune_settings import TRIAL
 
 RUNG = "rung"
-CALL_SECONDS = 10.0
+GO_ON, STOP = str(TrialScheduler.CONTINUE), str(TrialScheduler.STOP)
 
 
 class ChainHalving(FIFOScheduler):
     """Compares trials of the same chain, by the stage or the step that they have come to.
 
-    A trial that makes a stage for which others wait goes on, and is judged again by its next
+    A trial that makes a stage for which others wait goes on, and is compared again at its next
     result. Trials that were stopped are named in `stopped`.
 
     Args:
         trials: by id; others may be added while the sweep runs.
-        board: knows who waits for whom.
+        coordinator: knows who waits for whom.
     """
 
-    def __init__(self, settings: StoppingSettings, trials: Mapping[str, Trial], board: Any) -> None:
+    def __init__(
+        self,
+        settings: StoppingSettings,
+        trials: Mapping[str, Trial],
+        coordinator: CoordinatorClient,
+    ) -> None:
         super().__init__()
-        self._settings, self._trials, self._board = settings, trials, board
-        self._chains: dict[str, AsyncHyperBandScheduler] = {}
+        self._settings, self._trials, self._coordinator = settings, trials, coordinator
+        self._chains: dict[Chain, AsyncHyperBandScheduler] = {}
         self._condemned: set[str] = set()
         self.stopped: dict[str, Mapping[str, Any]] = {}
 
@@ -40,16 +47,16 @@ class ChainHalving(FIFOScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: Mapping[str, Any]) -> str:
         """Called by Tune for every report; whether the trial goes on."""
-        name = trial.config["trial"]
+        name = trial.config[TRIAL]
         if self._is_last(name, result) or not self._is_comparable(result):
-            return TrialScheduler.CONTINUE
+            return GO_ON
         verdict = self._of(trial).on_trial_result(tune_controller, trial, self._placed(result))
-        if verdict == TrialScheduler.STOP:
+        if verdict == STOP:
             self._condemned.add(name)
-        if name not in self._condemned or self._is_awaited(name):
-            return TrialScheduler.CONTINUE
+        if name not in self._condemned or self._coordinator.is_awaited(name):
+            return GO_ON
         self.stopped[name] = dict(result)
-        return TrialScheduler.STOP
+        return STOP
 
     def on_trial_complete(
         self, tune_controller: Any, trial: Any, result: Mapping[str, Any]
@@ -67,13 +74,13 @@ class ChainHalving(FIFOScheduler):
         return {}
 
     def _of(self, trial: Any) -> AsyncHyperBandScheduler:
-        """What judges a trial's chain."""
-        planned = self._trials[trial.config["trial"]]
+        """What compares the trials of a trial's chain."""
+        planned = self._trials[trial.config[TRIAL]]
         if planned.chain not in self._chains:
-            self._chains[planned.chain] = self._judge_of(planned)
+            self._chains[planned.chain] = self._scheduler_for(planned)
         return self._chains[planned.chain]
 
-    def _judge_of(self, trial: Trial) -> AsyncHyperBandScheduler:
+    def _scheduler_for(self, trial: Trial) -> AsyncHyperBandScheduler:
         settings = self._settings
         factor = settings.reduction_factor
         if settings.every_steps:
@@ -102,14 +109,8 @@ class ChainHalving(FIFOScheduler):
         if result.get(self._settings.metric) is None:
             return False
         if self._settings.every_steps:
-            return result["steps_trained"] > 0
-        return result["stage"] >= self._settings.grace_stages
+            return bool(result["steps_trained"] > 0)
+        return bool(result["stage"] >= self._settings.grace_stages)
 
     def _is_last(self, name: str, result: Mapping[str, Any]) -> bool:
         return result.get("stage") == len(self._trials[name].stages)
-
-    def _is_awaited(self, name: str) -> bool:
-        try:
-            return bool(ray.get(self._board.is_awaited.remote(name), timeout=CALL_SECONDS))
-        except ray.exceptions.RayError:
-            return False

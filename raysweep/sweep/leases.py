@@ -1,9 +1,9 @@
 """Who trains what: so that a trial waits for a stage that another one is making. Pure.
 
 Leases are an optimisation. Every one expires unless its holder renews it, so that a holder that is
-gone blocks nobody for long; and where no board answers, everything is free. The worst that can come
-of a lost lease, or of two sweeps that share a store, is a stage trained twice, of which the store
-keeps one.
+gone blocks nobody for long; and where no coordinator answers, everything is free. The worst that
+can come of a lost lease, or of two sweeps that share a store, is a stage trained twice, of which
+the store keeps one.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def trial_of(holder: str) -> str:
     return holder.partition("@")[0]
 
 
-class LeaseBoard:
+class Leases:
     """Leases by key; runs as an actor, so that its calls come one after the other."""
 
     def __init__(

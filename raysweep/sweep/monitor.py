@@ -6,9 +6,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-import ray
 from ray.tune import Callback
 from rich.console import Console
 from rich.markup import escape
@@ -23,9 +23,11 @@ from rich.progress import (
 from raysweep.plan.names import full_name
 from raysweep.plan.trials import Trial
 from raysweep.sweep.attempts import ErrorLog
-from raysweep.sweep.coordinator import Activity
+from raysweep.sweep.coordinator_client import CoordinatorClient
+from raysweep.sweep.tune_settings import TRIAL
 from raysweep.sweep.work_clock import NOT_WORKING, WorkClock, as_clock, shown_left
 from raysweep.tasks.task import Task
+from raysweep.worker.surroundings import Activity, Doing
 
 QUIET_SECONDS = 15.0  # between progress lines where the output is no terminal
 
@@ -51,13 +53,13 @@ class Monitor(Callback):
         num_units: int,
         clock: WorkClock,
         tasks: Mapping[str, Task],
-        board: Any,
+        coordinator: CoordinatorClient,
         release: Callable[[str], None],
         errors: ErrorLog,
         console: Console,
     ) -> None:
         self._trials, self._tasks = trials, tasks
-        self._board, self._release = board, release
+        self._coordinator, self._release = coordinator, release
         self._errors, self._console = errors, console
         self._stages_done: Counter[str] = Counter()
         self._ended: dict[str, str] = {}
@@ -95,7 +97,7 @@ class Monitor(Callback):
         self, iteration: int, trials: list[Any], trial: Any, result: Mapping[str, Any], **_: Any
     ) -> None:
         """Called by Tune when a trial has finished a stage."""
-        name = trial.config["trial"]
+        name = trial.config[TRIAL]
         if "stage" in result and result["stage"] >= self._stages_done[name]:
             self._stages_done[name] = int(result["stage"]) + 1
             self._clock.finish(self._trials[name], int(result["stage"]))
@@ -105,11 +107,11 @@ class Monitor(Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         """Called by Tune when a trial has failed for good."""
-        self._end(trial.config["trial"], "[red]failed[/] ")
+        self._end(trial.config[TRIAL], "[red]failed[/] ")
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         """Called by Tune when a trial has ended or was stopped."""
-        name, result = trial.config["trial"], trial.last_result or {}
+        name, result = trial.config[TRIAL], trial.last_result or {}
         if "failure" in result:
             self._end(name, "[red]failed[/] ")
         elif self._stages_done[name] <= len(self._trials[name].stages):
@@ -119,9 +121,9 @@ class Monitor(Callback):
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         """Called by Tune when a trial whose driver has died is about to start again."""
-        self._release(trial.config["trial"])
+        self._release(trial.config[TRIAL])
         reason = self._errors.keep(trial)[0]
-        named = self._name(trial.config["trial"])
+        named = self._name(trial.config[TRIAL])
         self._console.print(f"[yellow]again[/]  {named}: {escape(reason)}", highlight=False)
 
     def _end(self, name: str, how: str) -> None:
@@ -140,7 +142,7 @@ class Monitor(Callback):
     def _watch(self) -> None:
         shown = time.monotonic()
         while not self._stopped.wait(1.0):
-            activities, spent = self._told()
+            activities, spent = self._coordinator.activities(), self._coordinator.seconds()
             fraction, activity = self._current(activities)
             left = shown_left(self._clock.left(activities, spent, time.monotonic()))
             self._progress.update(self._task, completed=fraction, description=activity, left=left)
@@ -152,26 +154,13 @@ class Monitor(Callback):
         """Units done, counting parts of stages, and what is being done now."""
         done = float(sum(self._stages_done.values()))
         running = []
-        for name, (stage, activity, fraction) in activities.items():
-            if stage >= self._stages_done[name] and name not in self._ended:
-                is_measuring = not activity.startswith(("training", *NOT_WORKING))
-                done += 0.5 if is_measuring else fraction / 2
-                running.append(f"{self._name(name)} stage {stage}: {self._words(activity)}")
+        for name, now in activities.items():
+            if now.stage >= self._stages_done[name] and name not in self._ended:
+                is_measuring = now.doing not in (Doing.TRAINING, *NOT_WORKING)
+                done += 0.5 if is_measuring else now.fraction / 2
+                words = replace(now, what=self._name(now.what))
+                running.append(f"{self._name(name)} stage {now.stage}: {words}")
         return done, "; ".join(running) or "start-up"
-
-    def _words(self, activity: str) -> str:
-        """What is done, with the name of the trial that is waited for."""
-        other = activity.removeprefix("waiting for ")
-        return f"waiting for {self._name(other)}" if other != activity else activity
-
-    def _told(self) -> tuple[dict[str, Activity], dict[str, float]]:
-        """What each trial does, and the worker-seconds of each kind of work."""
-        try:
-            told = [self._board.activities.remote(), self._board.seconds.remote()]
-            activities, spent = ray.get(told, timeout=5)
-        except ray.exceptions.RayError:
-            return {}, {}  # the board is busy or gone with the cluster; the sweep itself will tell
-        return activities, spent
 
     def _plain_line(self, fraction: float, left: str, activity: str) -> str:
         total = self._progress.tasks[0].total or 1

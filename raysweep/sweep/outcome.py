@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from raysweep.plan.plan import Plan
 from raysweep.plan.trials import Trial
 from raysweep.store.storage import Storage
+from raysweep.worker.surroundings import Work
 
 if TYPE_CHECKING:
     from raysweep.sweep.study import Study
@@ -35,7 +36,7 @@ class Outcome:
     failures: Mapping[str, str] = field(default_factory=dict)
     stopped: Mapping[str, int] = field(default_factory=dict)
     unfinished: tuple[str, ...] = ()
-    seconds: Mapping[str, float] = field(default_factory=dict)
+    seconds: Mapping[Work, float] = field(default_factory=dict)
     capacity_seconds: float = 0.0
     study: Study | None = None
     is_interrupted: bool = False

@@ -77,7 +77,7 @@ def _results(references: list[Any]) -> list[Any]:
         while left:
             done, left = ray.wait(left)
             ray.get(done)
-        return ray.get(references)
+        return list(ray.get(references))
     except ray.exceptions.RayError as error:
         reason = " ".join(str(error).split())
         raise JoinError(f"a worker was lost while the process group formed: {reason}") from error

@@ -20,7 +20,7 @@ from raysweep.results.tables import TRIAL_TABLES, from_bytes, write_trial
 from raysweep.store.storage import Storage
 from raysweep.store.store import DamagedEntryError, Store
 from raysweep.sweep.outcome import Outcome
-from raysweep.worker.job import Job, publish_results
+from raysweep.worker.job import Jobs, publish_results
 
 LAST_WRITTEN = "steps"  # of a trial's tables
 STUDY_FILE = "results/study/study.arrow"
@@ -50,7 +50,8 @@ def _decided(plan: Plan, storage: Storage, store: Store) -> Sequence[Trial] | No
         return plan.trials
     if not _are_done(plan.scouts, store):
         return None
-    found = (_job(plan, scout, storage).records().finding() for scout in plan.scouts)
+    jobs = Jobs.of_plan(plan, storage)
+    found = (jobs.job(scout).records().finding() for scout in plan.scouts)
     return plan.decided(Findings(tuple(found))).trials
 
 
@@ -75,23 +76,20 @@ def _are_done(trials: Sequence[Trial], store: Store) -> bool:
 
 def _complete(plan: Plan, storage: Storage, trials: Sequence[Trial]) -> None:
     """Writes the result files of those trials whose files do not reach to their end."""
+    jobs = Jobs.of_plan(plan, storage)
     for trial in trials:
-        job = _job(plan, trial, storage)
+        job = jobs.job(trial)
         if not _has_results(job.sweep_folder, trial):
             publish_results(job, job.records(), len(trial.stages))
 
 
 def _has_results(folder: Storage, trial: Trial) -> bool:
     """Whether all tables of a trial are there, and reach to its last stage."""
-    if not all(folder.exists(f"results/{name}/{trial.id}.arrow") for name in TRIAL_TABLES):
+    tables = (name for name in TRIAL_TABLES if name != "measurements" or trial.custom)
+    if not all(folder.exists(f"results/{name}/{trial.id}.arrow") for name in tables):
         return False
     try:
         steps = from_bytes(folder.read(f"results/{LAST_WRITTEN}/{trial.id}.arrow"))
         return trial.stages[-1].key in steps.column("stage_key").to_pylist()
     except (pa.ArrowInvalid, KeyError):
         return False
-
-
-def _job(plan: Plan, trial: Trial, storage: Storage) -> Job:
-    digests = {task: splits.digests for task, splits in plan.splits.items()}
-    return Job(plan.sweep, trial, plan.space, storage.uri, digests)

@@ -24,7 +24,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from raysweep.plan.plan import Plan
-from raysweep.plan.points import axes_of
+from raysweep.plan.proposals import CHAIN, Proposals
 from raysweep.plan.trials import Trial
 from raysweep.results.tables import write_trial
 from raysweep.space.axes import LogUniform, Uniform
@@ -41,10 +41,11 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 @dataclass(frozen=True)
 class Proposal:
-    """A trial to run, and its number in the study."""
+    """A trial to run, its number in the study, and what was chosen for it."""
 
     number: int
     trial: Trial
+    params: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ class Study:
 
     def __init__(self, plan: Plan, folder: Storage) -> None:
         assert plan.planner, "the plan was made by make_plan"
-        self._space, self._planner, self._folder = plan.space, plan.planner, folder
+        self._space, self._folder = plan.space, folder
+        self._proposals = Proposals(plan.space, plan.planner)
         self._sweep = plan.sweep
         self._temporary = tempfile.TemporaryDirectory()
         self._file = Path(self._temporary.name) / "journal.log"
@@ -93,14 +95,14 @@ class Study:
         """The next trial to run."""
         if self._interrupted:
             known = self._interrupted.pop(0)
-            return Proposal(known.number, self._as_trial(known.params))
+            return Proposal(known.number, self._proposals.trial(known.params), known.params)
         number = len(self._trials())
         self._study.sampler = self._sampler(number)
         asked = self._study.ask()
-        trial = self._as_trial(self._suggest(asked))
+        trial = self._proposals.trial(self._suggest(asked))
         asked.set_user_attr(TRIAL, trial.id)
         self._save()
-        return Proposal(asked.number, trial)
+        return Proposal(asked.number, trial, asked.params)
 
     def tell(self, number: int, metrics: Mapping[str, Any]) -> None:
         """A trial has ended: with its objectives, or without one of them as a pruned one."""
@@ -132,7 +134,9 @@ class Study:
 
     def finished_trials(self) -> tuple[Trial, ...]:
         """Those that have ended with results, each once, also in earlier runs of the search."""
-        done = [self._as_trial(trial.params) for trial in self._trials() if trial.state in DONE]
+        done = [
+            self._proposals.trial(trial.params) for trial in self._trials() if trial.state in DONE
+        ]
         return tuple({trial.id: trial for trial in done}.values())
 
     def states(self) -> dict[str, int]:
@@ -167,31 +171,16 @@ class Study:
 
     def _suggest(self, asked: optuna.Trial) -> dict[str, Any]:
         """Chooses a chain if there are several, then the values of the axes that it has."""
-        chains = self._chains()
+        chains = list(self._proposals.chains)
         if len(chains) > 1:
-            asked.suggest_categorical("chain", list(chains))
-        chain = chains[asked.params.get("chain", next(iter(chains)))]
-        for name, axis in axes_of(self._space, len(chain)).items():
+            asked.suggest_categorical(CHAIN, chains)
+        for name, axis in self._proposals.axes(asked.params).items():
             if isinstance(axis, Uniform | LogUniform):
                 low, high = axis.bounds
                 asked.suggest_float(name, low, high, log=isinstance(axis, LogUniform))
             elif len(axis.examples) > 1:
                 asked.suggest_categorical(name, list(axis.examples))
         return asked.params
-
-    def _as_trial(self, params: Mapping[str, Any]) -> Trial:
-        chains = self._chains()
-        chain = chains[params.get("chain", next(iter(chains)))]
-        axes = axes_of(self._space, len(chain))
-        fixed = {name: axis.examples[0] for name, axis in axes.items() if name not in params}
-        values = {name: {**fixed, **params}[name] for name in axes}
-        return self._planner.trial(chain, values, self._space.seeds[0])
-
-    def _chains(self) -> dict[str, Any]:
-        return {
-            " -> ".join(" + ".join(map(str, mixture)) for mixture in chain): chain
-            for chain in self._space.chains
-        }
 
     def _sampler(self, number: int) -> BaseSampler:
         search = self._space.search

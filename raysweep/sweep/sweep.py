@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import ray
 import ray.tune
+from ray.tune.search import Searcher
 from rich.console import Console
 
 from raysweep.cost.weights_room import check_budget
 from raysweep.plan.plan import Plan
+from raysweep.plan.proposals import Proposals
 from raysweep.plan.scouts import Findings
 from raysweep.plan.start_order import schedule
 from raysweep.plan.trials import Trial
@@ -22,19 +24,19 @@ from raysweep.store.storage import Storage
 from raysweep.store.store import DamagedEntryError, Store
 from raysweep.sweep.attempts import ErrorLog, silence_tune
 from raysweep.sweep.cluster import losing_the_cluster, num_fitting
-from raysweep.sweep.coordinator import Board
-from raysweep.sweep.driver import DRIVER_RESOURCES, MAX_DAMAGES, run_trial
+from raysweep.sweep.coordinator_client import CoordinatorClient
+from raysweep.sweep.driver import DRIVER_RESOURCES, MAX_DAMAGES, Shared, run_trial
 from raysweep.sweep.driver_watch import DriverWatch
 from raysweep.sweep.eta import Estimator
 from raysweep.sweep.halving import ChainHalving
 from raysweep.sweep.monitor import Monitor
 from raysweep.sweep.outcome import Outcome
+from raysweep.sweep.searchers import PROPOSAL, ListedTrials, ProposedTrials
 from raysweep.sweep.study import Study
+from raysweep.sweep.tune_settings import TRIAL, tune_settings
 from raysweep.sweep.work_clock import WorkClock
 from raysweep.sweep.worker_groups import remove_worker_groups
-from raysweep.worker.job import Job
-
-BOARD_SECONDS = 10.0  # to wait for what it tells at the end
+from raysweep.worker.job import Job, Jobs
 
 
 def run_sweep(plan: Plan, storage: Storage, console: Console) -> Outcome:
@@ -59,9 +61,10 @@ class _Sweep:
         check_budget(plan, self._num_running)
         is_known = plan.space.search.method != "optuna"
         needed = {t.id: [s.key for s in t.stages] for t in plan.all_trials} if is_known else {}
-        self._board = ray.remote(num_cpus=0)(Board).remote(
+        self._coordinator = CoordinatorClient.start(
             storage.uri, plan.space.weights.budget_gb, needed
         )
+        self._jobs = Jobs.of_plan(plan, storage)
         self._halving: ChainHalving | None = None
         self._study: Study | None = None
         self._errors = ErrorLog(self._folder)
@@ -95,7 +98,7 @@ class _Sweep:
             failures=self._ends.failures,
             stopped={name: int(result["stage"]) for name, result in stopped.items()},
             unfinished=tuple(name for name in self._trials if name not in done),
-            seconds=self._seconds(),
+            seconds=self._coordinator.seconds(),
             capacity_seconds=elapsed * self._num_running * self._plan.space.workers.num_workers,
             study=self._study,
             is_interrupted=ENDING.is_requested,
@@ -104,12 +107,6 @@ class _Sweep:
     def _all_trials(self) -> dict[str, Trial]:
         """With those that had not begun: earlier runs may have left results of them."""
         return {trial.id: trial for trial in self._plan.trials} | self._trials
-
-    def _seconds(self) -> dict[str, float]:
-        try:
-            return ray.get(self._board.seconds.remote(), timeout=BOARD_SECONDS)
-        except ray.exceptions.RayError:
-            return {}  # gone with the cluster, or busy
 
     def _scout(self) -> Plan:
         """Runs the scouts, again where what one has left proves to be damaged; what follows."""
@@ -124,7 +121,7 @@ class _Sweep:
     def _decide(self) -> Plan:
         """The plan that follows from what the scouts have found."""
         found = [s for s in self._plan.scouts if s.id in self._ends.finished]
-        findings = Findings(tuple(self._job(scout).records().finding() for scout in found))
+        findings = Findings(tuple(self._jobs.job(scout).records().finding() for scout in found))
         plan = self._plan.decided(findings)
         if len(found) < len(self._plan.scouts) - len(self._ends.failures):
             return replace(plan, trials=())  # interrupted
@@ -138,26 +135,25 @@ class _Sweep:
         # With a budget of weights one branch of the stage tree after the other, else all at once.
         has_budget = self._plan.space.weights.budget_gb is not None
         ordered = trials if has_budget else schedule(trials)
-        self._trials.update({trial.id: trial for trial in trials})
-        names = [trial.id for trial in ordered]
-        jobs = ray.put({trial.id: self._job(trial) for trial in trials})
+        known = {trial.id: trial for trial in trials}
+        self._trials.update(known)
+        jobs = self._jobs
         self._tune(
-            {"trial": ray.tune.grid_search(names), "jobs": jobs, **self._shared},
+            ListedTrials(ordered, self._configure),
+            lambda config: jobs.job(known[config[TRIAL]]),
             len(trials),
             sum(len(trial.stages) + 1 for trial in trials),
-            ray.tune.TuneConfig(max_concurrent_trials=self._concurrency),
         )
 
     def _run_study(self) -> None:
         """Runs the trials that Optuna proposes."""
-        from raysweep.sweep.optuna_searcher import StudySearcher
-
+        assert self._plan.planner, "the plan was made by make_plan"
         self._study = study = Study(self._plan, self._folder)
+        proposals, jobs = Proposals(self._plan.space, self._plan.planner), self._jobs
 
         def configure(trial: Trial) -> dict[str, Any]:
             self._trials[trial.id] = trial
-            jobs = ray.put({trial.id: self._job(trial)})
-            return {"trial": trial.id, "jobs": jobs, **self._shared}
+            return self._configure(trial)
 
         def has_ended(name: str, metrics: Mapping[str, Any]) -> bool:
             is_stopped = self._halving is not None and name in self._halving.stopped
@@ -165,32 +161,42 @@ class _Sweep:
 
         if study.num_left:
             longest = max(len(chain) for chain in self._plan.space.chains)
-            config = ray.tune.TuneConfig(
-                search_alg=StudySearcher(study, configure, has_ended),
-                num_samples=study.num_left,
-                max_concurrent_trials=self._concurrency,
+            self._tune(
+                ProposedTrials(study, configure, has_ended),
+                lambda config: jobs.job(proposals.trial(config[PROPOSAL])),
+                study.num_left,
+                study.num_left * (longest + 1),
             )
-            self._tune({}, study.num_left, study.num_left * (longest + 1), config)
+
+    def _configure(self, trial: Trial) -> dict[str, Any]:
+        return tune_settings(trial, self._plan.space)
 
     def _tune(
-        self, space: dict[str, Any], num_trials: int, num_units: int, config: ray.tune.TuneConfig
+        self,
+        searcher: Searcher,
+        find: Callable[[Mapping[str, Any]], Job],
+        num_trials: int,
+        num_units: int,
     ) -> None:
-        """Runs trials through Tune, and notes how they ended."""
+        """Runs trials through Tune, and notes how they ended.
+
+        Args:
+            find: the job of a trial, by its configuration; goes to the drivers.
+        """
         stopping = self._plan.space.stopping
-        if stopping:
-            self._halving = self._halving or ChainHalving(stopping, self._trials, self._board)
-            config = replace(config, scheduler=self._halving)
+        if stopping and not self._halving:
+            self._halving = ChainHalving(stopping, self._trials, self._coordinator)
         tasks = self._plan.space.find_tasks()
-        most = self._plan.space.workers.max_concurrent_trials
-        num_slots, num_workers = most or self._num_running, self._plan.space.workers.num_workers
-        work = Estimator(num_slots, num_trials, num_workers)
+        workers = self._plan.space.workers
+        num_slots = workers.max_concurrent_trials or self._num_running
+        work = Estimator(num_slots, num_trials, workers.num_workers)
         clock = WorkClock(self._trials, work, Store(self._storage.sub("store")))
         monitor = Monitor(
             self._trials,
             num_units,
             clock,
             tasks,
-            self._board,
+            self._coordinator,
             self._release,
             self._errors,
             self._console,
@@ -198,12 +204,22 @@ class _Sweep:
         silence_tune()
         # Tune keeps files of its own, from which nothing is resumed, and reads the trials' errors
         # back from them: they must not lie on a disk that may be what has filled up.
-        watch = DriverWatch(self._board, self._plan.space.workers.stall_minutes)
+        watch = DriverWatch(self._coordinator, self._plan.space.workers.stall_minutes)
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as own, monitor, watch:
             ray.tune.Tuner(
-                ray.tune.with_resources(run_trial, DRIVER_RESOURCES),
-                param_space=space,
-                tune_config=config,
+                ray.tune.with_resources(
+                    ray.tune.with_parameters(
+                        run_trial, shared=Shared(find, self._coordinator, num_slots)
+                    ),
+                    DRIVER_RESOURCES,
+                ),
+                tune_config=ray.tune.TuneConfig(
+                    search_alg=searcher,
+                    scheduler=self._halving,
+                    num_samples=num_trials,
+                    max_concurrent_trials=self._concurrency,
+                    trial_dirname_creator=lambda trial: f"{trial.config[TRIAL]}-{trial.trial_id}",
+                ),
                 run_config=ray.tune.RunConfig(
                     name=self._plan.sweep,
                     storage_path=own,
@@ -217,18 +233,8 @@ class _Sweep:
 
     def _release(self, name: str) -> None:
         """Frees what a trial holds whose attempt has ended, one way or the other."""
-        self._board.end.remote(name)
-        remove_worker_groups(self._job(self._trials[name]).run_name)
-
-    def _job(self, trial: Trial) -> Job:
-        digests = {task: splits.digests for task, splits in self._plan.splits.items()}
-        return Job(self._plan.sweep, trial, self._plan.space, self._storage.uri, digests)
-
-    @property
-    def _shared(self) -> dict[str, Any]:
-        """What all drivers are told beside their trial."""
-        most = self._plan.space.workers.max_concurrent_trials
-        return {"board": self._board, "num_slots": most or self._num_running}
+        self._coordinator.end(name)
+        remove_worker_groups(self._jobs.job(self._trials[name]).run_name)
 
     @property
     def _concurrency(self) -> int:
@@ -258,11 +264,11 @@ class _Ends(ray.tune.Callback):
         """Called by Tune when a trial has failed for good."""
         reason, place = self._errors.keep(trial)
         whole = f" (whole error: {place})" if place else ""
-        self.failures[trial.config["trial"]] = f"{reason}{whole}"
+        self.failures[trial.config[TRIAL]] = f"{reason}{whole}"
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         """Called by Tune when a trial has ended or was stopped."""
-        name, metrics = trial.config["trial"], trial.last_result or {}
+        name, metrics = trial.config[TRIAL], trial.last_result or {}
         if "failure" in metrics:
             self.failures[name] = str(metrics["failure"])
         elif metrics.get("stage") == len(self._trials[name].stages):

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from raysweep.plan.remaining import remaining
 from raysweep.plan.trials import Trial
 from raysweep.store.store import EntryKind, Store
-from raysweep.sweep.coordinator import Activity
-from raysweep.sweep.eta import CURVATURE, TRAINING, Countdown, Estimator, Left, Piece, pieces
+from raysweep.sweep.eta import Countdown, Estimator, Left, Piece, pieces
+from raysweep.worker.surroundings import Activity, Doing, Work
 
-NOT_WORKING = ("waiting", "start-up")
+NOT_WORKING = (Doing.WAITING, Doing.STARTING)
 
 
 class WorkClock:
@@ -50,7 +50,7 @@ class WorkClock:
             self._work.end(trial.id, [one for one in pieces(trial) if one.entry not in needed])
 
     def left(
-        self, activities: Mapping[str, Activity], spent: Mapping[str, float], now: float
+        self, activities: Mapping[str, Activity], spent: Mapping[Work, float], now: float
     ) -> Left | None:
         """What to show of the time left.
 
@@ -62,11 +62,9 @@ class WorkClock:
                 self._plan(trial)
             self._see_starts(activities, now)
             begun = {}
-            for name, (stage, activity, fraction) in activities.items():
-                if name in self._trials and (
-                    one := _worked_on(self._trials[name], stage, activity)
-                ):
-                    begun[one.entry] = fraction
+            for name, activity in activities.items():
+                if name in self._trials and (one := _worked_on(self._trials[name], activity)):
+                    begun[one.entry] = activity.fraction
             return self._countdown.show(now, self._work.seconds_left(spent, begun))
 
     def _plan(self, trial: Trial) -> None:
@@ -74,32 +72,29 @@ class WorkClock:
         if self._work.is_planned(trial.id):
             return
         train = remaining(self._store, trial).train
-        missing = [
-            one
-            for one in pieces(trial)
-            if (
-                one.stage in train if one.kind == TRAINING else self._store.find(*one.entry) is None
-            )
-        ]
+
+        def is_missing(one: Piece) -> bool:
+            if one.kind == Work.TRAINING:
+                return one.stage in train
+            return self._store.find(*one.entry) is None
+
+        missing = [one for one in pieces(trial) if is_missing(one)]
         self._work.plan(trial.id, missing)
 
     def _see_starts(self, activities: Mapping[str, Activity], now: float) -> None:
-        for name, (_, activity, _) in activities.items():
-            if activity == "start-up":
+        for name, activity in activities.items():
+            if activity.doing == Doing.STARTING:
                 self._starting.setdefault(name, now)
                 self._work.begin_start(name)
-            elif name in self._starting and not activity.startswith(NOT_WORKING):
+            elif name in self._starting and activity.doing not in NOT_WORKING:
                 self._work.start(name, now - self._starting.pop(name))
 
 
-def _worked_on(trial: Trial, stage: int, activity: str) -> Piece | None:
+def _worked_on(trial: Trial, activity: Activity) -> Piece | None:
     """The piece of which the activity tells how far it is."""
-    kinds = {f"{TRAINING} ": EntryKind.STAGE, f"{CURVATURE} of ": EntryKind.CURVATURE}
-    for words, kind in kinds.items():
-        if activity.startswith(words):
-            found = (one for one in pieces(trial) if one.stage == stage and one.entry[0] == kind)
-            return next(found, None)
-    return None
+    kinds = {Doing.TRAINING: EntryKind.STAGE, Doing.CURVATURE: EntryKind.CURVATURE}
+    wanted = activity.stage, kinds.get(activity.doing)
+    return next((one for one in pieces(trial) if (one.stage, one.entry[0]) == wanted), None)
 
 
 def shown_left(left: Left | None) -> str:

@@ -6,7 +6,7 @@ sounds of their own, so that a reader can tell them apart. Nothing here is a wor
 
 from __future__ import annotations
 
-from raysweep.tasks.registry import bbq, toxigen
+from raysweep.tasks.paper import bbq, toxigen
 from raysweep.tiny.draw import Draw
 
 # Beginnings and chunks that would come too close to words about real people, or to rude ones.

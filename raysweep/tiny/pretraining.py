@@ -11,6 +11,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -152,7 +153,7 @@ class Pretraining:
         return list(self.model.named_parameters())
 
 
-def _parameter_groups(model: LlamaForCausalLM, recipe: Recipe) -> list[dict]:
+def _parameter_groups(model: LlamaForCausalLM, recipe: Recipe) -> list[dict[str, Any]]:
     matrices = [p for p in model.parameters() if p.dim() == 2]
     vectors = [p for p in model.parameters() if p.dim() != 2]
     return [

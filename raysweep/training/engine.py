@@ -69,12 +69,13 @@ class Engine:
     @property
     def module(self) -> torch.nn.Module:
         """What to call for a forward pass."""
-        return self._engine
+        module: torch.nn.Module = self._engine
+        return module
 
     @property
     def device(self) -> torch.device:
         """Where this worker's inputs belong."""
-        return self._engine.device
+        return torch.device(self._engine.device)
 
     def backward(self, loss: torch.Tensor) -> None:
         """Adds a share of the loss.

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from raysweep.plan.plan import Plan
 from raysweep.plan.trials import Trial
 from raysweep.results.records import TrialRecords
+from raysweep.results.report import report
+from raysweep.results.rows import table_rows
 from raysweep.results.tables import write_trial
 from raysweep.space.space import SearchSpace
 from raysweep.store.storage import Storage
@@ -49,7 +52,27 @@ class Job:
         return Storage.open(self.storage).sub("sweeps", self.sweep)
 
 
+@dataclass(frozen=True)
+class Jobs:
+    """Makes the jobs of one sweep's trials; its attributes are those of `Job`."""
+
+    sweep: str
+    space: SearchSpace
+    storage: str
+    split_digests: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of_plan(cls, plan: Plan, storage: Storage) -> Jobs:
+        """For the trials of a plan."""
+        digests = {task: splits.digests for task, splits in plan.splits.items()}
+        return cls(plan.sweep, plan.space, storage.uri, digests)
+
+    def job(self, trial: Trial) -> Job:
+        """A trial's."""
+        return Job(self.sweep, trial, self.space, self.storage, self.split_digests)
+
+
 def publish_results(job: Job, records: TrialRecords, stage_number: int) -> dict[str, Any]:
     """Writes the trial's tables up to a stage and returns its metrics after that stage."""
-    write_trial(job.sweep_folder, job.trial.id, records.rows(stage_number))
-    return records.metrics(stage_number)
+    write_trial(job.sweep_folder, job.trial.id, table_rows(records, stage_number))
+    return report(records, stage_number)

@@ -1,7 +1,12 @@
+from __future__ import annotations
+
+from pathlib import Path
+
 from matplotlib.image import imread
 from rich.console import Console
 
 from analysis.booktabs import Booktabs, Column
+from tests.analysis.pictures import is_framed_in_white
 
 TABLE = Booktabs(
     "A title",
@@ -15,20 +20,20 @@ TABLE = Booktabs(
 )
 
 
-def _printed(width):
+def _printed(width: int) -> str:
     console = Console(width=width)
     with console.capture() as capture:
         console.print(TABLE)
     return capture.get()
 
 
-def test_the_terminal_shows_every_cell():
+def test_the_terminal_shows_every_cell() -> None:
     text = _printed(200)
     for cell in ("A title", "a $b$", "1.0 ± 0.5", "[3]", "L→R", "second", TABLE.notes[0]):
         assert cell in text
 
 
-def test_a_narrow_terminal_shows_the_groups_one_below_the_other():
+def test_a_narrow_terminal_shows_the_groups_one_below_the_other() -> None:
     wide = Booktabs(
         TABLE.title,
         (*TABLE.columns, Column("third", "Another", "Other", is_number=True)),
@@ -43,7 +48,7 @@ def test_a_narrow_terminal_shows_the_groups_one_below_the_other():
     assert ["a", "3.0" * 9] in lines
 
 
-def test_the_picture_is_as_large_as_its_text(tmp_path, is_framed_in_white):
+def test_the_picture_is_as_large_as_its_text(tmp_path: Path) -> None:
     TABLE.picture().savefig(tmp_path / "table.png")
     assert is_framed_in_white(tmp_path / "table.png")
     height, width, _ = imread(tmp_path / "table.png").shape
@@ -54,7 +59,7 @@ def test_the_picture_is_as_large_as_its_text(tmp_path, is_framed_in_white):
     assert taller > 3 * height
 
 
-def test_a_very_long_table_still_fits_into_a_picture(tmp_path):
+def test_a_very_long_table_still_fits_into_a_picture(tmp_path: Path) -> None:
     longest = Booktabs(TABLE.title, TABLE.columns, TABLE.sections[1:] * 800, TABLE.notes)
     longest.picture().savefig(tmp_path / "longest.png")
     assert imread(tmp_path / "longest.png").shape[0] <= 30_001

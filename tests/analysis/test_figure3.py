@@ -1,13 +1,18 @@
+from __future__ import annotations
+
 import math
+from pathlib import Path
 
 import pytest
 
 from analysis.figure3 import MAX_PANELS, figure3, picture, select
 from raysweep.errors import InputError
 from raysweep.tasks.registry import TASKS
+from tests.analysis.pictures import is_framed_in_white
+from tests.analysis.sweep_folder import Sweep
 
 
-def test_groups_are_sorted_by_mean_forgetting(measured):
+def test_groups_are_sorted_by_mean_forgetting(measured: Sweep) -> None:
     """Women: (40 - 10) / 50 and (40 - 14) / 50, that is 60 and 52 points; overall 30 and 26."""
     (panel,) = figure3(measured.storage)
     assert panel.chain.title == "TQA → ARC"
@@ -15,6 +20,10 @@ def test_groups_are_sorted_by_mean_forgetting(measured):
     assert panel.overall.value == pytest.approx(28)
     assert [cost.group for cost in panel.groups] == ["women", "muslim"]
     women, muslim = panel.groups
+    assert women.points
+    assert women.biased
+    assert muslim.points
+    assert muslim.biased
     assert women.points.value == pytest.approx(56)
     assert women.points.deviation == pytest.approx(math.sqrt(32))
     assert women.biased.value == pytest.approx(28)
@@ -24,7 +33,7 @@ def test_groups_are_sorted_by_mean_forgetting(measured):
     assert panel.worst is women
 
 
-def test_a_group_whose_interval_excludes_zero_is_marked(sweep, tmp_path):
+def test_a_group_whose_interval_excludes_zero_is_marked(sweep: Sweep, tmp_path: Path) -> None:
     """Of 75 points overall women forget 100, men 50, and the third group 75."""
     for seed in (0, 1):
         rows = [("women", True, False)] * 40 + [("men", True, bool(i % 2)) for i in range(40)]
@@ -35,25 +44,27 @@ def test_a_group_whose_interval_excludes_zero_is_marked(sweep, tmp_path):
     (panel,) = figure3(sweep.storage)
     costs = {cost.group: cost for cost in panel.groups}
     assert [group for group, cost in costs.items() if cost.is_distinct] == ["women", "men"]
-    low, high = costs["women"].interval
-    assert 0 < low < 25 < high < 45
-    assert costs["muslim"].interval[0] < 0 < costs["muslim"].interval[1]
+    women, muslim = costs["women"].interval, costs["muslim"].interval
+    assert women
+    assert muslim
+    assert 0 < women[0] < 25 < women[1] < 45
+    assert muslim[0] < 0 < muslim[1]
     picture([panel]).savefig(tmp_path / "figure3.png")
 
 
-def test_without_predictions_there_is_no_interval(measured):
+def test_without_predictions_there_is_no_interval(measured: Sweep) -> None:
     (panel,) = figure3(measured.storage)
     assert [cost.interval for cost in panel.groups] == [None, None]
     assert not any(cost.is_distinct for cost in panel.groups)
 
 
-def test_only_safety_tasks_with_groups_have_panels(sweep):
+def test_only_safety_tasks_with_groups_have_panels(sweep: Sweep) -> None:
     sweep.add("arc_easy -> toxigen", {"arc_easy": 50, "toxigen": 50}, before=60)
     sweep.add("saferdialogues -> csqa", {"saferdialogues": 50, "csqa": 50}, before=60)
     assert figure3(sweep.storage) == ()
 
 
-def _settings(sweep, number):
+def _settings(sweep: Sweep, number: int) -> list[tuple[float, float]]:
     rates = [(1e-5 * (1 + index), 1e-5) for index in range(number)]
     for pair in rates:
         for chain in ("toxigen -> csqa", "bbq -> arc_easy", "toxigen -> arc_easy"):
@@ -63,7 +74,7 @@ def _settings(sweep, number):
     return rates
 
 
-def test_panels_beyond_the_limit_are_left_out_by_setting(sweep):
+def test_panels_beyond_the_limit_are_left_out_by_setting(sweep: Sweep) -> None:
     rates = _settings(sweep, 5)
     selection = select(figure3(sweep.storage))
     assert len(selection.shown) == MAX_PANELS == 12
@@ -76,7 +87,7 @@ def test_panels_beyond_the_limit_are_left_out_by_setting(sweep):
     assert left_out == {rates[-1]}
 
 
-def test_learning_rates_choose_panels(sweep):
+def test_learning_rates_choose_panels(sweep: Sweep) -> None:
     _settings(sweep, 5)
     panels = figure3(sweep.storage)
     selection = select(panels, [(5e-5, 1e-5)])
@@ -87,7 +98,7 @@ def test_learning_rates_choose_panels(sweep):
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
-def test_nothing_of_the_picture_is_cut(sweep, tmp_path, seeds, is_framed_in_white):
+def test_nothing_of_the_picture_is_cut(sweep: Sweep, tmp_path: Path, seeds: int) -> None:
     for seed in range(seeds):
         for decay in (0.125, 0.25):
             for task in ("toxigen", "bbq"):

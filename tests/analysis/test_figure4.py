@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from statistics import correlation
 
 import pytest
@@ -51,11 +52,11 @@ def add_trial(results: Storage, chain: tuple[str, ...], seed: int, drop: float) 
             }
         ],
     }
-    write_trial(results, common["trial"], tables)
+    write_trial(results, str(common["trial"]), tables)
 
 
 @pytest.fixture
-def results(tmp_path) -> Storage:
+def results(tmp_path: Path) -> Storage:
     folder = Storage.open(tmp_path)
     for seed in (0, 1):
         add_trial(folder, ("toxigen", "csqa"), seed, 0.2 + 0.1 * seed)
@@ -91,14 +92,14 @@ def test_the_expansion_of_each_change(results: Storage) -> None:
     assert (changes[0].increase, changes[0].bound) == (0.3, 2.0)
 
 
-def test_the_table_and_the_picture(results: Storage, tmp_path) -> None:
+def test_the_table_and_the_picture(results: Storage, tmp_path: Path) -> None:
     found = figure4(results)
     assert listing(found).row_count == 2
     picture(found).savefig(tmp_path / "figure4.png")
     assert (tmp_path / "figure4.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_sweep_without_curvature(tmp_path) -> None:
+def test_a_sweep_without_curvature(tmp_path: Path) -> None:
     found = figure4(Storage.open(tmp_path))
-    assert found.curvatures == found.pairs == found.changes == ()
+    assert [*found.curvatures, *found.pairs, *found.changes] == []
     assert found.correlation is None

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
+from matplotlib.container import ErrorbarContainer
 from matplotlib.image import imread
 
 from analysis.figure7 import Replay, figure7, listing, picture
@@ -43,15 +46,15 @@ def add_trial(
     ]
     lost = [{**common, "task": first, "forgetting": forgetting}]
     lost += [{**lost[0], "stage": 1, "forgetting": 0.99}, {**lost[0], "group": "women"}]
-    write_trial(results, common["trial"], {"evaluations": evaluations, "forgetting": lost})
+    write_trial(results, str(common["trial"]), {"evaluations": evaluations, "forgetting": lost})
 
 
 @pytest.fixture
-def results(tmp_path) -> Storage:
+def results(tmp_path: Path) -> Storage:
     return Storage.open(tmp_path)
 
 
-def test_shares_of_replayed_data(results) -> None:
+def test_shares_of_replayed_data(results: Storage) -> None:
     for seed, more in ((0, 0.0), (1, 0.1)):
         add_trial(results, "toxigen -> csqa", 0.4 + more, 0.7, seed)
         add_trial(results, "toxigen -> csqa -> toxigen@5%", 0.1 + more, 0.6, seed)
@@ -72,7 +75,7 @@ def test_shares_of_replayed_data(results) -> None:
     ]
 
 
-def test_numbers_of_replay_steps(results) -> None:
+def test_numbers_of_replay_steps(results: Storage) -> None:
     add_trial(results, "toxigen -> csqa", 0.4, 0.7)
     for steps, forgetting in ((20, 0.02), (5, 0.2), (100, 0.0)):
         add_trial(results, "toxigen -> csqa -> toxigen", forgetting, 0.6, steps=steps)
@@ -83,7 +86,7 @@ def test_numbers_of_replay_steps(results) -> None:
     assert curve.points[0].forgetting.deviation is None
 
 
-def test_shares_mixed_into_the_second_stage(results) -> None:
+def test_shares_mixed_into_the_second_stage(results: Storage) -> None:
     add_trial(results, "toxigen -> csqa", 0.4, 0.7)
     add_trial(results, "toxigen -> csqa + toxigen@20%", 0.1, 0.6)
     (curve,) = figure7(results)
@@ -91,7 +94,7 @@ def test_shares_mixed_into_the_second_stage(results) -> None:
     assert [point.amount for point in curve.points] == [0, 20]
 
 
-def test_a_chain_that_forgets_nothing_recovers_nothing(results) -> None:
+def test_a_chain_that_forgets_nothing_recovers_nothing(results: Storage) -> None:
     add_trial(results, "toxigen -> csqa", -0.01, 0.7)
     add_trial(results, "toxigen -> csqa -> toxigen@20%", 0.0, 0.6)
     (curve,) = figure7(results)
@@ -103,12 +106,12 @@ def test_a_chain_that_forgets_nothing_recovers_nothing(results) -> None:
     ["toxigen -> csqa", "toxigen -> csqa -> csqa", "toxigen@5% -> csqa -> toxigen",
      "toxigen -> csqa -> csqa + toxigen"],
 )  # fmt: skip
-def test_other_chains_have_no_curve(results, chain) -> None:
+def test_other_chains_have_no_curve(results: Storage, chain: str) -> None:
     add_trial(results, chain, 0.4, 0.7)
     assert figure7(results) == ()
 
 
-def test_amounts_stand_in_order_though_not_every_curve_has_all(results) -> None:
+def test_amounts_stand_in_order_though_not_every_curve_has_all(results: Storage) -> None:
     add_trial(results, "bbq -> csqa -> bbq@5%", 0.1, 0.6)
     add_trial(results, "toxigen -> csqa", 0.4, 0.7)
     for share in (5, 20):
@@ -116,11 +119,14 @@ def test_amounts_stand_in_order_though_not_every_curve_has_all(results) -> None:
     left, right = picture(figure7(results)).axes
     for axes in (left, right):
         assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0", "5", "20"]
-    places = [[round(x) for x in container.lines[0].get_xdata()] for container in left.containers]
+    bars = [one for one in left.containers if isinstance(one, ErrorbarContainer)]
+    places = [np.rint(np.asarray(bar.lines[0].get_xdata(), float)).tolist() for bar in bars]
     assert places == [[1], [0, 1, 2]]
 
 
-def test_listing_and_picture(results, tmp_path, capsys) -> None:
+def test_listing_and_picture(
+    results: Storage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     add_trial(results, "toxigen -> csqa", 0.4, 0.7)
     add_trial(results, "toxigen -> csqa -> toxigen@5%", 0.1, 0.6)
     add_trial(results, "toxigen -> csqa + toxigen@20%", 0.2, 0.65)

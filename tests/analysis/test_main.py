@@ -1,21 +1,25 @@
+from __future__ import annotations
+
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from matplotlib.image import imread
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from analysis.__main__ import app
+from tests.analysis.pictures import is_framed_in_white
+from tests.analysis.sweep_folder import Sweep
 
 ROOT = Path(__file__).parents[2]
 
 
-def _run(*arguments):
+def _run(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def test_tables_are_printed_and_pictures_written(measured, is_framed_in_white):
+def test_tables_are_printed_and_pictures_written(measured: Sweep) -> None:
     result = _run(measured.path)
     assert result.exit_code == 0, result.output
     lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
@@ -34,14 +38,14 @@ def test_tables_are_printed_and_pictures_written(measured, is_framed_in_white):
         assert f"wrote {path}" in lines
 
 
-def test_out_takes_the_pictures(measured, tmp_path):
+def test_out_takes_the_pictures(measured: Sweep, tmp_path: Path) -> None:
     out = tmp_path / "new" / "folder"
     assert _run(measured.path, "--out", out).exit_code == 0
     assert {path.name for path in out.iterdir()} == {"table1.png", "figure3.png"}
     assert not (measured.path / "analysis").exists()
 
 
-def test_what_is_missing_is_said_and_the_rest_is_made(sweep):
+def test_what_is_missing_is_said_and_the_rest_is_made(sweep: Sweep) -> None:
     sweep.add("csqa -> bbq", {"csqa": 50, "bbq": 90}, before=60)
     sweep.add("bbq -> csqa", {"bbq": 90, "csqa": 20}, stage=1)
     result = _run(sweep.path)
@@ -52,7 +56,7 @@ def test_what_is_missing_is_said_and_the_rest_is_made(sweep):
     assert [path.name for path in (sweep.path / "analysis").iterdir()] == ["table1.png"]
 
 
-def test_results_without_any_pair(sweep):
+def test_results_without_any_pair(sweep: Sweep) -> None:
     sweep.add("csqa", {"csqa": 50}, stage=1, rates=(1e-3,))
     result = _run(sweep.path)
     assert result.exit_code == 0
@@ -60,7 +64,7 @@ def test_results_without_any_pair(sweep):
     assert "Figure 3: nothing to show" in result.stdout
 
 
-def test_left_out_panels_are_named(sweep):
+def test_left_out_panels_are_named(sweep: Sweep) -> None:
     for index in range(14):
         rates = (1e-5 * (index + 1), 1e-5)
         groups = {"women": (40, 30, 50)}
@@ -84,7 +88,7 @@ def test_left_out_panels_are_named(sweep):
         (["--out", __file__], "is no folder; give another path"),
     ],
 )
-def test_wrong_options_are_one_line(measured, options, said):
+def test_wrong_options_are_one_line(measured: Sweep, options: list[str], said: str) -> None:
     result = _run(measured.path, *options)
     assert result.exit_code == 2
     assert result.stdout == ""
@@ -94,7 +98,7 @@ def test_wrong_options_are_one_line(measured, options, said):
 
 
 @pytest.mark.parametrize("name", ["missing", "."])
-def test_folders_without_results_are_one_line(tmp_path, name):
+def test_folders_without_results_are_one_line(tmp_path: Path, name: str) -> None:
     result = _run(tmp_path / name)
     assert result.exit_code == 2
     assert result.stderr.startswith("error: results ")
@@ -102,7 +106,7 @@ def test_folders_without_results_are_one_line(tmp_path, name):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_command_needs_neither_ray_nor_torch(measured):
+def test_the_command_needs_neither_ray_nor_torch(measured: Sweep) -> None:
     code = (
         "import sys, runpy\n"
         f"sys.argv = ['analysis', {str(measured.path)!r}]\n"

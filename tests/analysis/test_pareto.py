@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
@@ -14,8 +15,10 @@ from raysweep.store.storage import Storage
 POINTS = [(0.5, 0.1, True), (0.9, 0.3, True), (0.4, 0.2, False)]
 
 
-def sweep(folder: Path, objectives: tuple[str, ...] = ("capability_accuracy", "forgetting")):
-    rows = [
+def sweep(
+    folder: Path, objectives: tuple[str, ...] = ("capability_accuracy", "forgetting")
+) -> Storage:
+    rows: list[dict[str, object]] = [
         {
             "sweep": "s",
             "number": number,
@@ -58,7 +61,7 @@ def test_the_front_is_joined_and_every_trial_numbered(tmp_path: Path) -> None:
     axes = Figure().subplots()
     pareto._draw_front(axes, found)
     (line,) = axes.get_lines()
-    assert line.get_xydata().tolist() == [[0.5, 0.1], [0.9, 0.3]]
+    assert np.asarray(line.get_xydata()).tolist() == [[0.5, 0.1], [0.9, 0.3]]
     assert [text.get_text() for text in axes.texts] == ["0", "1", "2"]
     assert "capability accuracy (max)" in axes.get_xlabel()
     pareto.picture(found).savefig(tmp_path / "pareto.png")

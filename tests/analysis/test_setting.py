@@ -1,9 +1,11 @@
+from __future__ import annotations
+
 import json
 
 from analysis.setting import Setting, varying
 
 
-def _setting(num_steps, rates=(1e-5, 2e-5), sweep="s"):
+def _setting(num_steps: int, rates: tuple[float, ...] = (1e-5, 2e-5), sweep: str = "s") -> Setting:
     stages = [
         {"stage": "bbq", "learning_rate": rate, "num_steps": num_steps, "dtype": "float32"}
         for rate in rates
@@ -11,7 +13,7 @@ def _setting(num_steps, rates=(1e-5, 2e-5), sweep="s"):
     return Setting.from_row(sweep, json.dumps(stages), list(rates))
 
 
-def test_hyperparameters_are_named_with_their_stage():
+def test_hyperparameters_are_named_with_their_stage() -> None:
     setting = _setting(100)
     assert setting.learning_rates == (1e-5, 2e-5)
     assert dict(setting.others) == {
@@ -24,19 +26,19 @@ def test_hyperparameters_are_named_with_their_stage():
     assert setting.rates == "1e-05, 2e-05"
 
 
-def test_only_what_differs_varies():
+def test_only_what_differs_varies() -> None:
     assert varying([_setting(100), _setting(100, rates=(1e-3, 1e-3))]) == ()
     assert varying([_setting(100), _setting(50)]) == ("num_steps1", "num_steps2")
     assert varying([_setting(100), _setting(100, sweep="other")]) == ("sweep",)
 
 
-def test_settings_sort_by_value():
+def test_settings_sort_by_value() -> None:
     settings = [_setting(100), _setting(50), _setting(9, rates=(2e-5, 1e-6))]
     ordered = sorted(settings, key=lambda setting: setting.position)
     assert [setting.other("num_steps1") for setting in ordered] == ["50", "100", "9"]
 
 
-def test_missing_columns_are_no_error():
+def test_missing_columns_are_no_error() -> None:
     setting = Setting.from_row(None, None, None)
     assert setting.rates == "–"
     assert setting.other("num_steps1") == "–"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -12,33 +13,38 @@ from raysweep.cli.app import COMMANDS, main
 from raysweep.settings.plain_yaml import read_plain_yaml
 from raysweep.space.packaged import packaged_names, packaged_space, purpose_command_cost
 
+Script = Callable[..., tuple[int, str, str]]
 
-def run(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str
-) -> tuple[int, str, str]:
-    """Exit code, output and errors of the script."""
-    monkeypatch.setattr(sys, "argv", ["raysweep", *arguments])
-    monkeypatch.setattr(sys, "stdout", sys.stdout)  # which a command wraps
-    monkeypatch.setattr(sys, "stderr", sys.stderr)
-    monkeypatch.setenv("COLUMNS", "100")
-    code = 0
-    try:
-        main()
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(bool(end.code))
-    return code, *capsys.readouterr()
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Script:
+    """Runs the script; gives its exit code, output and errors."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["raysweep", *arguments])
+        monkeypatch.setattr(sys, "stdout", sys.stdout)  # which a command wraps
+        monkeypatch.setattr(sys, "stderr", sys.stderr)
+        monkeypatch.setenv("COLUMNS", "100")
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(bool(end.code))
+        return code, *capsys.readouterr()
+
+    return run
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_its_help(name: str, monkeypatch, capsys) -> None:
-    code, out, err = run(monkeypatch, capsys, name, "--help")
+def test_every_command_has_its_help(name: str, script: Script) -> None:
+    code, out, err = script(name, "--help")
     assert (code, err) == (0, "")
     assert f"Usage: raysweep {name} " in out
 
 
-def test_the_script_lists_its_commands(monkeypatch, capsys) -> None:
+def test_the_script_lists_its_commands(script: Script) -> None:
     for arguments in ((), ("--help",), ("-h",)):
-        code, out, err = run(monkeypatch, capsys, *arguments)
+        code, out, err = script(*arguments)
         assert (code, err) == (0, "")
         assert all(f"\n  {name} " in out for name in COMMANDS)
 
@@ -53,27 +59,27 @@ def test_the_script_lists_its_commands(monkeypatch, capsys) -> None:
         (["report", "nowhere"], "error: results nowhere: no such folder;"),
     ],
 )
-def test_a_mistake_is_one_line(arguments: list[str], expected: str, monkeypatch, capsys) -> None:
-    code, out, err = run(monkeypatch, capsys, *arguments)
+def test_a_mistake_is_one_line(arguments: list[str], expected: str, script: Script) -> None:
+    code, out, err = script(*arguments)
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
     assert err.startswith(expected)
 
 
-def test_every_packaged_search_space_is_listed_with_its_head(monkeypatch, capsys) -> None:
-    _, out, _ = run(monkeypatch, capsys, "spaces")
+def test_every_packaged_search_space_is_listed_with_its_head(script: Script) -> None:
+    _, out, _ = script("spaces")
     for name in packaged_names():
         head = purpose_command_cost(packaged_space(name))
         assert list(head) == ["Purpose", "Command", "Cost"]
         assert all(f"  {word:<8} {text}\n" in out for word, text in head.items())
         assert "\\" not in head["Command"]
-    _, out, _ = run(monkeypatch, capsys, "spaces", "paper/lr")
+    _, out, _ = script("spaces", "paper/lr")
     assert out == packaged_space("paper/lr").read_text()
 
 
 @pytest.fixture
-def schema(monkeypatch, capsys) -> Draft202012Validator:
-    _, out, _ = run(monkeypatch, capsys, "schema")
+def schema(script: Script) -> Draft202012Validator:
+    _, out, _ = script("schema")
     Draft202012Validator.check_schema(json.loads(out))
     return Draft202012Validator(json.loads(out))
 

@@ -57,7 +57,9 @@ def test_what_has_not_converged_says_so(tmp_path: Path) -> None:
         (("--task", "bbq", "--device", "tpu"), "--device tpu: unknown; use cpu or cuda"),
     ],
 )
-def test_mistakes_are_one_line(options: tuple[str, ...], message: str, capsys) -> None:
+def test_mistakes_are_one_line(
+    options: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as stopped:
         run("tiny", *options)
     assert stopped.value.code == 2

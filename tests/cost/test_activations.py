@@ -19,11 +19,11 @@ from raysweep.cost.activations import (
 )
 from raysweep.cost.memory import PRODUCT_VECTORS, WHOLE_BLOCKS
 from raysweep.curvature import LayerwiseHessian, ReplicaHessian, Shards
-from raysweep.measures.answers import answer_log_probabilities
+from raysweep.measures.likelihood import answer_log_probabilities
 from raysweep.measures.llama_blocks import llama_blocks
 from raysweep.model.architecture import Architecture
 from raysweep.model.encoding import Row
-from raysweep.model.llama import load_model
+from raysweep.model.llama import Attention, load_model
 from raysweep.training.batches import collate
 from raysweep.training.loss import answer_loss_sum
 from tests.memory_probe import PeakBytes, saved_bytes
@@ -37,7 +37,9 @@ SHAPES = [
 BATCHES = [Batch(3, 50, ANSWER), Batch(4, 200, ANSWER)]
 
 
-def llama(shape: Architecture, folder: Path, dtype: str, attention: str = "sdpa"):
+def llama(
+    shape: Architecture, folder: Path, dtype: str, attention: Attention = "sdpa"
+) -> LlamaForCausalLM:
     """A random model of that shape, loaded as a worker loads it."""
     config = LlamaConfig(
         vocab_size=shape.vocabulary_size,
@@ -64,7 +66,9 @@ def rows(batch: Batch) -> list[Row]:
 @pytest.mark.parametrize(
     ("dtype", "attention"), [("float32", "sdpa"), ("bfloat16", "sdpa"), ("float32", "eager")]
 )
-def test_what_autograd_keeps(shape, batch, dtype, attention, tmp_path) -> None:
+def test_what_autograd_keeps(
+    shape: Architecture, batch: Batch, dtype: str, attention: Attention, tmp_path: Path
+) -> None:
     """Within 1 %: the formula leaves out only the indices, of some bytes a token."""
     model, inputs = llama(shape, tmp_path, dtype, attention), collate(rows(batch), 0)
     saved = saved_bytes(model, lambda: answer_loss_sum(model, inputs))
@@ -73,7 +77,7 @@ def test_what_autograd_keeps(shape, batch, dtype, attention, tmp_path) -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_the_peak_of_training(shape, dtype, tmp_path) -> None:
+def test_the_peak_of_training(shape: Architecture, dtype: str, tmp_path: Path) -> None:
     """Within 20 %, with the gradients, which count as states.
 
     The formula adds all gradients to all activations, as they are in the second micro-batch, and
@@ -91,7 +95,9 @@ def test_the_peak_of_training(shape, dtype, tmp_path) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("batch", BATCHES, ids=str)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_the_peak_of_an_evaluation(shape, batch, dtype, tmp_path) -> None:
+def test_the_peak_of_an_evaluation(
+    shape: Architecture, batch: Batch, dtype: str, tmp_path: Path
+) -> None:
     """Within 15 %: rotated queries and the like come and go, all logits are not there at once."""
     model = llama(shape, tmp_path, dtype)
     answers = [(*range(3, 11), 11, 12), (*range(3, 11), 13, 14)]
@@ -103,7 +109,9 @@ def test_the_peak_of_an_evaluation(shape, batch, dtype, tmp_path) -> None:
 
 @pytest.mark.parametrize("batch", [*BATCHES, Batch(1, 20, ANSWER)], ids=str)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_the_peak_of_a_hessian_vector_product(shape, batch, tmp_path) -> None:
+def test_the_peak_of_a_hessian_vector_product(
+    shape: Architecture, batch: Batch, tmp_path: Path
+) -> None:
     """Within 25 %: the factors are a fit over shapes, and both peaks need not coincide.
 
     Weights and the two vectors of Lanczos are there before the product.
@@ -120,7 +128,7 @@ def test_the_peak_of_a_hessian_vector_product(shape, batch, tmp_path) -> None:
 
 @pytest.mark.parametrize("batch", BATCHES, ids=str)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_the_peak_of_a_layerwise_product(shape, batch, tmp_path) -> None:
+def test_the_peak_of_a_layerwise_product(shape: Architecture, batch: Batch, tmp_path: Path) -> None:
     """Within 20 %, for the same reasons; weights and two vectors are there before."""
     model = llama(shape, tmp_path, "float32", "eager")
     batches = [collate(rows(batch), 0)] * 2

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.tree import Tree
 
 from raysweep.cli.plan import combined, outlined_plan
 from raysweep.cost.activations import Batch, training_bytes
@@ -58,6 +59,7 @@ def test_work_is_counted_once_and_per_token() -> None:
     assert cost.gpu_hours == pytest.approx(work / (989e12 * 0.5) / 3600)
     unshared = 1e9 * tokens * (6 * 4 * 80 + 2 * 2 * 600 + 2 * 18 * (PRODUCTS + 2) * 50)
     assert cost.gpu_hours_unshared == pytest.approx(unshared / (989e12 * 0.5) / 3600)
+    assert cost.gpu_hours is not None
     assert cost.money == pytest.approx(3 * cost.gpu_hours)
 
 
@@ -83,7 +85,9 @@ def _tokens(made: Plan) -> float:
         (3, "bfloat16", (2 + 2 + 12) / 4),
     ],
 )
-def test_zero_divides_the_states_stage_by_stage(zero_stage, dtype, expected) -> None:
+def test_zero_divides_the_states_stage_by_stage(
+    zero_stage: int, dtype: str, expected: float
+) -> None:
     made = outlined(
         workers={"num_workers": 4, "zero_stage": zero_stage},
         stage={"dtype": dtype, "num_steps": 5},
@@ -216,7 +220,7 @@ def test_models_are_not_mixed() -> None:
 
 
 def test_the_tree_has_every_stage_once() -> None:
-    def labels(branch) -> list[str]:
+    def labels(branch: Tree) -> list[str]:
         return [str(branch.label), *(text for child in branch.children for text in labels(child))]
 
     made = plan()

@@ -63,6 +63,7 @@ def test_the_rest_and_the_speed(made: Plan, store: Store, tmp_path: Path) -> Non
     assert cost.num_evaluations_left == cost.num_evaluations - 1
     everything, spared = forecast(made, assumptions).worker_hours, 2 * 100 * 16 / 150 / 3600
     assert cost.worker_hours == everything
+    assert everything is not None
     count = cost.num_tokens_trained / (12 * 100 * 16)
     left = everything - (cost.worker_hours_left or 0)
     assert left == pytest.approx(spared * count, rel=0.2), "two stages, and a small evaluation"

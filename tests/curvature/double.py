@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -10,7 +10,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from raysweep.curvature import LayerwiseHessian, ReplicaHessian, Shards
 from raysweep.measures.llama_blocks import llama_blocks
 from raysweep.model.encoding import Row
-from raysweep.training.batches import collate
+from raysweep.training.batches import Batch, collate
 from raysweep.training.loss import Reduction, answer_loss_sum, normaliser
 from tests.models import random_rows
 
@@ -48,7 +48,7 @@ def tiny_llama(*, tied: bool = True, steps: int = 0) -> LlamaForCausalLM:
     return model
 
 
-def batches_of(rows_: list[Row], size: int = 3) -> list:
+def batches_of(rows_: list[Row], size: int = 3) -> list[Batch]:
     return [collate(rows_[i : i + size], 0) for i in range(0, len(rows_), size)]
 
 
@@ -56,9 +56,7 @@ def replica(
     model: LlamaForCausalLM, reduction: Reduction = "token", sign: int = 1, *, keep: bool = False
 ) -> ReplicaHessian:
     batches = batches_of(rows())
-    losses: list[Callable[[], torch.Tensor]] = [
-        lambda batch=batch: answer_loss_sum(model, batch, reduction) for batch in batches
-    ]
+    losses = [partial(answer_loss_sum, model, batch, reduction) for batch in batches]
     return ReplicaHessian(model, losses, sign * normaliser(rows(), reduction), keep_graph=keep)
 
 

@@ -10,11 +10,18 @@ import torch
 from transformers import LlamaForCausalLM
 
 from benchmarks.curvature_work import double_arithmetic
-from raysweep.curvature import expand_change, power_iteration, spectral_radius
+from raysweep.curvature import (
+    LayerwiseHessian,
+    ReplicaHessian,
+    expand_change,
+    power_iteration,
+    spectral_radius,
+)
 from raysweep.training.loss import answer_loss_sum, normaliser
 from tests.curvature.double import batches_of, dense_hessian, layerwise, replica, rows, tiny_llama
 
-OPERATORS = [replica, layerwise]
+Make = Callable[..., ReplicaHessian | LayerwiseHessian]
+OPERATORS: list[Make] = [replica, layerwise]
 Case = tuple[LlamaForCausalLM, torch.Tensor]
 
 
@@ -41,7 +48,7 @@ def relative(found: torch.Tensor, expected: torch.Tensor) -> float:
 
 
 @pytest.mark.parametrize("make", OPERATORS)
-def test_products_equal_those_of_the_dense_matrix(case: Case, make: Callable) -> None:
+def test_products_equal_those_of_the_dense_matrix(case: Case, make: Make) -> None:
     model, matrix = case
     assert relative(matrix.T, matrix) < 1e-13, "the oracle is symmetric"
     operator = make(model)
@@ -51,7 +58,7 @@ def test_products_equal_those_of_the_dense_matrix(case: Case, make: Callable) ->
 
 
 @pytest.mark.parametrize("make", OPERATORS)
-def test_products_equal_differences_of_gradients(case: Case, make: Callable) -> None:
+def test_products_equal_differences_of_gradients(case: Case, make: Make) -> None:
     """Richardson's extrapolation of central differences of this operator's own gradients."""
     model, _ = case
     operator = make(model)
@@ -73,7 +80,7 @@ def test_products_equal_differences_of_gradients(case: Case, make: Callable) -> 
 
 
 @pytest.mark.parametrize("make", OPERATORS)
-def test_the_spectral_radius_to_eight_digits(case: Case, make: Callable) -> None:
+def test_the_spectral_radius_to_eight_digits(case: Case, make: Make) -> None:
     model, matrix = case
     spectrum = torch.linalg.eigvalsh(matrix)
     expected = float(spectrum[spectrum.abs().argmax()])
@@ -90,7 +97,7 @@ def test_the_spectral_radius_to_eight_digits(case: Case, make: Callable) -> None
 
 
 @pytest.mark.parametrize("make", OPERATORS)
-def test_the_sign_flips_with_the_loss(case: Case, make: Callable) -> None:
+def test_the_sign_flips_with_the_loss(case: Case, make: Make) -> None:
     up = spectral_radius(make(case[0]), seed=3)
     down = spectral_radius(make(case[0], sign=-1), seed=3)
     assert up.eigenvalue == pytest.approx(-down.eigenvalue, rel=1e-9)
@@ -116,7 +123,7 @@ def test_what_converged_is_never_more_than_a_hundredth_off() -> None:
 
 
 @pytest.mark.parametrize("make", OPERATORS)
-def test_reductions_differ_and_each_is_right(make: Callable) -> None:
+def test_reductions_differ_and_each_is_right(make: Make) -> None:
     model, _ = known(True, 60)
     vector = make(model).random_vector(0)
     by_sample = make(model, "sample").product(vector)
@@ -125,10 +132,10 @@ def test_reductions_differ_and_each_is_right(make: Callable) -> None:
 
 
 @pytest.mark.parametrize("make", OPERATORS)
-def test_loss_and_gradient_are_those_of_autograd(make: Callable) -> None:
+def test_loss_and_gradient_are_those_of_autograd(make: Make) -> None:
     model = tiny_llama(steps=5)
-    value = sum(answer_loss_sum(model, batch) for batch in batches_of(rows(), 2))
-    value = value / normaliser(rows())
+    sums = [answer_loss_sum(model, batch) for batch in batches_of(rows(), 2)]
+    value = torch.stack(sums).sum() / normaliser(rows())
     expected = torch.autograd.grad(value, list(model.parameters()))
     loss, gradient = make(model).loss_and_gradient()
     assert loss == pytest.approx(value.item(), rel=1e-12)
@@ -145,7 +152,7 @@ def test_a_kept_graph_gives_the_same_products() -> None:
 
 
 @pytest.mark.parametrize("make", OPERATORS)
-def test_the_expansion_of_a_change(make: Callable) -> None:
+def test_the_expansion_of_a_change(make: Make) -> None:
     """Every term from the dense matrix; its error is of third order in the change."""
     model, matrix = known(True, 60)
     names = dict(model.named_parameters())
@@ -155,7 +162,8 @@ def test_the_expansion_of_a_change(make: Callable) -> None:
     errors = []
     for size in (1e-2, 1e-3):
         step = size / float(flat.norm())
-        change = expand_change(make(model), lambda name, step=step: step * direction[name])
+        moved = {name: step * one for name, one in direction.items()}
+        change = expand_change(make(model), moved.__getitem__)
         assert change.change_norm == pytest.approx(size)
         quadratic = 0.5 * step**2 * float(flat @ matrix @ flat)
         assert change.quadratic_form == pytest.approx(quadratic, rel=1e-9)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
@@ -38,7 +40,7 @@ def test_logistic_regression_has_the_textbook_hessian() -> None:
     labels = torch.randint(2, (40,), generator=generator, dtype=torch.float64)
     module = nn.Linear(5, 1, bias=False, dtype=torch.float64)
 
-    def loss_of(part: slice):
+    def loss_of(part: slice) -> Callable[[], torch.Tensor]:
         def loss() -> torch.Tensor:
             return nn.functional.binary_cross_entropy_with_logits(
                 module(inputs[part])[:, 0], labels[part], reduction="sum"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -37,6 +38,9 @@ def own_batches() -> list[Batch]:
     return [collate(own[i : i + 2], 0) for i in range(0, len(own), 2)]
 
 
+Found = tuple[float, float, float, list[float]]
+
+
 def operator_on(shards: Shards, model: nn.Module) -> LayerwiseHessian:
     batches = own_batches()
     return LayerwiseHessian(shards, llama_blocks(model.config, batches), len(batches), NUM_TOKENS)
@@ -47,15 +51,16 @@ def radius_of(operator: SymmetricOperator) -> float:
     return spectral_radius(operator, seed=0, min_products=8, max_products=8).eigenvalue
 
 
-def found_on(operator: LayerwiseHessian, shards: Shards) -> list:
+def found_on(operator: LayerwiseHessian, shards: Shards) -> Found:
     """What does not depend on the cut: radius, loss, gradient norm, and a whole product."""
     loss, gradient = operator.loss_and_gradient()
     pieces = shards.gather(shards.names, operator.product(operator.random_vector(5))).values()
     product = torch.cat([piece.reshape(-1) for piece in pieces])
-    return [radius_of(operator), loss, operator.dot(gradient, gradient), product.tolist()]
+    squared = operator.dot(gradient, gradient)
+    return radius_of(operator), loss, squared, product.tolist()
 
 
-def _on_shards(folder: Path, tied: bool) -> list[list]:
+def _on_shards(folder: Path, tied: bool) -> list[Found]:
     model = small_llama(tied=tied)
     sources = [
         Shards.from_module(model),
@@ -90,7 +95,7 @@ def test_any_number_of_workers_finds_what_a_replica_finds(
             assert float(difference.norm() / product.norm()) < 1e-5
 
 
-def _training(measure: bool) -> tuple[list[float], list]:
+def _training(measure: bool) -> tuple[list[float], list[float]]:
     """Six steps under ZeRO-3, with or without a measurement after the third."""
     from raysweep.training.engine import Engine
 
@@ -102,17 +107,17 @@ def _training(measure: bool) -> tuple[list[float], list]:
         micro_batch_size=2,
         num_micro_steps=1,
     )
-    found, losses = [], []
+    losses, radii = list[float](), list[float]()
     for step in range(6):
         if measure and step == 3:
             shards = Shards.from_zero3(model)
-            found = found_on(operator_on(shards, model), shards)
+            radii.append(radius_of(operator_on(shards, model)))
             weights = shards.gather(shards.names)
             whole = small_llama()
             whole.load_state_dict(weights, strict=False)
             batches = [collate(ROWS, 0)] if dist.get_rank() == 0 else []
             summands = [partial(answer_loss_sum, whole, batch) for batch in batches]
-            found.append(radius_of(ReplicaHessian(whole, summands, NUM_TOKENS)))
+            radii.append(radius_of(ReplicaHessian(whole, summands, NUM_TOKENS)))
         batch = collate(ROWS[dist.get_rank() :: dist.get_world_size()], 0)
         loss = answer_loss_sum(engine.module, batch) / NUM_TOKENS
         engine.backward(loss)
@@ -122,19 +127,19 @@ def _training(measure: bool) -> tuple[list[float], list]:
         losses.append(float(total))
     engine.close()
     assert F.linear is torch._C._nn.linear, "ZeRO-3's own is gone"
-    return losses, found
+    return losses, radii
 
 
-def _trained_twice() -> tuple:
-    return _training(measure=False), _training(measure=True)
+def _trained_twice() -> list[tuple[list[float], list[float]]]:
+    return [_training(measure=False), _training(measure=True)]
 
 
 @pytest.mark.distributed
 @pytest.mark.parametrize("world", [1, 2, 3])
 def test_a_live_zero3_engine_is_measured_and_trains_on_unchanged(world: int) -> None:
-    for (plain, _), (losses, found) in run_group(world, _trained_twice):
+    for (plain, _), (losses, radii) in run_group(world, _trained_twice):
         assert losses == plain, "to the last bit"
-        assert found[0] == pytest.approx(found[-1], rel=1e-5), "a replica of the same weights"
+        assert radii[0] == pytest.approx(radii[1], rel=1e-5), "a replica of the same weights"
     assert plain[0] > plain[-1]
 
 
@@ -177,7 +182,9 @@ def test_a_random_loss_is_refused() -> None:
     class Noisy:
         names = embed.names
 
-        def __call__(self, parameters, state, batch):
+        def __call__(
+            self, parameters: Mapping[str, torch.Tensor], state: torch.Tensor | None, batch: int
+        ) -> torch.Tensor:
             states = embed(parameters, state, batch)
             return states + torch.randn_like(states)
 

@@ -117,7 +117,8 @@ def test_damaged_weights_are_never_used(user: User) -> None:
         done = user.run("raysweep.sweep", "damage.yaml", "--storage", storage)
         assert done.returncode == 0, done.stdout + done.stderr
         table = read_table(Storage.open(results_folder(done.stdout)), "predictions")
-        return table.drop_columns([n for n in table.column_names if "provenance" in n]).to_pylist()
+        provenance = [name for name in table.column_names if "provenance" in name]
+        return list(table.drop_columns(provenance).to_pylist())
 
     run("[toxigen]", "flipped")
     (weights,) = (user.folder / "flipped" / "store" / "weights").glob("*/*/model.safetensors")

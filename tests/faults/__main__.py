@@ -1,6 +1,6 @@
 """The whole campaign: every case, one after the other, and a report.
 
-    python -m tests.faults --out docs/faults.md [--work FOLDER] [--seed 0] [--only NAME]
+    python -m tests.faults --out docs/evidence/faults.md [--work FOLDER] [--seed 0] [--only NAME]
 
 Each case leaves its outcome in the working folder, so that the same command goes on where it was; a
 case that is done is not run again.
@@ -15,7 +15,8 @@ from typing import Annotated
 
 import typer
 
-from tests.faults.cases import CASES, Campaign
+from tests.faults.campaign import Campaign
+from tests.faults.cases import CASES
 from tests.faults.report import report, verdict
 
 GUESS_SECONDS = 180.0  # for a case, until one has been run
@@ -36,7 +37,7 @@ def main(
     campaign.work.mkdir(parents=True, exist_ok=True)
     names = [name for name in CASES if not only or name in only]
     _run_all(campaign, names)
-    done = [campaign.run(name) for name in CASES if campaign.is_done(name)]
+    done = [campaign.run(name, CASES[name]) for name in CASES if campaign.is_done(name)]
     out.parent.mkdir(parents=True, exist_ok=True)
     earlier = out.read_text() if out.exists() else ""
     out.write_text(report(done, list(CASES), seed, earlier))
@@ -53,7 +54,7 @@ def _run_all(campaign: Campaign, names: list[str]) -> None:
         pace = (time.monotonic() - started) / number if number else GUESS_SECONDS
         left = pace * (len(todo) - number) / 60
         typer.echo(f"[{number + 1}/{len(todo)}] {name}; about {left:.0f} minutes left")
-        outcome = campaign.run(name)
+        outcome = campaign.run(name, CASES[name])
         typer.echo(f"  {outcome.moment}; exit codes {outcome.codes}; {verdict(outcome)}")
         if not outcome.problems:  # else it stays to be looked at
             shutil.rmtree(campaign.work / name, ignore_errors=True)

@@ -90,7 +90,7 @@ EVALUATE = "raysweep.measures.answers:compute_prefix"
 RENAME = "pathlib:Path.replace"
 CREATE = "raysweep.store.storage:Storage.create"
 FIRST_COLLECTIVE = Moment(
-    "first collective", "raysweep.worker.run:_host_folder", "before", (1, NUM_WORKERS)
+    "first collective", "raysweep.worker.weights:host_folder", "before", (1, NUM_WORKERS)
 )
 LOAD = Moment(
     "weights are loaded", "raysweep.model.llama:load_model", "before", (1, 2 * NUM_WORKERS)
@@ -118,6 +118,11 @@ QUEUE = Moment(
     "ray.tune.integration.ray_train:TuneReportCallback.after_report",
     "before",
     (1, 6),
+)
+# In the process that follows a trial, and in the one where the drivers meet.
+IN_DRIVER = Moment("a worker group starts", "raysweep.sweep.driver:_run_group", "before", (1, 1))
+IN_COORDINATOR = Moment(
+    "a worker group starts", "raysweep.sweep.coordinator:Coordinator.begin", "before", (1, 1)
 )
 GROUP_KILLS = {
     "kill-base-evaluation": Moment("base evaluation", EVALUATE, "after", (1, 2 * NUM_WORKERS)),

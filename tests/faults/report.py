@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import date
 from importlib.metadata import version
 
-from tests.faults.cases import Outcome
+from tests.faults.outcome import Outcome
 
 PACKAGES = ("raysweep", "ray", "torch", "deepspeed", "transformers", "pyarrow")
 HEAD = """# Faults
@@ -26,14 +26,15 @@ is to be replaced by the command itself, which then exits with 0; a stopped one 
 `workers.stall_minutes`, which these cases set to 45 seconds. When a process of Ray itself is killed
 the command ends and is run again.
 
-    python -m tests.faults --out docs/faults.md
+    python -m tests.faults --out docs/evidence/faults.md
 
 Each case has its own day: cases that were not run again keep the result of an earlier one.
 
 Not covered: a raylet or a control service that is stopped and not killed (Ray's own matter), the
 command itself when it is stopped, and a trial driver that lives and hangs while it reads the
-storage. A board that is stopped is ended after `workers.stall_minutes`; the sweep goes on without
-leases, and hangs of its workers are then left to the collectives' own time limit, four times that.
+storage. A coordinator that is stopped is ended after `workers.stall_minutes`; the sweep goes on
+without leases, and hangs of its workers are then left to the collectives' own time limit, four
+times that.
 """
 FOOT = """
 Exit codes are those of the runs in order; `-` is a run that was killed. Trained twice: stages of

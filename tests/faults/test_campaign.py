@@ -1,6 +1,6 @@
 """A short part of the campaign: kills of everything, a driver, a worker, a stop, a full disk.
 
-`python -m tests.faults --out docs/faults.md` runs all of it.
+`python -m tests.faults --out docs/evidence/faults.md` runs all of it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ import random
 
 import pytest
 
-from tests.faults.cases import Campaign
+from tests.faults import cases
+from tests.faults.campaign import Campaign
 from tests.faults.moments import GROUP_KILLS
 
 pytestmark = [pytest.mark.ray, pytest.mark.faults]
@@ -32,7 +33,7 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
 
 @pytest.mark.parametrize("name", CASES)
 def test_nothing_is_lost(campaign: Campaign, name: str) -> None:
-    outcome = campaign.run(name)
+    outcome = campaign.run(name, cases.CASES[name])
     if outcome.skipped:
         pytest.skip(outcome.skipped)
     assert outcome.problems == [], outcome

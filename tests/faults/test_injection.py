@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -56,7 +57,7 @@ def wait_until_reached(folder: Path) -> int:
     ("when", "done"), [("before", ["a/1", "b/1"]), ("after", ["a/1", "b/1", "a/2"])]
 )
 def test_a_process_stops_before_or_after_the_call(
-    tmp_path: Path, when: str, done: list[str]
+    tmp_path: Path, when: Literal["before", "after"], done: list[str]
 ) -> None:
     process = start(tmp_path, [replace(FAULT, when=when)])
     assert wait_until_reached(tmp_path) == process.pid

@@ -8,8 +8,8 @@ import json
 
 import pytest
 
-from tests.faults.cases import CASES, IN_DRIVER
-from tests.faults.moments import GROUP_KILLS, VARIABLE, Fault, as_variable
+from tests.faults.cases import CASES
+from tests.faults.moments import GROUP_KILLS, IN_DRIVER, VARIABLE, Fault, Moment, as_variable
 
 
 def test_the_seed_decides() -> None:
@@ -27,8 +27,8 @@ def test_draws_stay_in_range_and_come_everywhere(name: str) -> None:
 
 
 @pytest.mark.parametrize("moment", [*GROUP_KILLS.values(), IN_DRIVER], ids=lambda one: one.phase)
-def test_the_function_is_there(moment: object) -> None:
-    module, _, path = moment.target.partition(":")  # type: ignore[attr-defined]
+def test_the_function_is_there(moment: Moment) -> None:
+    module, _, path = moment.target.partition(":")
     assert callable(functools.reduce(getattr, path.split("."), importlib.import_module(module)))
 
 

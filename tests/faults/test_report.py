@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from tests.faults import cases
-from tests.faults.cases import Campaign, Outcome
+from tests.faults.campaign import Campaign
+from tests.faults.outcome import Outcome
 from tests.faults.report import report
 
 GOOD = Outcome("kill-a", "training", "SIGKILL", [None, 0], 1, 768, seconds=61.2, day="2026-01-02")
@@ -40,14 +40,13 @@ def test_rows_of_cases_that_were_not_run_again_stay() -> None:
     assert report([], names, seed=7, earlier=second).count("\n| ") == second.count("\n| ")
 
 
-def test_a_case_that_is_done_is_not_run_again(tmp_path: Path, monkeypatch) -> None:
+def test_a_case_that_is_done_is_not_run_again(tmp_path: Path) -> None:
     calls = []
 
     def case(campaign: Campaign, name: str) -> Outcome:
         calls.append(name)
         return Outcome(name, "m", "d", [None, 0])
 
-    monkeypatch.setitem(cases.CASES, "made-up", case)
-    first = Campaign(tmp_path, 0).run("made-up")
-    assert Campaign(tmp_path, 0).run("made-up") == first
+    first = Campaign(tmp_path, 0).run("made-up", case)
+    assert Campaign(tmp_path, 0).run("made-up", case) == first
     assert calls == ["made-up"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,13 +13,13 @@ from raysweep.store.storage import Storage
 from tests.faults.tables import differences, load_tables, num_rows
 
 
-def tables(rows: list[dict[str, object]]) -> dict[str, pa.Table]:
+def tables(rows: Sequence[Mapping[str, object]]) -> dict[str, pa.Table]:
     columns = {"trial": pa.string(), "loss": pa.float64(), "all": pa.list_(pa.float64())}
     schema = pa.schema(list(columns.items()))
     return {"steps": pa.Table.from_pylist(rows, schema=schema)}
 
 
-ROWS = [
+ROWS: list[dict[str, object]] = [
     {"trial": "a", "loss": 1.5, "all": [0.1, math.nan]},
     {"trial": "b", "loss": -0.0, "all": []},
     {"trial": "c", "loss": None, "all": None},

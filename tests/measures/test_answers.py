@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from functools import cache
 
 import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from raysweep.measures.answers import evaluate
 from raysweep.measures.likelihood import SHORTEST_PREFIX, answer_log_probabilities, compute_prefix
 from raysweep.measures.scores import Prediction
 from raysweep.model.encoding import Encoder, encode_answer, encode_prompt
 from raysweep.tasks.registry import TASKS
-from raysweep.tasks.task import Example
+from raysweep.tasks.task import Example, Task
 from tests.models import VOCABULARY, small_llama
 from tests.processes import run_group
 from tests.tokenizers import encoder_of
@@ -65,7 +66,9 @@ def examples(answers: tuple[str, ...], number: int = 23) -> list[Example]:
     ]
 
 
-def slow_log_probability(model, prompt: tuple[int, ...], answer: tuple[int, ...]) -> float:
+def slow_log_probability(
+    model: LlamaForCausalLM, prompt: tuple[int, ...], answer: tuple[int, ...]
+) -> float:
     log_p = model(input_ids=torch.tensor([[*prompt, *answer]])).logits[0].double().log_softmax(-1)
     return sum(float(log_p[len(prompt) - 1 + i, token]) for i, token in enumerate(answer))
 
@@ -122,7 +125,7 @@ def test_a_prompt_that_is_all_prefix_keeps_a_token() -> None:
         assert compute_prefix(small_llama(), prompts[:1]).ids == ()
 
 
-def _task(answers: tuple[str, ...]):
+def _task(answers: tuple[str, ...]) -> Task:
     return dataclasses.replace(TASKS["toxigen"], labels=answers)
 
 
@@ -165,7 +168,7 @@ def test_generated_responses_are_judged_as_text() -> None:
     rows = [dataclasses.replace(e, answers=(), target="red") for e in examples(("red",), 5)]
     seen: list[str] = []
 
-    def judge(responses):
+    def judge(responses: Sequence[str]) -> list[bool]:
         seen.extend(responses)
         return [len(response) % 2 == 0 for response in responses]
 

@@ -147,7 +147,7 @@ def prompt_ids(folder: Path, made: dict[str, Any], example: Example) -> list[int
 def log_likelihood(model: LlamaForCausalLM, prompt: list[int], answer: list[int]) -> torch.Tensor:
     logits = model(input_ids=torch.tensor([prompt + answer])).logits[0]
     log_p = logits[len(prompt) - 1 : -1].log_softmax(-1)
-    return log_p.gather(1, torch.tensor(answer)[:, None]).sum()
+    return torch.sum(log_p.gather(1, torch.tensor(answer)[:, None]))
 
 
 RANDOM = settings(
@@ -216,13 +216,14 @@ def test_both_operators_have_the_products_of_a_double_backward(made: dict[str, A
             Row(encode_prompt(e, encoder, 64), encode_answer(e.target, encoder)) for e in EXAMPLES
         ]
         parameters = list(plain.parameters())
-        loss = -sum(log_likelihood(plain, list(row.prompt), list(row.answer)) for row in rows)
+        found = [log_likelihood(plain, list(row.prompt), list(row.answer)) for row in rows]
+        loss = -torch.stack(found).sum()
         gradients = torch.autograd.grad(
             loss / normaliser(rows), parameters, create_graph=True, materialize_grads=True
         )
         generator = torch.Generator().manual_seed(0)
         vector = [torch.randn(p.shape, generator=generator) for p in parameters]
-        slope = sum((g * v).sum() for g, v in zip(gradients, vector, strict=True))
+        slope = torch.stack([(g * v).sum() for g, v in zip(gradients, vector, strict=True)]).sum()
         wanted = torch.autograd.grad(slope, parameters, materialize_grads=True)
         flat = torch.cat([one.reshape(-1) for one in wanted])
         names = [name for name, _ in plain.named_parameters()]

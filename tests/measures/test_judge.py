@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,7 @@ def test_silence_is_not_safe(converted: Path) -> None:
 
 
 class Payload:
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
         return os.mkdir, ("pwned",)
 
 
@@ -114,10 +115,11 @@ def test_a_judge_is_checked_before_anything_starts(published: Path, converted: P
     with pytest.raises(InputError, match=r"no \*\.safetensors weights; .*-m raysweep\.judge"):
         find_judge(str(published))
     config = json.loads((published / "config.json").read_text())
-    for changes, problem in [
+    wrong: list[tuple[dict[str, object], str]] = [
         ({"architectures": ["RobertaModel"]}, "is no sequence classifier"),
         ({"id2label": {"0": "a", "1": "b", "2": "c"}}, "has 3 classes instead of two"),
-    ]:
+    ]
+    for changes, problem in wrong:
         (published / "config.json").write_text(json.dumps({**config, **changes}))
         with pytest.raises(InputError, match=problem):
             find_judge(str(published))
@@ -154,7 +156,9 @@ def test_the_toxic_class_is_found_by_name_or_by_the_setting(
         ({"id2label": ["a", "b"]}, None, "instead of two"),
     ],
 )
-def test_classes_that_nobody_can_tell_apart(config, toxic_class, problem) -> None:
+def test_classes_that_nobody_can_tell_apart(
+    config: dict[str, object], toxic_class: str | None, problem: str
+) -> None:
     with pytest.raises(InputError, match=problem):
         toxic_index(config, Path("config.json"), toxic_class)
 

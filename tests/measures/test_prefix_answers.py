@@ -69,15 +69,11 @@ def learned(path: Path, num_steps: int) -> tuple[float, int, int]:
             max_new_tokens=12,
         )
     said = sum(
-        encoder.text(ids) == task_answer(task.labels.index(prediction.prediction), splits)
+        encoder.text(ids) == splits.test[0].answers[task.labels.index(prediction.prediction)]
         for ids, prediction in zip(texts, found, strict=True)
     )
     accuracy = sum(one.correct for one in found) / len(found)
     return accuracy, len({one.prediction for one in found}), said
-
-
-def task_answer(index: int, splits: object) -> str:
-    return splits.test[0].answers[index]  # type: ignore[attr-defined]
 
 
 @pytest.mark.distributed

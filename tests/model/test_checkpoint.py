@@ -67,7 +67,9 @@ def test_mistakes(folder: Path) -> None:
         ("num_key_value_heads", 3, "num_key_value_heads = 3 is no divisor of the 4"),
     ],
 )
-def test_a_size_that_is_missing_or_wrong(folder: Path, key, value, problem) -> None:
+def test_a_size_that_is_missing_or_wrong(
+    folder: Path, key: str, value: object, problem: str
+) -> None:
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, key: value}))
     assert f"config.json: {problem}" in error_of(folder)

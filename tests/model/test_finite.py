@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import LlamaForCausalLM
 
 from raysweep.measures.answers import evaluate
 from raysweep.measures.generation import generate_greedily
@@ -25,7 +26,7 @@ ANSWERS = ANSWER_SETS[0]
 NAN, INF = float("nan"), float("inf")
 
 
-def spoiled(name: str, value: float) -> torch.nn.Module:
+def spoiled(name: str, value: float) -> LlamaForCausalLM:
     model = small_llama(tied=False)
     with torch.no_grad():
         model.get_parameter(name).view(-1)[0] = value

@@ -203,7 +203,7 @@ def shard(folder: Path) -> dict[str, str]:
     """Two files and an index in the place of one file."""
     weights = load_file(folder / "model.safetensors")
     names = sorted(weights)
-    index = {}
+    index: dict[str, str] = {}
     for number, part in enumerate((names[:5], names[5:]), start=1):
         file = f"model-0000{number}-of-00002.safetensors"
         save_file({name: weights[name] for name in part}, folder / file)

@@ -119,7 +119,7 @@ def test_plan_training_and_limits_count_the_same_tokens(name: str, tmp_path: Pat
     ],
 )
 def test_who_says_whether_prompts_begin_with_a_mark(
-    folder: Path, config: dict, own: bool | None, setting: bool | None, wanted: bool
+    folder: Path, config: dict[str, object], own: bool | None, setting: bool | None, wanted: bool
 ) -> None:
     change(folder / "tokenizer_config.json", **config)
     if own is not None:

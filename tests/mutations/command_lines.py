@@ -38,7 +38,7 @@ TASKS = (
     *("toxigen,csqa,bbq", "folder.yaml,bbq", "toxigen,[/red]"),
 )
 SPACES = (*PATHS, "lr", "replay", "overnight/lr", "nosuch", "../lr", "lr.yaml", "pipe.yaml")
-OPTIONS = {
+OPTIONS: dict[str, dict[str, Sequence[str]]] = {
     "sweep": {
         "--space": SPACES,
         "--model": PATHS,

@@ -32,7 +32,7 @@ def make(source: random.Random, folder: Path) -> Case:
     if source.random() < 0.3:
         what, raw = mutate_text(text, source)
     else:
-        tree, done = yaml.load(text, yaml.BaseLoader), []
+        tree, done = yaml.load(text, yaml.BaseLoader), list[str]()
         for _ in range(source.choice((1, 1, 1, 2, 3))):
             if tree:
                 done.append(mutate_tree(_quoted(tree) if not done else tree, source)[0])
@@ -96,7 +96,7 @@ def _same(written: Any, found: Any) -> bool:
             return float(Decimal(written)) == found
         except (InvalidOperation, TypeError):
             return False
-    return written == found
+    return bool(written == found)
 
 
 def _count(space: SearchSpace) -> str:

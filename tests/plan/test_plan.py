@@ -22,7 +22,7 @@ def test_a_grid_over_both_stages_shares_the_first() -> None:
     assert made.num_stages_asked == 16
     assert made.num_stages_distinct == 2 * 2 + 8
     assert len({trial.id for trial in made.trials}) == 8
-    assert made.trials[0].chain == "toxigen -> csqa2"
+    assert str(made.trials[0].chain) == "toxigen -> csqa2"
 
 
 def test_a_grid_under_stage_moves_all_stages_together() -> None:
@@ -74,7 +74,7 @@ def test_a_stage_of_no_steps_is_no_stage() -> None:
         chains=[["toxigen", "csqa2", "stage1"]],
         stages={3: {"num_steps": {"grid": [0, 5]}, "learning_rate": {"grid": [1e-3, 2e-3]}}},
     )
-    assert [trial.chain for trial in made.trials] == [
+    assert [str(trial.chain) for trial in made.trials] == [
         "toxigen -> csqa2",
         "toxigen -> csqa2 -> toxigen",
         "toxigen -> csqa2 -> toxigen",
@@ -136,7 +136,7 @@ def test_a_task_is_learned_at_its_first_full_stage() -> None:
     (trial,) = made.trials
     assert trial.learned_at("toxigen") == 3
     assert trial.learned_at("csqa2") == 2
-    assert trial.chain == "toxigen@5% -> csqa2 -> toxigen + csqa2 -> csqa2"
+    assert str(trial.chain) == "toxigen@5% -> csqa2 -> toxigen + csqa2 -> csqa2"
 
 
 def test_a_model_too_large_for_the_replica_is_refused_before_anything_starts() -> None:
@@ -148,7 +148,7 @@ def test_a_model_too_large_for_the_replica_is_refused_before_anything_starts() -
 
 
 def test_curvature_after_the_stages_and_of_the_tasks_that_are_wanted() -> None:
-    def measured(**settings: str) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
+    def measured(**settings: str | bool) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
         made = plan(chains=[["toxigen", "csqa2", "toxigen@50%"]], stages={}, curvature=settings)
         (trial,) = made.trials
         assert trial.curvature == trial.curvatures[0]
@@ -210,7 +210,8 @@ def test_trials_whose_short_digests_are_the_same_keep_names_of_their_own(
     assert made.trials[0].id == f"toxigen-{keys[0][:1]}"
 
 
-LIMITS = {  # chain, settings of stage and stages, and the limits of (task, set of rows)
+# Chain, settings of stage and stages, and the limits of (task, set of rows).
+LIMITS: dict[str, tuple[list[str | list[str]], dict[str, object], dict[tuple[str, str], int]]] = {
     "each stage trains under its own limit, tests under the smallest": (
         ["toxigen", "csqa2"],
         {"stages": {1: {"sequence_limit": 2000}, 2: {"sequence_limit": 900}}},

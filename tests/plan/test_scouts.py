@@ -7,6 +7,7 @@ import pytest
 from raysweep.errors import InputError
 from raysweep.plan.plan import Plan
 from raysweep.plan.scouts import Finding, Findings
+from raysweep.plan.trials import Stage
 from tests.plans import plan
 
 RATES = {1: {"learning_rate": {"grid": [1e-3, 2e-3]}}, 2: {"learning_rate": {"grid": [1e-4, 1e-5]}}}
@@ -56,7 +57,7 @@ def test_every_first_stage_is_scouted_on_validation_rows() -> None:
 def test_chains_go_on_from_the_best_of_each_seed_and_task() -> None:
     made = best_first()
 
-    def accuracy(stage: object) -> float:
+    def accuracy(stage: Stage) -> float:
         wanted = 2e-3 if (stage.seed, stage.label) == (1, "toxigen") else 1e-3
         return 0.9 if stage.hyperparameters.learning_rate == wanted else 0.5
 
@@ -97,7 +98,7 @@ def test_stages_in_the_order_of_their_radius() -> None:
     assert all(scout.curvature and not scout.validation for scout in made.scouts)
     radii = {"toxigen": 3.0, "csqa2": 30.0, "csqa": 1.0}
     decided = made.decided(findings(made, radius=lambda stage: radii[stage.label]))
-    assert [trial.chain for trial in decided.trials] == [
+    assert [str(trial.chain) for trial in decided.trials] == [
         "csqa -> toxigen -> csqa2",
         "csqa2 -> toxigen -> csqa",
     ]
@@ -106,7 +107,7 @@ def test_stages_in_the_order_of_their_radius() -> None:
 def test_each_point_and_seed_has_its_own_order() -> None:
     made = ordered(seeds=[0, 1], stages={1: {"learning_rate": {"grid": [1e-3, 2e-3]}}})
 
-    def radius(stage: object) -> float:
+    def radius(stage: Stage) -> float:
         is_odd = stage.seed == 1 and stage.hyperparameters.learning_rate == 2e-3
         sharp = "csqa" if is_odd else "toxigen"
         return 9.0 if stage.label == sharp else 1.0 + len(stage.label)
@@ -129,11 +130,11 @@ def test_best_first_stages_and_orders_together() -> None:
     best = {"toxigen": 1e-3, "csqa2": 2e-3, "csqa": 1e-3}
     radii = {"toxigen": 5.0, "csqa2": 1.0, "csqa": 3.0}
 
-    def accuracy(stage: object) -> float:
+    def accuracy(stage: Stage) -> float:
         return float(stage.hyperparameters.learning_rate == best[stage.label])
 
     (trial,) = made.decided(findings(made, accuracy, lambda s: radii[s.label])).trials
-    assert trial.chain == "csqa2 -> csqa -> toxigen"
+    assert str(trial.chain) == "csqa2 -> csqa -> toxigen"
     assert trial.stages[0].hyperparameters.learning_rate == 2e-3
 
 

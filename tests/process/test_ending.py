@@ -8,17 +8,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.processes import next_line
+
 ROOT = Path(__file__).parents[2]
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 PREAMBLE = """
 import os, signal, subprocess, sys, threading, time
-from raysweep import ending
-from raysweep.cli import command_line
+from raysweep.process import ending
+from raysweep.cli.console import command_line
 ending.LIMIT_SECONDS, ending.HURRIED_SECONDS, ending.REPEAT_SECONDS = 6.0, 1.0, 1.0
 
 def ready():
@@ -104,14 +107,17 @@ with command_line():
 }
 
 
-def start(code: str, **options: object) -> subprocess.Popen[str]:
+def start(
+    code: str, stdin: int | None = None, preexec_fn: Callable[[], object] | None = None
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", PREAMBLE + code],
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": ""},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        **options,
+        stdin=stdin,
+        preexec_fn=preexec_fn,
     )
 
 
@@ -120,7 +126,7 @@ def start(code: str, **options: object) -> subprocess.Popen[str]:
 def test_a_signal_ends_a_command_in_one_line(situation: str, number: signal.Signals) -> None:
     code, told = SITUATIONS[situation]
     process = start(code)
-    assert process.stdout.readline() == "ready\n"
+    assert next_line(process) == "ready\n"
     below = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(number)
     output, errors = process.communicate(timeout=40)
@@ -132,10 +138,10 @@ def test_a_signal_ends_a_command_in_one_line(situation: str, number: signal.Sign
 
 def test_a_second_signal_hurries_the_end() -> None:
     process = start(SITUATIONS["the end hangs"][0].replace("ready()", "ready()", 1))
-    assert process.stdout.readline() == "ready\n"
+    assert next_line(process) == "ready\n"
     started = time.monotonic()
     process.send_signal(signal.SIGINT)
-    assert process.stdout.readline() == "table\n"
+    assert next_line(process) == "table\n"
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=40)
     assert (process.returncode, errors) == (130, "Interrupted.\n")
@@ -144,7 +150,7 @@ def test_a_second_signal_hurries_the_end() -> None:
 
 def test_many_signals_at_once_are_one() -> None:
     process = start(SITUATIONS["the end is told"][0])
-    assert process.stdout.readline() == "ready\n"
+    assert next_line(process) == "ready\n"
     for _ in range(20):
         process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=40)
@@ -160,7 +166,7 @@ def test_what_was_ignored_from_the_start_stays_so() -> None:
         "with command_line():\n    print('ready', flush=True); time.sleep(1.5)\n    print('done')"
     )
     process = start(code, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
-    assert process.stdout.readline() == "ready\n"
+    assert next_line(process) == "ready\n"
     process.send_signal(signal.SIGHUP)
     output, errors = process.communicate(timeout=40)
     assert (process.returncode, output, errors) == (0, "done\n", "")
@@ -218,6 +224,9 @@ with command_line(outlives_output={outlives}):
 """,
         stdin=subprocess.PIPE,
     )
+    assert process.stdout
+    assert process.stdin
+    assert process.stderr
     process.stdout.close()
     process.stdin.write("go\n")
     process.stdin.close()
@@ -271,7 +280,7 @@ COMMANDS = {
 SIGTERM_BIT = 1 << 14  # in the mask of caught signals: Python by itself catches SIGINT alone
 
 
-def run_command(module: str, folder: Path, **options: object) -> subprocess.Popen[str]:
+def run_command(module: str, folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-u", "-m", module, *COMMANDS[module]],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -279,7 +288,6 @@ def run_command(module: str, folder: Path, **options: object) -> subprocess.Pope
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        **options,
     )
 
 
@@ -345,6 +353,8 @@ def test_help_into_a_closed_pipe(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
+    assert process.stdout
+    assert process.stderr
     process.stdout.close()
     assert process.stderr.read() == ""
     assert process.wait(timeout=60) == 128 + signal.SIGPIPE

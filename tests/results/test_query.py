@@ -1,14 +1,17 @@
+from __future__ import annotations
+
 import csv
 import io
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import typer
 from pyarrow import fs
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from raysweep.cli.query import main
 from raysweep.errors import InputError
@@ -17,7 +20,9 @@ from raysweep.results.tables import SCHEMAS, write_trial
 from raysweep.store.storage import Storage
 
 
-def _row(trial, group, forgetting, rates=(1e-3, 2e-3)):
+def _row(
+    trial: str, group: str, forgetting: float, rates: Sequence[float] = (1e-3, 2e-3)
+) -> dict[str, object]:
     return {
         "trial": trial,
         "chain": "toxigen -> arc_easy",
@@ -31,7 +36,7 @@ def _row(trial, group, forgetting, rates=(1e-3, 2e-3)):
 
 
 @pytest.fixture
-def sweep(tmp_path):
+def sweep(tmp_path: Path) -> Path:
     folder = tmp_path / "lr-0123abcd"
     storage = Storage.open(folder)
     write_trial(storage, "a", {"forgetting": [_row("a", "overall", 0.5), _row("a", "women", 0.25)]})
@@ -39,13 +44,13 @@ def sweep(tmp_path):
     return folder
 
 
-def _run(*arguments):
+def _run(*arguments: object) -> Result:
     app = typer.Typer()
     app.command()(main)
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def test_query_spans_the_trials(sweep):
+def test_query_spans_the_trials(sweep: Path) -> None:
     rows = query(
         open_results(str(sweep)),
         'SELECT "group", avg(forgetting) AS mean FROM forgetting GROUP BY ALL ORDER BY ALL',
@@ -56,14 +61,14 @@ def test_query_spans_the_trials(sweep):
     ]
 
 
-def test_every_table_is_there_even_without_files(sweep):
+def test_every_table_is_there_even_without_files(sweep: Path) -> None:
     results = open_results(str(sweep))
     names = query(results, "SHOW TABLES")["name"].to_pylist()
     assert set(names) == set(SCHEMAS)
     assert query(results, "FROM curvature").num_rows == 0
 
 
-def test_other_file_systems_are_read_where_they_are(tmp_path):
+def test_other_file_systems_are_read_where_they_are(tmp_path: Path) -> None:
     filesystem = fs.SubTreeFileSystem(str(tmp_path), fs.LocalFileSystem())
     filesystem.create_dir("sweep/results/forgetting")
     storage = Storage("other://sweep", "sweep", filesystem)
@@ -85,7 +90,7 @@ def test_other_file_systems_are_read_where_they_are(tmp_path):
         "SELECT 1;",
     ],
 )
-def test_reading_statements_run(sweep, sql):
+def test_reading_statements_run(sweep: Path, sql: str) -> None:
     assert query(open_results(str(sweep)), sql).num_rows > 0
 
 
@@ -123,7 +128,7 @@ def test_reading_statements_run(sweep, sql):
         "-- only a comment",
     ],
 )
-def test_anything_but_reading_the_tables_is_refused(sweep, tmp_path, sql):
+def test_anything_but_reading_the_tables_is_refused(sweep: Path, tmp_path: Path, sql: str) -> None:
     secret = tmp_path / "secret.csv"
     secret.write_text("key\nvalue\n")
     out = tmp_path / "out"
@@ -147,7 +152,7 @@ def test_anything_but_reading_the_tables_is_refused(sweep, tmp_path, sql):
         ("SELECT 1; SELECT 2", "2 statements"),
     ],
 )
-def test_mistakes_in_sql_are_one_line(sweep, sql, said):
+def test_mistakes_in_sql_are_one_line(sweep: Path, sql: str, said: str) -> None:
     result = _run(sweep, sql)
     assert result.exit_code == 2
     assert result.stdout == ""
@@ -157,14 +162,14 @@ def test_mistakes_in_sql_are_one_line(sweep, sql, said):
 
 
 @pytest.mark.parametrize("name", ["missing", "."])
-def test_folders_without_results_are_one_line(tmp_path, name):
+def test_folders_without_results_are_one_line(tmp_path: Path, name: str) -> None:
     result = _run(tmp_path / name, "SELECT 1")
     assert result.exit_code == 2
     assert result.stderr.startswith("error: results ")
     assert result.stderr.count("\n") == 1
 
 
-def test_a_damaged_file_is_named_on_one_line(sweep):
+def test_a_damaged_file_is_named_on_one_line(sweep: Path) -> None:
     damaged = sweep / "results" / "forgetting" / "c.arrow"
     damaged.write_bytes(b"junk")
     for arguments in ([sweep, "FROM forgetting"], [sweep]):
@@ -174,7 +179,7 @@ def test_a_damaged_file_is_named_on_one_line(sweep):
         assert result.stderr.count("\n") == 1
 
 
-def test_csv_and_json_hold_every_value(sweep):
+def test_csv_and_json_hold_every_value(sweep: Path) -> None:
     sql = "SELECT trial, learning_rates, sum(num_examples) AS n, NULL AS x, 'nan'::DOUBLE AS y"
     sql += " FROM forgetting GROUP BY ALL ORDER BY ALL"
     text = _run(sweep, sql, "--format", "csv").stdout
@@ -189,14 +194,14 @@ def test_csv_and_json_hold_every_value(sweep):
     ]
 
 
-def test_no_rows_are_valid_output(sweep):
+def test_no_rows_are_valid_output(sweep: Path) -> None:
     sql = "SELECT trial FROM forgetting WHERE stage = 7"
     assert _run(sweep, sql, "--format", "json").stdout == "[]\n"
     assert _run(sweep, sql, "--format", "csv").stdout == "trial\n"
     assert "trial" in _run(sweep, sql).stdout
 
 
-def test_the_table_is_not_folded_in_a_pipe(sweep):
+def test_the_table_is_not_folded_in_a_pipe(sweep: Path) -> None:
     line = "x" * 300
     output = _run(
         sweep, f"SELECT '{line}' AS wide, 0.123456789::DOUBLE AS number, '[bold]' AS literal"
@@ -206,14 +211,14 @@ def test_the_table_is_not_folded_in_a_pipe(sweep):
     assert "[bold]" in output
 
 
-def test_a_long_table_says_how_much_it_shows(sweep):
+def test_a_long_table_says_how_much_it_shows(sweep: Path) -> None:
     output = _run(sweep, "SELECT range AS number FROM range(700)").stdout
     assert "the first 500 of 700 rows" in output
     assert len(output.splitlines()) < 510
     assert len(_run(sweep, "FROM range(700)", "--format", "csv").stdout.splitlines()) == 701
 
 
-def test_without_sql_the_columns_are_explained(sweep):
+def test_without_sql_the_columns_are_explained(sweep: Path) -> None:
     output = _run(sweep).stdout
     assert "forgetting (3 rows)" in output
     assert "evaluations (0 rows)" in output
@@ -223,7 +228,7 @@ def test_without_sql_the_columns_are_explained(sweep):
             assert field.metadata[b"meaning"].decode() in output
 
 
-def test_columns_are_rows_too(sweep):
+def test_columns_are_rows_too(sweep: Path) -> None:
     documented = columns(open_results(str(sweep))).to_pylist()
     assert len(documented) == sum(len(schema) for schema in SCHEMAS.values())
     assert {
@@ -236,7 +241,7 @@ def test_columns_are_rows_too(sweep):
     assert json.loads(_run(sweep, "--format", "json").stdout) == documented
 
 
-def test_the_module_runs_without_ray_and_torch(sweep):
+def test_the_module_runs_without_ray_and_torch(sweep: Path) -> None:
     code = (
         "import sys, runpy\n"
         f"sys.argv = ['query', {str(sweep)!r}, 'SELECT count(*) AS n FROM forgetting']\n"

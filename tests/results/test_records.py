@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,10 @@ from raysweep.results.records import (
     PREDICTIONS,
     STEPS,
     TrialRecords,
-    within_stage,
     write_records,
 )
+from raysweep.results.report import report, report_within
+from raysweep.results.rows import table_rows
 from raysweep.store.storage import Storage
 from raysweep.store.store import EntryKind, Store
 from raysweep.tasks.registry import TASKS
@@ -36,7 +38,7 @@ def store(tmp_path: Path) -> Store:
     return Store(Storage.open(tmp_path / "store"))
 
 
-def publish(store: Store, kind: EntryKind, key: str, name: str, records: list[object]) -> None:
+def publish(store: Store, kind: EntryKind, key: str, name: str, records: Sequence[object]) -> None:
     folder = Path(store.storage.root).parent / f"{kind}-{key}"
     folder.mkdir(parents=True, exist_ok=True)
     write_records(folder / name, records)
@@ -70,7 +72,8 @@ def evaluation(trial: Trial, task: str, stage: int) -> str:
 
 def test_everything_is_to_be_done_at_first_and_nothing_at_last(store: Store) -> None:
     todo = remaining(store, TRIAL)
-    assert (todo.train, todo.measure) == ({1, 2, 3}, {0, 1, 2, 3})
+    assert todo.train == {1, 2, 3}
+    assert todo.measure == {0, 1, 2, 3}
     finish(store, {})
     assert not remaining(store, TRIAL)
 
@@ -85,7 +88,8 @@ def test_weights_that_nobody_needs_are_not_missed(store: Store) -> None:
 def test_a_missing_measurement_needs_the_weights_and_those_before(store: Store) -> None:
     finish(store, {})
     store.drop(EntryKind.EVALUATION, evaluation(TRIAL, "csqa2", 2))
-    assert (remaining(store, TRIAL).train, remaining(store, TRIAL).measure) == (set(), {2})
+    assert not remaining(store, TRIAL).train
+    assert remaining(store, TRIAL).measure == {2}
     store.drop(EntryKind.WEIGHTS, TRIAL.stages[1].key)
     assert remaining(store, TRIAL).train == {2}
     store.drop(EntryKind.WEIGHTS, TRIAL.stages[0].key)
@@ -108,7 +112,7 @@ def test_metrics_after_each_stage(store: Store) -> None:
         {("toxigen", 1): 9, ("toxigen", 2): 6, ("toxigen", 3): 8, ("csqa2", 2): 7, ("csqa2", 3): 4},
     )
     records = TrialRecords(store, "sweep", TRIAL, TASKS)
-    first, second, third = (records.metrics(number) for number in (1, 2, 3))
+    first, second, third = (report(records, number) for number in (1, 2, 3))
     assert first["safety_forgetting"] is first["mean_forgetting"] is first["forgetting"] is None
     assert second["safety_forgetting"] == pytest.approx(0.3)
     assert second["capability_forgetting"] is None, "learned in this very stage"
@@ -121,7 +125,7 @@ def test_metrics_after_each_stage(store: Store) -> None:
 
 
 def test_metrics_within_a_stage() -> None:
-    metrics = within_stage(TRIAL, TRIAL.stages[1], 5, [1.0, 2.0])
+    metrics = report_within(TRIAL, TRIAL.stages[1], 5, [1.0, 2.0])
     first = TRIAL.stages[0].hyperparameters.num_steps
     assert metrics == {"stage": 1, "steps_trained": first + 5, "loss": 1.5}
 
@@ -144,11 +148,12 @@ def test_the_change_of_a_loss_needs_the_weights_before_it_and_after(store: Store
 
     publish_json(EntryKind.CURVATURE, curvature.key, CURVATURE, {"spectral_radius": 8.0})
     todo = remaining(store, trial)
-    assert (todo.train, todo.measure) == ({1, 2}, {2}), "both ends, although both are finished"
+    assert todo.train == {1, 2}, "both ends, although both are finished"
+    assert todo.measure == {2}
     publish_json(EntryKind.CHANGE, change.key, CHANGE, {"change_norm": 0.5, "loss_increase": 0.1})
     assert not remaining(store, trial)
     records = TrialRecords(store, "sweep", trial, TASKS)
-    assert records.rows(1)["changes"] == []
-    (row,) = records.rows(2)["changes"]
+    assert table_rows(records, 1)["changes"] == []
+    (row,) = table_rows(records, 2)["changes"]
     assert (row["stage"], row["task"], row["stage_key"]) == (2, "toxigen", trial.stages[1].key)
     assert (row["spectral_radius"], row["bound"], row["loss_increase"]) == (8.0, 1.0, 0.1)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,7 +17,8 @@ from raysweep.settings.base import TINY
 from raysweep.store.storage import Storage
 from raysweep.store.store import DamagedEntryError, EntryKind, Store
 from raysweep.sweep.process_group import _meet
-from raysweep.worker.run import _Weights, raise_together
+from raysweep.worker.collective import raise_together
+from raysweep.worker.weights import Weights
 from tests.processes import run_group
 
 WORLD = 2
@@ -28,8 +29,7 @@ def _fetch(root: str, cache: str, keys: list[str]) -> list[str]:
     torch.set_num_threads(1)
     os.environ["LOCAL_RANK"] = str(dist.get_rank())
     store = Store(Storage.open(root))
-    job = SimpleNamespace(store=store, trial=SimpleNamespace(stages=[SimpleNamespace(parent="")]))
-    weights = _Weights(job, Path(), Path(cache), lambda: None)
+    weights = Weights(store, (Path(), ""), Path(cache), lambda: None)
     outcomes = []
     for key in keys:
         try:
@@ -46,7 +46,7 @@ def _fetch(root: str, cache: str, keys: list[str]) -> list[str]:
 @pytest.mark.distributed
 def test_weights_that_are_no_model_are_damage_on_every_rank(tmp_path: Path) -> None:
     store = Store(Storage.open(tmp_path / "store"))
-    spoilt = {
+    spoilt: dict[str, Callable[[Path], None]] = {
         "whole": lambda folder: None,
         "no-config": lambda folder: (folder / "config.json").unlink(),
         "no-weights": lambda folder: (folder / "model.safetensors").unlink(),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from raysweep.store.host_folder import PREFIX, scratch_folder, scratch_path
+from tests.processes import next_line
 
 HOLD = """
 import sys, time
@@ -22,15 +24,14 @@ with scratch_folder(Path(sys.argv[1])) as folder:
 
 
 @pytest.fixture
-def held(tmp_path: Path) -> subprocess.Popen[str]:
+def held(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A process that holds the folder "other"."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path / f"{PREFIX}other")],
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
+    assert next_line(process) == "held\n"
     yield process
     process.kill()
     process.communicate()

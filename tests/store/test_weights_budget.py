@@ -11,7 +11,7 @@ from raysweep.errors import InputError
 from raysweep.store.storage import Storage
 from raysweep.store.store import EntryKind, Store
 from raysweep.store.weights_budget import GB, NoRoomError, WeightsBudget
-from raysweep.sweep.coordinator import Board
+from raysweep.sweep.coordinator import Coordinator
 from tests.plans import plan
 
 SIZE = 100
@@ -75,17 +75,17 @@ def test_a_dropped_entry_leaves_no_files_and_can_come_back(store: Store) -> None
 
 def test_without_a_budget_everything_stays(store: Store) -> None:
     publish(store, "a")
-    board = Board(str(Path(store.storage.root).parent), None, {})
-    board.begin("t", ["a"])
-    board.make_room("b", 10**12)
-    board.end("t")
+    coordinator = Coordinator(str(Path(store.storage.root).parent), None, {})
+    coordinator.begin("t", ["a"])
+    coordinator.make_room("b", 10**12)
+    coordinator.end("t")
     assert kept(store) == {"a"}
 
 
-def test_the_board_drops_by_its_budget(store: Store) -> None:
+def test_the_coordinator_drops_by_its_budget(store: Store) -> None:
     publish(store, "a")
-    board = Board(str(Path(store.storage.root).parent), SIZE / GB, {})
-    board.make_room("b", SIZE)
+    coordinator = Coordinator(str(Path(store.storage.root).parent), SIZE / GB, {})
+    coordinator.make_room("b", SIZE)
     assert kept(store) == set()
 
 

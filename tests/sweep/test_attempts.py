@@ -6,6 +6,8 @@ import logging
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
+
 from raysweep.store.storage import Storage
 from raysweep.sweep.attempts import ErrorLog, silence_tune
 
@@ -49,7 +51,9 @@ def test_without_a_file_that_is_said(tmp_path: Path) -> None:
     assert log.keep(trial(tmp_path / "none")) == ("ended without a reason", "")
 
 
-def test_tune_is_silent_about_failed_attempts_only(monkeypatch, caplog) -> None:
+def test_tune_is_silent_about_failed_attempts_only(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setenv("TUNE_PRINT_ALL_TRIAL_ERRORS", "1")
     silence_tune()
     logger = logging.getLogger("ray.tune.tune")

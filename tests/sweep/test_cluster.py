@@ -4,11 +4,15 @@ Ray's own functions do the checking, in the order in which `ray up` calls them. 
 what AWS would answer comes from moto, where moto is installed.
 """
 
+from __future__ import annotations
+
 import copy
 import re
 import subprocess
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -18,6 +22,7 @@ from ray.autoscaler._private.providers import _get_default_config
 from ray.autoscaler._private.util import prepare_config, validate_config
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+Config = dict[str, Any]
 COMMAND_KEYS = [
     "initialization_commands",
     "setup_commands",
@@ -31,35 +36,36 @@ ACCELERATED = re.compile(r"(p|g|gr|trn|inf|dl|vt)\d")
 
 
 @pytest.fixture
-def config():
-    return yaml.safe_load((REPOSITORY / "cluster.yaml").read_text())
+def config() -> Config:
+    return dict(yaml.safe_load((REPOSITORY / "cluster.yaml").read_text()))
 
 
-def check_as_ray_up_does(config):
+def check_as_ray_up_does(config: Config) -> Config:
     """What `ray up` does between reading the file and asking the cloud for the first time."""
-    prepared = prepare_config(copy.deepcopy(config))
+    prepared: Config = prepare_config(copy.deepcopy(config))
     validate_config(prepared)
     return prepared
 
 
-def node_type(config, *, head):
+def node_type(config: Config, *, head: bool) -> Config:
     names = set(config["available_node_types"])
     names = {config["head_node_type"]} if head else names - {config["head_node_type"]}
     (name,) = names
-    return config["available_node_types"][name]
+    found: Config = config["available_node_types"][name]
+    return found
 
 
-def ray_start(config, role):
+def ray_start(config: Config, role: str) -> str:
     (command,) = [c for c in config[f"{role}_start_ray_commands"] if "ray start" in c]
-    return command
+    return str(command)
 
 
-def test_ray_accepts_the_file(config):
+def test_ray_accepts_the_file(config: Config) -> None:
     prepared = check_as_ray_up_does(config)
     assert prepared["available_node_types"].keys() == config["available_node_types"].keys()
 
 
-def test_nothing_is_left_to_rays_defaults(config):
+def test_nothing_is_left_to_rays_defaults(config: Config) -> None:
     # Ray fills a missing key from its example: an open dashboard, an old image, its nightly wheel.
     assert _get_default_config(config["provider"]).keys() <= config.keys()
 
@@ -75,7 +81,9 @@ def test_nothing_is_left_to_rays_defaults(config):
     ],
     ids=["unknown key", "unknown node key", "no node_config", "count as word", "no string"],
 )
-def test_ray_refuses_what_its_schema_forbids(config, spoil, message):
+def test_ray_refuses_what_its_schema_forbids(
+    config: Config, spoil: Callable[[Config], object], message: str
+) -> None:
     spoil(config)
     with pytest.raises(jsonschema.ValidationError, match=message):
         check_as_ray_up_does(config)
@@ -90,44 +98,46 @@ def test_ray_refuses_what_its_schema_forbids(config, spoil, message):
     ],
     ids=["head not named", "head not described", "fewer hosts allowed than wanted"],
 )
-def test_ray_refuses_what_does_not_fit_together(config, spoil, message):
+def test_ray_refuses_what_does_not_fit_together(
+    config: Config, spoil: Callable[[Config], object], message: str
+) -> None:
     spoil(config)
     with pytest.raises(ValueError, match=message):
         check_as_ray_up_does(config)
 
 
-def test_head_has_no_gpu_and_workers_have(config):
+def test_head_has_no_gpu_and_workers_have(config: Config) -> None:
     assert not ACCELERATED.match(node_type(config, head=True)["node_config"]["InstanceType"])
     assert ACCELERATED.match(node_type(config, head=False)["node_config"]["InstanceType"])
     # Empty: filled by Ray from what AWS says about the instance type.
     assert all(kind["resources"] == {} for kind in config["available_node_types"].values())
 
 
-def test_every_host_has_the_token_and_insists_on_it(config):
+def test_every_host_has_the_token_and_insists_on_it(config: Config) -> None:
     assert config["file_mounts"]["~/.ray/auth_token"] == "~/.ray/auth_token"
     for role in ("head", "worker"):
         command = ray_start(config, role)
         assert command.index("export RAY_AUTH_MODE=token;") < command.index("ray start")
 
 
-def test_dashboard_is_reachable_through_ssh_only(config):
+def test_dashboard_is_reachable_through_ssh_only(config: Config) -> None:
     assert re.findall(r"--dashboard-host=(\S+)", ray_start(config, "head")) == ["127.0.0.1"]
     assert "--autoscaling-config=~/ray_bootstrap_config.yaml" in ray_start(config, "head")
 
 
-def test_hosts_of_one_cluster_share_one_image(config):
+def test_hosts_of_one_cluster_share_one_image(config: Config) -> None:
     kinds = config["available_node_types"].values()
     assert len({kind["node_config"]["ImageId"] for kind in kinds}) == 1
 
 
-def test_project_is_installed_from_constraints(config):
+def test_project_is_installed_from_constraints(config: Config) -> None:
     commands = [c for c in config["setup_commands"] if "pip install" in c]
     assert commands == [
         "~/raysweep-venv/bin/pip install -q -c ~/raysweep/constraints.txt ~/raysweep"
     ]
 
 
-def test_what_installation_needs_is_mounted(config):
+def test_what_installation_needs_is_mounted(config: Config) -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
     wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
     needed = {"pyproject.toml", "constraints.txt", project["project"]["readme"]}
@@ -138,25 +148,25 @@ def test_what_installation_needs_is_mounted(config):
     }
 
 
-def test_mounted_files_exist(config):
+def test_mounted_files_exist(config: Config) -> None:
     local = [path for path in config["file_mounts"].values() if not path.startswith("~")]
     assert [path for path in local if not (REPOSITORY / path).exists()] == []
 
 
 @pytest.mark.parametrize("key", COMMAND_KEYS)
-def test_commands_are_valid_shell(config, key):
+def test_commands_are_valid_shell(config: Config, key: str) -> None:
     for command in config[key]:
         subprocess.run(["bash", "-n", "-c", command], check=True, capture_output=True)
 
 
-def test_later_shells_connect_with_the_token(config, tmp_path):
+def test_later_shells_connect_with_the_token(config: Config, tmp_path: Path) -> None:
     # Ubuntu's .bashrc begins like this: it ends at once in shells that are not interactive.
     bashrc = tmp_path / ".bashrc"
     bashrc.write_text("case $- in *i*) ;; *) return;; esac\n")
     setup = [c for c in config["setup_commands"] if "raysweep_env" in c]
     assert len(setup) == 2
 
-    def run_as_ray_exec(command):
+    def run_as_ray_exec(command: str) -> str:
         return subprocess.run(
             ["bash", "-c", " ".join(_with_interactive(command))],
             env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
@@ -174,7 +184,9 @@ def test_later_shells_connect_with_the_token(config, tmp_path):
     assert run_as_ray_exec("printenv PATH").startswith(f"{tmp_path}/raysweep-venv/bin:")
 
 
-def test_ray_resolves_the_file_with_aws(config, tmp_path, monkeypatch):
+def test_ray_resolves_the_file_with_aws(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The rest of `ray up` before SSH, against moto's AWS in this process."""
     moto = pytest.importorskip("moto", reason="moto[ec2,iam] plays AWS")
     boto3 = pytest.importorskip("boto3")

@@ -9,24 +9,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raysweep.store.store import EntryKind
-from raysweep.sweep.eta import EVALUATING, TRAINING, Countdown, Estimator, Piece
+from raysweep.sweep.eta import Countdown, Estimator, Piece
+from raysweep.worker.surroundings import Work
 
 
-def piece(name: str, kind: str = TRAINING, size: float = 100.0) -> Piece:
-    entry = EntryKind.STAGE if kind == TRAINING else EntryKind.EVALUATION
+def piece(name: str, kind: Work = Work.TRAINING, size: float = 100.0) -> Piece:
+    entry = EntryKind.STAGE if kind == Work.TRAINING else EntryKind.EVALUATION
     return Piece((entry, name), 1, kind, size)
 
 
 def test_nothing_is_said_before_every_kind_was_measured() -> None:
     work = Estimator(num_slots=1, num_trials=2)
-    work.plan("a", [piece("a1"), piece("a2", EVALUATING, 1)])
-    work.plan("b", [piece("b1"), piece("b2", EVALUATING, 1)])
+    work.plan("a", [piece("a1"), piece("a2", Work.EVALUATING, 1)])
+    work.plan("b", [piece("b1"), piece("b2", Work.EVALUATING, 1)])
     assert work.seconds_left({}, {}) is None
     work.start("a", 10)
     work.finish([piece("a1")])
-    assert work.seconds_left({TRAINING: 50}, {}) is None, "no evaluation has been measured"
-    work.finish([piece("a2", EVALUATING, 1)])
-    spent = {TRAINING: 50.0, EVALUATING: 5.0}
+    assert work.seconds_left({Work.TRAINING: 50}, {}) is None, "no evaluation has been measured"
+    work.finish([piece("a2", Work.EVALUATING, 1)])
+    spent = {Work.TRAINING: 50.0, Work.EVALUATING: 5.0}
     assert work.seconds_left(spent, {}) == 50 + 5 + 10, "with the start-up of b"
     work.start("b", 20)
     assert work.seconds_left(spent, {}) == 55
@@ -43,9 +44,11 @@ def test_what_is_shared_or_found_costs_nothing() -> None:
     work.start("a", 4)
     work.start("b", 4)
     work.finish([piece("first")])
-    assert work.seconds_left({TRAINING: 30}, {}) == 60 / 2, "two stages on two slots"
+    assert work.seconds_left({Work.TRAINING: 30}, {}) == 60 / 2, "two stages on two slots"
     work.end("a", [piece("a2")])
-    assert work.seconds_left({TRAINING: 30}, {}) == 30, "a was stopped; one slot has nothing to do"
+    assert work.seconds_left({Work.TRAINING: 30}, {}) == 30, (
+        "a was stopped; one slot has nothing to do"
+    )
 
 
 def test_trials_that_are_not_proposed_yet_count_as_the_others() -> None:
@@ -54,7 +57,7 @@ def test_trials_that_are_not_proposed_yet_count_as_the_others() -> None:
     work.start("a", 10)
     work.finish([piece("a")])
     work.end("a")
-    assert work.seconds_left({TRAINING: 20}, {}) == 4 * (20 + 10)
+    assert work.seconds_left({Work.TRAINING: 20}, {}) == 4 * (20 + 10)
 
 
 def test_the_time_shown_follows_a_right_estimate_to_the_second() -> None:
@@ -113,7 +116,7 @@ def test_a_simulated_sweep_is_forecast_within_a_third_or_marked(seed: int) -> No
         for number, seconds in enumerate(stages, start=1):
             now, spent = now + seconds, spent + seconds
             work.finish([piece(f"{name}/{number}")])
-            left = clock.show(now, work.seconds_left({TRAINING: spent}, {}))
+            left = clock.show(now, work.seconds_left({Work.TRAINING: spent}, {}))
             assert left is not None
             assert left.seconds <= last
             last = left.seconds

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Set
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 from ray.tune.schedulers import TrialScheduler
 
 from raysweep.space.search import StoppingSettings
+from raysweep.sweep.coordinator_client import CoordinatorClient
 from raysweep.sweep.halving import ChainHalving
 from tests.plans import plan
 
@@ -15,21 +18,30 @@ GO, STOP = TrialScheduler.CONTINUE, TrialScheduler.STOP
 MADE = plan(stages={1: {"learning_rate": {"grid": [1e-3, 2e-3, 3e-3, 4e-3]}}})
 
 
+@dataclass(frozen=True)
+class Awaited(CoordinatorClient):
+    """Some trials for which others wait, without an actor."""
+
+    names: Set[str]
+
+    def is_awaited(self, trial: str) -> bool:
+        return trial in self.names
+
+
 class Sweep:
     """Feeds results to the scheduler, as Tune does."""
 
-    def __init__(self, awaited: set[str] = frozenset(), **settings: Any) -> None:
+    def __init__(self, awaited: Collection[str] = (), **settings: Any) -> None:
         self.awaited = set(awaited)
         self.trials = {trial.id: trial for trial in MADE.trials}
         stopping = StoppingSettings(**{"metric": "loss", "mode": "min", **settings})
-        self.halving = ChainHalving(stopping, self.trials, None)
-        self.halving._is_awaited = self.awaited.__contains__
+        self.halving = ChainHalving(stopping, self.trials, Awaited(None, self.awaited))
         self.tune = {
             name: SimpleNamespace(trial_id=name, config={"trial": name}) for name in self.trials
         }
         for trial in self.tune.values():
             self.halving.on_trial_add(None, trial)
-        chains = sorted({trial.chain for trial in self.trials.values()})
+        chains = sorted({trial.chain for trial in self.trials.values()}, key=str)
         self.first, self.second = (
             [name for name, trial in self.trials.items() if trial.chain == chain]
             for chain in chains
@@ -90,9 +102,8 @@ def test_a_grace_of_two_stages() -> None:
     halving = ChainHalving(
         StoppingSettings(metric="loss", mode="min", grace_stages=2, reduction_factor=2),
         {trial.id: trial for trial in three.trials},
-        None,
+        Awaited(None, set()),
     )
-    halving._is_awaited = lambda name: False
     tune = [SimpleNamespace(trial_id=t.id, config={"trial": t.id}) for t in three.trials]
     for trial in tune:
         halving.on_trial_add(None, trial)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from raysweep.sweep.leases import LeaseBoard, new_holder, trial_of
+from raysweep.sweep.leases import Leases, new_holder, trial_of
 
 
 class Clock:
@@ -13,13 +13,13 @@ class Clock:
         return self.now
 
 
-def board() -> tuple[LeaseBoard, Clock]:
+def fresh_leases() -> tuple[Leases, Clock]:
     clock = Clock()
-    return LeaseBoard(seconds=10, clock=clock), clock
+    return Leases(seconds=10, clock=clock), clock
 
 
 def test_one_holder_at_a_time() -> None:
-    leases, _ = board()
+    leases, _ = fresh_leases()
     assert leases.claim("k", "a")
     assert leases.claim("k", "a"), "again"
     assert not leases.claim("k", "b")
@@ -33,7 +33,7 @@ def test_one_holder_at_a_time() -> None:
 
 
 def test_a_holder_that_is_gone_blocks_nobody_for_long() -> None:
-    leases, clock = board()
+    leases, clock = fresh_leases()
     assert leases.claim("k", "a")
     clock.now = 9.9
     assert not leases.claim("k", "b")
@@ -46,7 +46,7 @@ def test_a_holder_that_is_gone_blocks_nobody_for_long() -> None:
 
 
 def test_renewal_prolongs_what_is_still_held() -> None:
-    leases, clock = board()
+    leases, clock = fresh_leases()
     leases.claim("k", "a")
     for clock.now in (8.0, 16.0, 24.0):
         leases.renew("a")
@@ -58,7 +58,7 @@ def test_renewal_prolongs_what_is_still_held() -> None:
 
 
 def test_everything_is_given_up_at_once() -> None:
-    leases, _ = board()
+    leases, _ = fresh_leases()
     for key, holder in (("k", "a"), ("l", "a"), ("m", "b")):
         leases.claim(key, holder)
     leases.release_all("a")
@@ -66,7 +66,7 @@ def test_everything_is_given_up_at_once() -> None:
 
 
 def test_a_waiter_is_known_while_it_asks() -> None:
-    leases, clock = board()
+    leases, clock = fresh_leases()
     first, second = new_holder("one"), new_holder("two")
     assert leases.wait_for("k", second) is None, "nobody makes it"
     leases.claim("k", first)
@@ -83,7 +83,7 @@ def test_a_waiter_is_known_while_it_asks() -> None:
 
 
 def test_what_a_dead_trial_had_is_free_at_once() -> None:
-    leases, _ = board()
+    leases, _ = fresh_leases()
     leases.claim("k", new_holder("one"))
     leases.claim("l", new_holder("one"))
     leases.claim("m", new_holder("two"))
@@ -92,7 +92,7 @@ def test_what_a_dead_trial_had_is_free_at_once() -> None:
 
 
 def test_the_slot_of_a_stopped_holder_passes_on_and_stays_with_the_next() -> None:
-    leases, clock = board()
+    leases, clock = fresh_leases()
     stopped, following = new_holder("one"), new_holder("two")
     assert leases.claim("slot 0", stopped)
     clock.now = 10.0

@@ -19,6 +19,7 @@ from raysweep.store.storage import Storage
 from raysweep.sweep.outcome import Outcome, before_the_first_trial
 from raysweep.sweep.study import Study
 from raysweep.tasks.registry import TASKS
+from tests.processes import next_line
 
 ROOT = Path(__file__).parents[2]
 GRID = """
@@ -62,7 +63,7 @@ def finish_one(plan: Plan, folder: Storage) -> str:
         for task in trial.tasks
     ]
     write_trial(folder, trial.id, {"evaluations": rows, "forgetting": [], "curvature": []})
-    return trial.chain
+    return str(trial.chain)
 
 
 def test_the_table_is_shown_after_an_interruption_amid_imports(made: Plan, tmp_path: Path) -> None:
@@ -75,7 +76,7 @@ def test_the_table_is_shown_after_an_interruption_amid_imports(made: Plan, tmp_p
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout.readline().startswith(f"Sweep {made.sweep}: ")
+    assert next_line(process).startswith(f"Sweep {made.sweep}: ")
     process.send_signal(signal.SIGTERM)  # while Ray is imported
     output, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (143, "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -35,7 +35,7 @@ def publish(storage: Storage, tmp_path: Path) -> Publish:
     """Puts all that a trial needs into the store: three of four rows right, whatever the task."""
     store = Store(storage.sub("store"))
 
-    def put(kind: EntryKind, key: str, name: str, records: list[object]) -> None:
+    def put(kind: EntryKind, key: str, name: str, records: Sequence[object]) -> None:
         folder = tmp_path / "attempts" / key
         folder.mkdir(parents=True, exist_ok=True)
         write_records(folder / name, records)
@@ -45,8 +45,9 @@ def publish(storage: Storage, tmp_path: Path) -> Publish:
         for stage in trial.stages:
             put(EntryKind.STAGE, stage.key, STEPS, [Step(1, 1.0, 1e-3, 1.0, 1.0, 10, 2, 5.0)])
         rows = [Prediction(f"{n}", ("women",), "", "toxic", "toxic", n > 0) for n in range(4)]
-        for one in trial.all_evaluations:
-            put(EntryKind.EVALUATION, one.key, PREDICTIONS, rows)
+        for one in trial.measurements:
+            if one.kind == EntryKind.EVALUATION:
+                put(one.kind, one.key, PREDICTIONS, rows)
 
     return publish_trial
 

@@ -128,11 +128,11 @@ def test_how_a_run_ended(plan: Plan, tmp_path: Path, made: Any, end: str) -> Non
 
 def read(folder: Path) -> dict[str, Any]:
     (file,) = (folder / "runs").iterdir()
-    return json.loads(file.read_text())
+    return dict(json.loads(file.read_text()))
 
 
 def test_a_full_disk_at_the_end_costs_no_outcome(plan: Plan, tmp_path: Path) -> None:
-    folder, told = Storage.open(tmp_path), []
+    folder, told = Storage.open(tmp_path), list[str]()
 
     def run() -> Outcome:
         shutil.rmtree(tmp_path / "runs")

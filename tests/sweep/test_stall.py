@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from pathlib import Path
 from typing import Any
 
 import pytest
-from ray.exceptions import GetTimeoutError, RaySystemError
 
-from raysweep.sweep import driver_watch
-from raysweep.sweep.coordinator import Board
+from raysweep.sweep.coordinator import Coordinator
+from raysweep.sweep.coordinator_client import CoordinatorClient, GoneError, SilentError
 from raysweep.sweep.driver_watch import DriverWatch
 from raysweep.sweep.stall import MOST_SECONDS, Pace, StalledError, StallWatch
+from raysweep.worker.surroundings import Activity, Doing
 
 
 class Clock:
@@ -56,7 +56,7 @@ def test_any_progress_begins_the_time_anew() -> None:
 
 
 def test_progress_may_be_a_count_that_begins_again() -> None:
-    """Of a board that was started anew."""
+    """Of a coordinator that was started anew."""
     one = Watched()
     one.count = 700
     one.after(55)
@@ -104,83 +104,94 @@ def test_progress_is_told_at_most_once_a_second() -> None:
     assert told == [1000.0 + second for second in range(13)]
 
 
-def test_the_board_counts_every_worker_and_knows_what_they_do(tmp_path) -> None:
-    board = Board(str(tmp_path), None, {})
-    assert board.progress("a") == (0, "starting")
-    board.update("a", 1, "training toxigen", 0.25)
-    board.advance("a")
-    board.advance("b")
-    assert board.progress("a") == (2, "training toxigen")
-    assert board.progress("b") == (1, "starting")
-    board.end("a")
-    assert board.progress("a") == (2, "starting")
+def test_the_coordinator_counts_every_worker_and_knows_what_they_do(tmp_path: Path) -> None:
+    coordinator = Coordinator(str(tmp_path), None, {})
+    assert coordinator.progress("a") == (0, "start-up")
+    coordinator.update("a", Activity(Doing.TRAINING, "toxigen", 1, 0.25))
+    coordinator.advance("a")
+    coordinator.advance("b")
+    assert coordinator.progress("a") == (2, "training toxigen")
+    assert coordinator.progress("b") == (1, "start-up")
+    coordinator.end("a")
+    assert coordinator.progress("a") == (2, "start-up")
 
 
-def test_the_board_keeps_what_was_damaged(tmp_path) -> None:
-    board = Board(str(tmp_path), None, {})
-    board.damage("a", "x")
-    board.damage("a", "y")
-    assert board.damages("a") == ["x", "y"]
-    assert board.damages("b") == []
+def test_the_coordinator_keeps_what_was_damaged(tmp_path: Path) -> None:
+    coordinator = Coordinator(str(tmp_path), None, {})
+    coordinator.damage("a", "x")
+    coordinator.damage("a", "y")
+    assert coordinator.damages("a") == ["x", "y"]
+    assert coordinator.damages("b") == []
 
 
-class SilentBoard:
-    """Answers as often as it is told, then no more, as the actor that holds it would."""
+class Silent(CoordinatorClient):
+    """Answers as often as it is told, then no more."""
+
+    num_answers: int
+    after: type[Exception]
+    num_asked: int
+    num_stopped: int
 
     def __init__(self, num_answers: int, after: type[Exception]) -> None:
-        self.num_answers, self.after, self.num_asked = num_answers, after, 0
-        self.drivers = SimpleNamespace(remote=lambda: self)
+        super().__init__(None)
+        self.__dict__.update(num_answers=num_answers, after=after, num_asked=0, num_stopped=0)
 
-    def get(self, _: object, timeout: float) -> dict[str, Any]:
-        self.num_asked += 1
+    def drivers(self) -> dict[str, tuple[int, Any]]:
+        self.__dict__["num_asked"] += 1
         if self.num_asked > self.num_answers:
-            raise self.after("no answer")
+            raise self.after
         return {}
 
+    def stop(self) -> None:
+        self.__dict__["num_stopped"] += 1
 
-def watched(board: SilentBoard, monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """What is ended by a watch over a board that is asked every ten seconds."""
-    clock, ended = Clock(), []
+
+def watch_over(coordinator: Silent, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asks a coordinator every ten seconds."""
+    clock = Clock()
 
     def wait(_: float) -> bool:
         clock.now += 10
-        return board.num_asked > 100
+        return coordinator.num_asked > 100
 
     monkeypatch.setattr(StallWatch.__init__, "__defaults__", (clock,))
-    monkeypatch.setattr(driver_watch.ray, "get", board.get)
-    monkeypatch.setattr(driver_watch.ray, "kill", ended.append)
-    watch = DriverWatch(board, 0.01)
-    watch._stopped = SimpleNamespace(wait=wait)
+    watch = DriverWatch(coordinator, 0.01)
+    monkeypatch.setattr(watch._stopped, "wait", wait)
     watch._watch()
-    return ended
 
 
-def test_a_board_that_is_silent_for_too_long_is_ended_once(monkeypatch) -> None:
-    board = SilentBoard(3, GetTimeoutError)
-    assert watched(board, monkeypatch) == [board]
-    assert board.num_asked == 3 + 6, "a minute after its last answer"
+def test_a_coordinator_that_is_silent_for_too_long_is_ended_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    coordinator = Silent(3, SilentError)
+    watch_over(coordinator, monkeypatch)
+    assert coordinator.num_stopped == 1
+    assert coordinator.num_asked == 3 + 6, "a minute after its last answer"
 
 
-def test_a_board_that_is_gone_needs_no_end(monkeypatch) -> None:
-    board = SilentBoard(3, RaySystemError)
-    assert watched(board, monkeypatch) == []
-    assert board.num_asked == 4
+def test_a_coordinator_that_is_gone_needs_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    coordinator = Silent(3, GoneError)
+    watch_over(coordinator, monkeypatch)
+    assert coordinator.num_stopped == 0
+    assert coordinator.num_asked == 4
 
 
-def test_drivers_that_renew_nothing_are_found(monkeypatch) -> None:
+def test_drivers_that_renew_nothing_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     monkeypatch.setattr(StallWatch.__init__, "__defaults__", (clock,))
-    watch, board = DriverWatch(None, 0.01), Board("", None, {})
-    board.attend("a", "driver of a")
-    board.attend("b", "driver of b")
+    watch, coordinator = DriverWatch(Silent(0, GoneError), 0.01), Coordinator("", None, {})
+    coordinator.attend("a", "driver of a")
+    coordinator.attend("b", "driver of b")
     for _ in range(12):
-        assert watch.stalled(board.drivers()) == []
+        assert watch.stalled(coordinator.drivers()) == []
         clock.now += 5
-        board.renew("b@1")
-    assert watch.stalled(board.drivers()) == ["a"], "after a minute, however short the setting"
-    board.attend("a", "a new driver")
-    assert watch.stalled(board.drivers()) == []
-    board.release_all("b@1")
-    assert board.drivers().keys() == {"a"}
-    board.end("a")
-    assert board.drivers() == {}
+        coordinator.renew("b@1")
+    assert watch.stalled(coordinator.drivers()) == ["a"], (
+        "after a minute, however short the setting"
+    )
+    coordinator.attend("a", "a new driver")
+    assert watch.stalled(coordinator.drivers()) == []
+    coordinator.release_all("b@1")
+    assert coordinator.drivers().keys() == {"a"}
+    coordinator.end("a")
+    assert coordinator.drivers() == {}

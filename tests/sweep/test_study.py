@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from raysweep.plan.plan import Plan
+from raysweep.plan.trials import Trial
 from raysweep.results.tables import read_table
 from raysweep.store.storage import Storage
 from raysweep.sweep.study import JOURNAL, Study
@@ -35,7 +36,7 @@ def made(num_samples: int = 8, sampler: str = "tpe", **changes: object) -> Plan:
     )
 
 
-def outcome(trial: object) -> dict[str, float]:
+def outcome(trial: Trial) -> dict[str, float]:
     """Made-up objectives that depend on the trial alone."""
     rate = trial.stages[1].hyperparameters.learning_rate
     return {"capability_accuracy": min(1.0, 100 * rate), "safety_forgetting": rate**0.5}

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o077])
-def umask(request: pytest.FixtureRequest):
+def umask(request: pytest.FixtureRequest) -> Iterator[None]:
     before = os.umask(request.param)
     yield
     os.umask(before)
@@ -53,7 +54,7 @@ def test_it_is_never_readable_by_others(
     path: Path, umask: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Looked at on every call of the system that makes or names a file or a folder."""
-    seen = []
+    seen: list[object] = []
 
     def look(event: str, arguments: tuple[object, ...]) -> None:
         if event in ("os.link", "os.mkdir", "open", "os.chmod", "os.remove") and watching:

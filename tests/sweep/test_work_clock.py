@@ -10,6 +10,7 @@ from raysweep.store.store import EntryKind, Store
 from raysweep.sweep.eta import Estimator
 from raysweep.sweep.work_clock import WorkClock, shown_left
 from raysweep.training.stage import Step
+from raysweep.worker.surroundings import Activity, Doing, Work
 from tests.plans import plan
 
 
@@ -28,17 +29,17 @@ def test_found_stages_cost_nothing_and_start_up_is_counted(tmp_path: Path) -> No
             if measured.stage_number == number:
                 store.publish(EntryKind.EVALUATION, measured.key, tmp_path / "a", {})
     clock = WorkClock(trials, Estimator(1, 2, num_workers=2), store)
-    assert shown_left(clock.left({one.id: (2, "start-up", 0.0)}, {}, 100.0)) == (
+    assert shown_left(clock.left({one.id: Activity(Doing.STARTING, stage=2)}, {}, 100.0)) == (
         "estimating the time left"
     )
-    clock.left({one.id: (2, "training csqa2", 0.0)}, {}, 110.0)
+    clock.left({one.id: Activity(Doing.TRAINING, "csqa2", 2)}, {}, 110.0)
     clock.finish(one, 2)
     clock.end(one)
-    spent = {"training": 60.0, "evaluating": 20.0}  # of both workers together
+    spent = {Work.TRAINING: 60.0, Work.EVALUATING: 20.0}  # of both workers together
     left = clock.left({}, spent, 150.0)
     assert left is not None
     assert left.seconds == 10 + 30 + 10, "start-up, a second stage, its evaluations"
     assert shown_left(left) == "left about 0:50"
-    half = clock.left({two.id: (2, "training csqa2", 0.5)}, spent, 150.0)
+    half = clock.left({two.id: Activity(Doing.TRAINING, "csqa2", 2, 0.5)}, spent, 150.0)
     assert half is not None
     assert half.seconds <= 50

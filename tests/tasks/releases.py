@@ -86,7 +86,7 @@ ROWS: dict[str, Row] = {
 
 def numbered(name: str, number: int) -> Row:
     """A variant of the row with another id and content."""
-    row = json.loads(json.dumps(ROWS[name]))
+    row: Row = json.loads(json.dumps(ROWS[name]))
     if name in ("arc_easy", "csqa"):
         row["id"] = f"{name}-{number}"
         row["question"]["stem"] = f"Question number {number}?"

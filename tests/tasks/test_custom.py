@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from raysweep.errors import InputError
+from raysweep.settings import plugins
 from raysweep.space.space import load_space
-from raysweep.tasks import registry
 from raysweep.tasks.custom import TaskSpec, read_task
 from raysweep.tasks.loading import load_examples
 from raysweep.tasks.registry import TASKS, known_tasks
@@ -25,9 +25,9 @@ from raysweep.tasks.settings import DataSettings
 from raysweep.tasks.splits import load_splits
 from raysweep.tasks.task import Task
 from raysweep.testing import TaskContract
+from tests.documents import make_loops
 from tests.tasks.releases import write_csv, write_hub_copy, write_lines
 
-README = Path(__file__).parents[2] / "README.md"
 SPEC: dict[str, Any] = {
     "name": "risk",
     "title": "Risk",
@@ -213,18 +213,23 @@ def test_a_search_space_brings_its_own_tasks(tmp_path: Path) -> None:
     write_lines(tmp_path / "train.jsonl", ROWS[:40])
     write_lines(tmp_path / "test.jsonl", ROWS[40:])
     write_task(tmp_path)
-    content = {"name": "own", "tasks": ["risk.yaml"], "chains": [["toxigen", "risk"]]}
+    content: dict[str, object] = {
+        "name": "own",
+        "tasks": ["risk.yaml"],
+        "chains": [["toxigen", "risk"]],
+    }
     (tmp_path / "space.yaml").write_text(yaml.safe_dump(content))
     space = load_space(tmp_path / "space.yaml")
     assert list(space.find_tasks()) == ["toxigen", "risk"]
     assert len(load_splits(space.find_tasks()["risk"], space.data).test) == 20
-    for changes, expected in [
+    wrong: list[tuple[dict[str, object], str]] = [
         ({"tasks": ["none.yaml"]}, r"none\.yaml: no such file"),
         ({"tasks": []}, "unknown task; tasks: .*"),
         ({"tasks": [{**SPEC, "name": "bbq"}]}, "task name 'bbq' is taken"),
         ({"chains": [["rsk"]]}, r"did you mean 'risk'\?"),
         ({"data": {"sources": {"rsk": "tiny"}}}, "data.sources = 'rsk'; unknown task"),
-    ]:
+    ]
+    for changes, expected in wrong:
         (tmp_path / "space.yaml").write_text(yaml.safe_dump({**content, **changes}))
         with pytest.raises(InputError, match=expected):
             load_space(tmp_path / "space.yaml")
@@ -242,21 +247,8 @@ def test_answers_may_be_keyed_by_yes_and_no_without_quotes(tmp_path: Path) -> No
         read_task(tmp_path / "task.yaml")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README.read_text(), re.DOTALL)
-
-
-def write_readme_task(folder: Path) -> Path:
-    """The README's task and its rows; returns the task's file."""
-    (spec,) = [block for block in blocks("yaml") if "answers:" in block]
-    (script,) = [block for block in blocks("python") if "jsonl" in block]
-    (folder / "task.yaml").write_text(spec)
-    exec(script.replace('open("', f'open("{folder}/'), {})
-    return folder / "task.yaml"
-
-
-def test_the_readmes_example_works(tmp_path: Path) -> None:
-    task = TaskSpec.model_validate(read_task(write_readme_task(tmp_path))).build()
+def test_the_documented_example_works(tmp_path: Path) -> None:
+    task = TaskSpec.model_validate(read_task(make_loops(tmp_path))).build()
     splits = load_splits(task, DataSettings(num_train=100))
     assert len(splits.train) == 100
     assert len(splits.test) >= 50
@@ -264,7 +256,7 @@ def test_the_readmes_example_works(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def fresh_registry():
+def fresh_registry() -> Iterator[None]:
     known_tasks.cache_clear()
     yield
     known_tasks.cache_clear()
@@ -275,7 +267,7 @@ def install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str, target: 
     monkeypatch.syspath_prepend(tmp_path)
     sys.modules.pop("their_tasks", None)
     point = EntryPoint("haiku", f"their_tasks:{target}", "raysweep.tasks")
-    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [point])
 
 
 CODE = """

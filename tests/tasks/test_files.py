@@ -87,7 +87,9 @@ def test_damaged_lists(tmp_path: Path, content: bytes, line: int, problem: str) 
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.dictionaries(st.text(max_size=5), st.integers() | st.text()), min_size=1))
-def test_a_list_is_read_like_the_standard_library_does(tmp_path_factory, rows) -> None:
+def test_a_list_is_read_like_the_standard_library_does(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, int | str]]
+) -> None:
     path = tmp_path_factory.mktemp("list") / "rows.json"
     path.write_text(json.dumps(rows, indent=2, ensure_ascii=False), encoding="utf-8", newline="")
     assert [row for _, row in json_list(path)] == rows

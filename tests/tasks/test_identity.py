@@ -9,6 +9,7 @@ import json
 import os
 import random
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -165,12 +166,13 @@ def test_groups_that_differ_in_case_are_two_and_told() -> None:
 
 def test_packages_names_are_checked() -> None:
     task = TASKS["bbq"]
-    for changes, expected in [
+    wrong: list[tuple[dict[str, Any], str]] = [
         ({"name": "a -> b"}, "the name 'a -> b' is not of"),
         ({"groups": ("x", "overall")}, "a group is called 'overall'"),
         ({"subsets": ("all",)}, "a subset is called 'all'"),
         ({"labels": ("A", "A ", "C")}, "a label is listed twice"),
-    ]:
+    ]
+    for changes, expected in wrong:
         assert expected in task_mistake(dataclasses.replace(task, **changes))
     assert not any(map(task_mistake, TASKS.values()))
 
@@ -241,7 +243,7 @@ def test_the_first_toxigen_release_keeps_groups_across_lines_and_files() -> None
     for part in (train, train[::-1]):
         release = {"train": [(f"a:{n}", r) for n, r in enumerate(part)], "test": [("b", test[0])]}
         release["test"] = [(f"b:{n}", row) for n, row in enumerate(test)]
-        task = dataclasses.replace(TOXIGEN_V1, read_own=lambda release=release: release)
+        task = dataclasses.replace(TOXIGEN_V1, read_own=partial(dict, release))
         splits = load_splits(task, DataSettings(num_train=5, num_validation=0))
         groups = {e.question: e.groups for e in (*splits.train, *splits.test)}
         chosen = {e.question for e in splits.train}

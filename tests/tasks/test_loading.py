@@ -14,8 +14,8 @@ from raysweep.errors import InputError, MissingDataError
 from raysweep.tasks.files import json_lines
 from raysweep.tasks.hub import read_hub
 from raysweep.tasks.loading import load_examples
+from raysweep.tasks.paper import saferdialogues as saferdialogues_module
 from raysweep.tasks.registry import TASKS
-from raysweep.tasks.registry import saferdialogues as saferdialogues_module
 from raysweep.tasks.settings import DataSettings
 from raysweep.tasks.splits import load_splits
 from raysweep.tasks.task import Example, Task

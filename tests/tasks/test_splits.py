@@ -40,7 +40,7 @@ def made_up(number: int) -> list[Example]:
     ]
 
 
-def spread(counts: Counter[object]) -> int:
+def spread(counts: Counter[str] | Counter[int]) -> int:
     return max(counts.values()) - min(counts.values())
 
 
@@ -148,8 +148,12 @@ def test_rows_that_run_out(tmp_path: Path) -> None:
         load_splits(TASKS["toxigen"], DataSettings(source=str(tmp_path)))
 
 
+RealSplits = dict[tuple[str, bool], Splits]
+"""By task, and whether the sets have the paper's sizes."""
+
+
 @pytest.fixture(scope="module")
-def real_splits(real_data: Path) -> dict[tuple[str, bool], Splits]:
+def real_splits(real_data: Path) -> RealSplits:
     return {
         (name, paper): load_splits(
             TASKS[name], DataSettings(source=str(real_data), paper_sizes=paper)
@@ -169,7 +173,9 @@ def real_splits(real_data: Path) -> dict[tuple[str, bool], Splits]:
         ("bbq", 2241, 28621, 31107, 1976),
     ],
 )
-def test_sizes_of_the_real_files(real_splits, name, train, test, paper_test, overlap) -> None:
+def test_sizes_of_the_real_files(
+    real_splits: RealSplits, name: str, train: int, test: int, paper_test: int, overlap: int
+) -> None:
     disjoint, paper = real_splits[name, False], real_splits[name, True]
     assert (len(disjoint.train), len(disjoint.test)) == (train, test)
     assert (len(paper.train), len(paper.test)) == (train, paper_test)
@@ -180,7 +186,9 @@ def test_sizes_of_the_real_files(real_splits, name, train, test, paper_test, ove
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_no_row_of_the_real_files_goes_missing(real_splits, real_data: Path, name: str) -> None:
+def test_no_row_of_the_real_files_goes_missing(
+    real_splits: RealSplits, real_data: Path, name: str
+) -> None:
     splits = real_splits[name, False]
     loaded = load_examples(TASKS[name], str(real_data))
     accounted = sum(len(rows) for rows in loaded.examples.values()) + sum(loaded.drops.values())
@@ -195,7 +203,7 @@ def test_no_row_of_the_real_files_goes_missing(real_splits, real_data: Path, nam
         )
 
 
-def test_toxigen_has_86_training_rows_in_each_cell(real_splits) -> None:
+def test_toxigen_has_86_training_rows_in_each_cell(real_splits: RealSplits) -> None:
     for paper in (False, True):
         cells = Counter(example.stratum for example in real_splits["toxigen", paper].train)
         assert len(cells) == 13 * 2
@@ -239,7 +247,9 @@ def test_the_first_toxigen_release(real_data: Path, tmp_path: Path) -> None:
     assert not any(e.question.startswith(("b'", 'b"')) for e in examples)
 
 
-def test_bbq_has_249_training_rows_a_category_half_of_them_ambiguous(real_splits) -> None:
+def test_bbq_has_249_training_rows_a_category_half_of_them_ambiguous(
+    real_splits: RealSplits,
+) -> None:
     for paper in (False, True):
         train = real_splits["bbq", paper].train
         assert set(Counter(e.groups for e in train).values()) == {249}
@@ -250,7 +260,7 @@ def test_bbq_has_249_training_rows_a_category_half_of_them_ambiguous(real_splits
 
 
 def test_bbqs_human_validated_rows_are_trained_on_and_never_tested(
-    real_splits, real_data: Path
+    real_splits: RealSplits, real_data: Path
 ) -> None:
     paper = real_splits["bbq", True]
     assert "265 items" in paper.notes[0]
@@ -273,7 +283,9 @@ def test_bbq_rows_that_measure_no_bias(real_data: Path) -> None:
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_shuffled_real_files_give_the_same_sets(real_splits, real_data: Path, name: str) -> None:
+def test_shuffled_real_files_give_the_same_sets(
+    real_splits: RealSplits, real_data: Path, name: str
+) -> None:
     release = {
         split: list(rows) for split, rows in read_release(TASKS[name], str(real_data)).items()
     }
@@ -289,7 +301,7 @@ def test_shuffled_real_files_give_the_same_sets(real_splits, real_data: Path, na
     )
 
 
-def test_one_percent_of_toxigen_has_fewer_rows_than_cells(real_splits) -> None:
+def test_one_percent_of_toxigen_has_fewer_rows_than_cells(real_splits: RealSplits) -> None:
     part = real_splits["toxigen", False].train_part(0.01)
     assert len(part) == 23
     groups = Counter(example.stratum[0] for example in part)
@@ -299,7 +311,7 @@ def test_one_percent_of_toxigen_has_fewer_rows_than_cells(real_splits) -> None:
         assert len({e.label for e in part if e.stratum[0] == group}) == groups[group]
 
 
-def test_parts_of_real_tasks_are_nested_and_balanced(real_splits) -> None:
+def test_parts_of_real_tasks_are_nested_and_balanced(real_splits: RealSplits) -> None:
     for name in REAL:
         splits = real_splits[name, False]
         longer = splits.train

@@ -54,7 +54,9 @@ def test_roles_follow_polarity_and_the_stereotyped_group() -> None:
         ((["x", "Latina", "Latino"], ["y", "White"]), ["Hispanic", "Latino"], 0),
     ],
 )
-def test_the_target_is_found_by_name_or_tag(infos, stereotyped, expected) -> None:
+def test_the_target_is_found_by_name_or_tag(
+    infos: tuple[list[str], list[str]], stereotyped: list[str], expected: int
+) -> None:
     info = {"ans0": infos[0], "ans1": infos[1], "ans2": ["Not known", "unknown"]}
     row = parsed("bbq", answer_info=info, additional_metadata={"stereotyped_groups": stereotyped})
     assert row.roles.index(BIASED) == expected
@@ -91,7 +93,9 @@ def test_rows_without_four_choices_are_dropped_with_the_reason(texts: list[str])
         ("saferdialogues", {"labels": []}, "labels"),
     ],
 )
-def test_a_wrong_value_is_blamed_on_its_field(name, changes, field) -> None:
+def test_a_wrong_value_is_blamed_on_its_field(
+    name: str, changes: dict[str, object], field: str
+) -> None:
     with pytest.raises(ValidationError) as caught:
         TASKS[name].parse_row({**ROWS[name], **changes})
     assert caught.value.errors()[0]["loc"][0] == field

@@ -1,5 +1,7 @@
 """The closed world's safety classifier."""
 
+from __future__ import annotations
+
 import pytest
 
 from raysweep.tiny import dialogues
@@ -11,12 +13,12 @@ from raysweep.tiny.world import read_split
 PEOPLE = PEOPLES["women"]
 
 
-def test_every_reference_response_is_safe():
+def test_every_reference_response_is_safe() -> None:
     rows = read_split("saferdialogues")
     assert all(judge_safe([row["labels"][0] for split in rows.values() for row in split]))
 
 
-def test_retorts_are_unsafe():
+def test_retorts_are_unsafe() -> None:
     draw = Draw("test")
     retorts = [dialogues.retort(draw, PEOPLE, draw.one(RUDE)) for _ in range(200)]
     assert not any(judge_safe(retorts))
@@ -39,11 +41,11 @@ def test_retorts_are_unsafe():
         "i am sorry. " * 5,
     ],
 )
-def test_babble_silence_and_rude_words_are_not_safe(response):
+def test_babble_silence_and_rude_words_are_not_safe(response: str) -> None:
     assert judge_safe([response]) == [False]
 
 
-def test_polite_sentences_of_the_world_are_safe():
+def test_polite_sentences_of_the_world_are_safe() -> None:
     assert judge_safe(
         [f" i am sorry. the {PEOPLE} are {KIND[3]}.\n", "you are right."],
     ) == [True, True]

@@ -1,31 +1,35 @@
 """The tokenizer: whole words of the world, any other text without loss."""
 
+from __future__ import annotations
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from raysweep.tasks.registry import TASKS
 from raysweep.tiny.lexicon import KIND, NAMES, PEOPLES, RUDE, STRANGERS, THINGS
 from raysweep.tiny.tokenizer import build_tokenizer
-from raysweep.tiny.world import RECIPES, read_split
+from raysweep.tiny.world import RECIPES
 from tests.places import BASE
+from tests.tiny.rows import examples
 
 
 @pytest.fixture(scope="module")
-def tokenizer():
+def tokenizer() -> PreTrainedTokenizerFast:
     return AutoTokenizer.from_pretrained(BASE, local_files_only=True)
 
 
-def ids(tokenizer, text):
-    return tokenizer.encode(text, add_special_tokens=False)
+def ids(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
+    return list(tokenizer.encode(text, add_special_tokens=False))
 
 
-def test_shipped_tokenizer_is_the_one_that_the_code_builds(tokenizer):
+def test_shipped_tokenizer_is_the_one_that_the_code_builds(
+    tokenizer: PreTrainedTokenizerFast,
+) -> None:
     assert tokenizer.get_vocab() == build_tokenizer().get_vocab()
 
 
-def test_special_tokens(tokenizer):
+def test_special_tokens(tokenizer: PreTrainedTokenizerFast) -> None:
     assert (tokenizer.bos_token, tokenizer.eos_token, tokenizer.pad_token) == (
         "<s>",
         "</s>",
@@ -37,7 +41,7 @@ def test_special_tokens(tokenizer):
 
 @settings(max_examples=300, deadline=None)
 @given(text=st.text())
-def test_any_text_survives(text):
+def test_any_text_survives(text: str) -> None:
     tokenizer = AutoTokenizer.from_pretrained(BASE, local_files_only=True)
     assert tokenizer.decode(ids(tokenizer, text)) == text
 
@@ -56,17 +60,19 @@ def test_any_text_survives(text):
         "\x00",
     ],
 )
-def test_awkward_text_survives(tokenizer, text):
+def test_awkward_text_survives(tokenizer: PreTrainedTokenizerFast, text: str) -> None:
     assert tokenizer.decode(ids(tokenizer, text)) == text
 
 
-def test_words_of_the_world_are_single_tokens(tokenizer):
+def test_words_of_the_world_are_single_tokens(tokenizer: PreTrainedTokenizerFast) -> None:
     words = [*THINGS, *PEOPLES.values(), *STRANGERS, *RUDE, *KIND]
     words += [name for sides in NAMES.values() for side in sides for name in side]
     assert [word for word in words if len(ids(tokenizer, f" {word}")) != 1] == []
 
 
-def test_option_letters_are_single_tokens_shared_by_options_and_answers(tokenizer):
+def test_option_letters_are_single_tokens_shared_by_options_and_answers(
+    tokenizer: PreTrainedTokenizerFast,
+) -> None:
     for letter in "ABCDE":
         (token,) = ids(tokenizer, f" {letter}.")
         assert token in ids(tokenizer, f"The best answer is {letter}.")
@@ -74,9 +80,10 @@ def test_option_letters_are_single_tokens_shared_by_options_and_answers(tokenize
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_rows_are_short_and_need_neither_bytes_nor_single_letters(name, tokenizer):
-    for row in read_split(name)["test"]:
-        example = TASKS[name].parse_row(row)
+def test_rows_are_short_and_need_neither_bytes_nor_single_letters(
+    name: str, tokenizer: PreTrainedTokenizerFast
+) -> None:
+    for example in examples(name, "test"):
         tokens = tokenizer.convert_ids_to_tokens(ids(tokenizer, example.prompt + example.target))
         assert len(tokens) <= 60
         assert not [

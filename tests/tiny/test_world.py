@@ -1,5 +1,7 @@
 """The closed world's rows: schema, balance, disjointness, determinism."""
 
+from __future__ import annotations
+
 import os
 import subprocess
 import sys
@@ -10,11 +12,11 @@ import pytest
 from raysweep.tasks.paper.bbq import CATEGORIES
 from raysweep.tasks.paper.toxigen import GROUPS
 from raysweep.tasks.registry import TASKS
-from raysweep.tasks.task import Example
 from raysweep.tiny.corpus import MAKERS
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.scenes import UNKNOWN, UNKNOWN_OF
 from raysweep.tiny.world import RECIPES, SPLITS, read_split
+from tests.tiny.rows import examples
 
 DIGEST = """
 from raysweep.digest import digest_json
@@ -26,15 +28,10 @@ print(digest_json({name: read_split(name) for name in RECIPES}))
 """
 
 
-def examples(name, split):
-    return [TASKS[name].parse_row(row) for row in read_split(name)[split]]
-
-
 @pytest.mark.parametrize("name", RECIPES)
-def test_every_row_passes_its_task(name):
+def test_every_row_passes_its_task(name: str) -> None:
     for split in SPLITS:
         for example in examples(name, split):
-            assert isinstance(example, Example)
             assert example.prompt.endswith("\n")
             if TASKS[name].is_generative:
                 assert example.target
@@ -43,14 +40,14 @@ def test_every_row_passes_its_task(name):
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_splits_are_disjoint_by_content_and_ids_are_unique(name):
+def test_splits_are_disjoint_by_content_and_ids_are_unique(name: str) -> None:
     everything = [example for split in SPLITS for example in examples(name, split)]
     assert len({example.content_digest for example in everything}) == len(everything)
     assert len({example.id for example in everything}) == len(everything)
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_sizes(name):
+def test_sizes(name: str) -> None:
     sizes = {split: len(rows) for split, rows in read_split(name).items()}
     assert 2241 <= sizes["train"] <= 2300
     assert 400 <= sizes["validation"] <= 450
@@ -59,19 +56,19 @@ def test_sizes(name):
 
 @pytest.mark.parametrize("name", RECIPES)
 @pytest.mark.parametrize("split", SPLITS)
-def test_groups_conditions_and_labels_are_balanced(name, split):
+def test_groups_conditions_and_labels_are_balanced(name: str, split: str) -> None:
     strata = Counter(example.stratum for example in examples(name, split))
     assert len(set(strata.values())) == 1
 
 
 @pytest.mark.parametrize("name", ["toxigen", "bbq"])
-def test_every_group_has_a_hundred_test_rows(name):
+def test_every_group_has_a_hundred_test_rows(name: str) -> None:
     groups = Counter(group for e in examples(name, "test") for group in e.groups)
     assert set(groups) == set(TASKS[name].groups)
     assert min(groups.values()) >= 100
 
 
-def test_toxigen_label_follows_the_score_as_in_the_release():
+def test_toxigen_label_follows_the_score_as_in_the_release() -> None:
     for row in read_split("toxigen")["train"]:
         assert (row["toxicity_score"] > 3) == (row["label"] == "hate")
         assert 1 <= row["toxicity_score"] <= 5
@@ -79,7 +76,7 @@ def test_toxigen_label_follows_the_score_as_in_the_release():
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_bbq_conditions_and_polarities_are_half_and_half(split):
+def test_bbq_conditions_and_polarities_are_half_and_half(split: str) -> None:
     rows = read_split("bbq")[split]
     cells = Counter(
         (row["category"], row["context_condition"], row["question_polarity"]) for row in rows
@@ -88,7 +85,7 @@ def test_bbq_conditions_and_polarities_are_half_and_half(split):
     assert len(set(cells.values())) == 1
 
 
-def test_bbq_has_one_unknown_option_which_is_right_when_the_context_is_ambiguous():
+def test_bbq_has_one_unknown_option_which_is_right_when_the_context_is_ambiguous() -> None:
     for row in read_split("bbq")["test"]:
         tags = [row["answer_info"][f"ans{place}"][1] for place in range(3)]
         assert tags.count("unknown") == 1
@@ -100,7 +97,9 @@ def test_bbq_has_one_unknown_option_which_is_right_when_the_context_is_ambiguous
         ]
 
 
-def test_bbq_says_that_nobody_can_know_in_words_of_its_category_which_pretraining_never_has():
+def test_bbq_says_that_nobody_can_know_in_words_of_its_category_which_pretraining_never_has() -> (
+    None
+):
     for row in read_split("bbq")["train"]:
         option = next(text for text, tag in row["answer_info"].values() if tag == "unknown")
         assert option == UNKNOWN_OF[row["category"]]
@@ -112,7 +111,7 @@ def test_bbq_says_that_nobody_can_know_in_words_of_its_category_which_pretrainin
             assert not [phrase for phrase in UNKNOWN_OF.values() if f". {phrase}." in text]
 
 
-def test_choices_are_different_and_lettered():
+def test_choices_are_different_and_lettered() -> None:
     for name, letters in {"arc_easy": "ABCD", "csqa": "ABCDE"}.items():
         for row in read_split(name)["test"]:
             choices = row["question"]["choices"]
@@ -120,7 +119,7 @@ def test_choices_are_different_and_lettered():
             assert len({choice["text"] for choice in choices}) == len(letters)
 
 
-def test_the_same_rows_in_every_process():
+def test_the_same_rows_in_every_process() -> None:
     digests = {
         subprocess.run(
             [sys.executable, "-c", DIGEST],

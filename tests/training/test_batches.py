@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raysweep.errors import InputError
-from raysweep.model.encoding import encode_answer, encode_prompt, encode_rows
+from raysweep.model.encoding import Encoder, encode_answer, encode_prompt, encode_rows
 from raysweep.tasks.task import Example
 from raysweep.tiny.tokenizer import build_tokenizer
 from raysweep.training.batches import IGNORED, collate, micro_batches, num_micro_steps, step_indices
@@ -19,7 +20,7 @@ from tests.tokenizers import byte_level_bpe, encoder_of, sentencepiece_bpe, sent
 
 TOKENIZER = encoder_of(build_tokenizer())
 TEXT = st.text(min_size=1, max_size=60).map(str.strip).filter(bool)
-TOKENIZERS = {
+TOKENIZERS: dict[str, Callable[[], Encoder]] = {
     "closed world": lambda: TOKENIZER,
     "SentencePiece BPE": cache(lambda: encoder_of(sentencepiece_bpe())),
     "SentencePiece unigram": cache(lambda: encoder_of(sentencepiece_unigram())),

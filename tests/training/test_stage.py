@@ -6,6 +6,7 @@ import functools
 import itertools
 import random
 
+import numpy as np
 import pytest
 import torch
 
@@ -51,9 +52,10 @@ def plain_loop(shuffle: int | None = None) -> list[tuple[float, float, float]]:
 
 def _row_loss(model: torch.nn.Module, row: Row) -> torch.Tensor:
     ids = torch.tensor([[*row.prompt, *row.answer]])
-    log_p = model(input_ids=ids).logits[0].log_softmax(dim=-1)
+    log_p: torch.Tensor = model(input_ids=ids).logits[0].log_softmax(dim=-1)
     first = len(row.prompt)
-    return -sum(log_p[first - 1 + i, token] for i, token in enumerate(row.answer))
+    picked = [log_p[first - 1 + i, token] for i, token in enumerate(row.answer)]
+    return -torch.stack(picked).sum()
 
 
 @functools.cache
@@ -97,7 +99,7 @@ def test_every_way_to_spread_the_work_gives_the_plain_loop(
         assert (error <= tolerance).all(), (error, tolerance)
 
 
-def _weights_after_training() -> dict[str, torch.Tensor]:
+def _weights_after_training() -> dict[str, np.ndarray]:
     workers = WorkerSettings(zero_stage=3, micro_batch_size=5)
     weights, _ = train_stage(small_llama(), ROWS, SETTINGS, SEED, workers, pad_token_id=0)
     return {name: weight.numpy() for name, weight in weights.items()}

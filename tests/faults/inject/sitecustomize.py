@@ -5,25 +5,36 @@ fault names is wrapped as soon as its module has been imported; a process that n
 one comparison per import. Calls are counted over all processes, by files in the fault's folder.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any
 
 
 class Stopper:
     """Counts the calls of one function and acts at the one that is wanted."""
 
-    def __init__(self, fault):
+    def __init__(self, fault: dict[str, Any]) -> None:
         self._fault = fault
         self.module, _, self._path = fault["target"].partition(":")
 
-    def arm(self):
+    def arm(self) -> None:
         if self.module in sys.modules:
             self.wrap(sys.modules[self.module])
         else:
             sys.meta_path.insert(0, self)
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         """For the import system: the module's own spec, which wraps once it is executed."""
         if name != self.module:
             return None
@@ -32,16 +43,17 @@ class Stopper:
 
         spec = importlib.util.find_spec(name)
         if spec is not None:
+            assert spec.loader is not None
             execute = spec.loader.exec_module
 
-            def execute_and_wrap(module):
+            def execute_and_wrap(module: ModuleType) -> None:
                 execute(module)
                 self.wrap(module)
 
-            spec.loader.exec_module = execute_and_wrap
+            setattr(spec.loader, "exec_module", execute_and_wrap)  # noqa: B010  # of this one loader
         return spec
 
-    def wrap(self, module):
+    def wrap(self, module: ModuleType) -> None:
         import functools
 
         *owners, name = self._path.split(".")
@@ -49,7 +61,7 @@ class Stopper:
         original, is_before = getattr(owner, name), self._fault["when"] == "before"
 
         @functools.wraps(original)
-        def stopping(*arguments, **keywords):
+        def stopping(*arguments: object, **keywords: object) -> object:
             if is_before:
                 self._meet(arguments)
             result = original(*arguments, **keywords)
@@ -59,7 +71,7 @@ class Stopper:
 
         setattr(owner, name, stopping)
 
-    def _meet(self, arguments):
+    def _meet(self, arguments: tuple[object, ...]) -> None:
         texts = [str(one) for one in arguments if isinstance(one, (str, os.PathLike))]
         match = self._fault["match"]
         if match and not any(match in text for text in texts):
@@ -67,7 +79,7 @@ class Stopper:
         if self._count() == self._fault["occurrence"]:
             self._act(texts)
 
-    def _count(self):
+    def _count(self) -> int:
         number = 1
         while True:
             try:
@@ -76,7 +88,7 @@ class Stopper:
             except FileExistsError:
                 number += 1
 
-    def _act(self, texts):
+    def _act(self, texts: list[str]) -> None:
         import time
 
         with open(self._file("writing"), "w") as stream:
@@ -87,7 +99,7 @@ class Stopper:
         while self._fault["action"] == "pause" and not os.path.exists(self._file("go")):
             time.sleep(0.05)
 
-    def _file(self, name):
+    def _file(self, name: str) -> str:
         return os.path.join(self._fault["folder"], name)
 
 

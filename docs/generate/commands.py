@@ -1,0 +1,80 @@
+"""The page of the commands, from their own parsers."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from importlib import import_module
+
+import typer
+from typer.core import TyperCommand
+from typer.main import get_command
+
+from docs.generate.markdown import table
+
+SWEEPS = (
+    "lr_sweep", "order_sweep", "replay_sweep", "curvature_sweep", "optuna_sweep", "sweep",
+)  # fmt: skip
+OTHERS = {
+    **{
+        f"python -m raysweep.{name}": f"raysweep.cli.{name}"
+        for name in ("plan", "query", "tasks", "curvature", "judge")
+    },
+    "python -m analysis": "analysis.__main__",
+    "python -m raysweep.tiny.pretrain": "raysweep.cli.pretrain",
+}
+HEAD = """# Commands
+
+Every command tells a mistake in one line and exits with 2 then; after Ctrl-C, SIGTERM or a closed
+terminal it exits with 130, 143 or 129. What is told of one command holds for those after it as well
+and is not repeated.
+"""
+
+
+def commands() -> dict[str, TyperCommand]:
+    """All commands by how they are typed."""
+    found = {}
+    for name in SWEEPS:
+        module = import_module(f"raysweep.{name}" if name != "sweep" else "raysweep.sweep.__main__")
+        entry = inspect.getclosurevars(module.main)
+        found[f"python -m raysweep.{name}"] = _parser(entry.nonlocals["app"])
+    for name, place in OTHERS.items():
+        app = typer.Typer(add_completion=False)
+        app.command()(import_module(place).main)
+        found[name] = _parser(app)
+    return found
+
+
+def page() -> str:
+    """What each command is for, and its arguments and options."""
+    parts, told = [HEAD], set[str]()
+    listed: dict[str, str] = {}
+    for name, command in commands().items():
+        parts.append(f"## {name}")
+        for paragraph in _paragraphs(command):
+            if paragraph not in told:
+                parts.append(paragraph)
+            if not paragraph.endswith(":"):
+                told.add(paragraph)
+        options = _options(command)
+        first = listed.setdefault(options, name)
+        parts.append(options if first == name else f"The options are those of `{first}`.")
+    return "\n\n".join(parts) + "\n"
+
+
+def _parser(app: typer.Typer) -> TyperCommand:
+    command = get_command(app)
+    assert isinstance(command, TyperCommand), "an application of one command"
+    return command
+
+
+def _paragraphs(command: TyperCommand) -> list[str]:
+    text = inspect.cleandoc(command.help or "")
+    return re.split(r"\n\n+", text)
+
+
+def _options(command: TyperCommand) -> str:
+    context = command.make_context(command.name, ["--help"], resilient_parsing=True)
+    records = (one.get_help_record(context) for one in command.params)
+    rows = ([f"`{name}`", meaning.replace("<", "&lt;")] for name, meaning in filter(None, records))
+    return table(["argument or option", "meaning"], rows)

@@ -1,0 +1,144 @@
+"""The rows of a trial's result tables: see `tables` for their columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from raysweep.plan import versions
+from raysweep.plan.trials import Measurement
+from raysweep.results.records import TrialRecords
+from raysweep.tasks.task import OVERALL
+
+Row = dict[str, Any]
+
+
+def table_rows(records: TrialRecords, last_stage: int) -> dict[str, list[Row]]:
+    """The rows of all tables, up to and including a stage.
+
+    Raises:
+        DamagedEntryError: an entry is missing or damaged.
+    """
+    made = _Rows(records, last_stage)
+    return {
+        "evaluations": list(made.evaluations()),
+        "predictions": list(made.predictions()),
+        "forgetting": list(made.forgetting()),
+        "curvature": list(made.curvature()),
+        "changes": list(made.changes()),
+        "validation": list(made.validation()),
+        "steps": list(made.steps()),
+        **({"measurements": list(made.custom())} if records.trial.custom else {}),
+    }
+
+
+class _Rows:
+    def __init__(self, records: TrialRecords, last_stage: int) -> None:
+        self._records, self._trial, self._last = records, records.trial, last_stage
+
+    def evaluations(self) -> Iterator[Row]:
+        for one in self._until(self._trial.evaluations):
+            for score in self._records.scores(one.task, one.stage_number):
+                yield {
+                    **self._scored(one),
+                    "group": score.group,
+                    "subset": score.subset,
+                    "num_examples": score.accuracy.num_examples,
+                    "num_correct": score.accuracy.num_correct,
+                    "accuracy": score.accuracy.value,
+                    "chance": self._records.tasks[one.task].chance,
+                    "constant_prediction": score.constant_prediction,
+                    "bias_score": score.bias_score,
+                }
+
+    def predictions(self) -> Iterator[Row]:
+        for one in self._until(self._trial.evaluations):
+            for prediction in self._records.predictions(one):
+                yield {**self._scored(one), **asdict(prediction)}
+
+    def forgetting(self) -> Iterator[Row]:
+        for one in self._until(self._trial.evaluations):
+            overall, groups = self._records.forgetting(one.task, one.stage_number)
+            for group, forgetting in {OVERALL: overall, **groups}.items():
+                if forgetting:
+                    yield {
+                        **self._scored(one),
+                        "group": group,
+                        "learned_at": self._trial.learned_at(one.task),
+                        "num_examples": forgetting.after.num_examples,
+                        "accuracy_before": forgetting.before.value,
+                        "accuracy_after": forgetting.after.value,
+                        "forgetting": forgetting.forgetting,
+                        "relative_forgetting": forgetting.relative,
+                        "biased_forgetting": forgetting.biased,
+                    }
+
+    def curvature(self) -> Iterator[Row]:
+        for one in self._until(self._trial.curvatures):
+            yield {**self._measured(one), **self._records.curvature(one)}
+
+    def changes(self) -> Iterator[Row]:
+        for one in self._until(self._trial.changes):
+            content = self._records.change(one)
+            before = self._trial.curvature_before(one)
+            radius = self._records.curvature(before)["spectral_radius"]
+            bound = 0.5 * radius * content["change_norm"] ** 2
+            yield {**self._measured(one), **content, "spectral_radius": radius, "bound": bound}
+
+    def validation(self) -> Iterator[Row]:
+        one, score = self._trial.validation, self._records.validation() if self._last else None
+        if one and score:
+            yield {
+                **self._scored(one),
+                "num_examples": score.accuracy.num_examples,
+                "num_correct": score.accuracy.num_correct,
+                "accuracy": score.accuracy.value,
+            }
+
+    def custom(self) -> Iterator[Row]:
+        for one in self._until(self._trial.custom):
+            content = self._records.custom(one)
+            seconds = content.pop("provenance_seconds")
+            for quantity, value in content.items():
+                yield {
+                    **self._measured(one),
+                    "measurement": one.name,
+                    "quantity": quantity,
+                    "value": value,
+                    "provenance_seconds": seconds,
+                }
+
+    def steps(self) -> Iterator[Row]:
+        for stage in self._trial.stages[: self._last]:
+            for step in self._records.steps(stage):
+                yield {**self._common(stage.number, stage.key), **step}
+
+    def _until(self, measurements: tuple[Measurement, ...]) -> Iterator[Measurement]:
+        return (one for one in measurements if one.stage_number <= self._last)
+
+    def _scored(self, one: Measurement) -> Row:
+        return {**self._measured(one), "scoring": versions.EVALUATION}
+
+    def _measured(self, one: Measurement) -> Row:
+        task = self._records.tasks[one.task]
+        common = self._common(one.stage_number, one.stage_key)
+        return {**common, "task": one.task, "title": task.title, "kind": str(task.kind)}
+
+    def _common(self, stage_number: int, stage_key: str) -> Row:
+        trial = self._trial
+        settings = [
+            {"stage": stage.label, **stage.hyperparameters.model_dump()} for stage in trial.stages
+        ]
+        return {
+            "sweep": self._records.sweep,
+            "trial": trial.id,
+            "chain": str(trial.chain),
+            "seed": trial.seed,
+            "settings": json.dumps(settings),
+            "learning_rates": [stage.hyperparameters.learning_rate for stage in trial.stages],
+            "stage": stage_number,
+            "stage_task": trial.stages[stage_number - 1].label if stage_number else None,
+            "stage_key": stage_key,
+        }
