@@ -97,6 +97,9 @@ def run_trial(config: Mapping[str, Any], shared: Shared) -> None:
 
     Args:
         config: the trial's settings, as Tune shows them: see `tune_settings`.
+
+    Raises:
+        OSError: another attempt may end otherwise.
     """
     speak_through(shared.coordinator.note)
     try:

@@ -69,8 +69,8 @@ def read_release(task: Task, source: str) -> Release:
         source: the name of one, such as "tiny" or "hub", or a path of raw files.
 
     Raises:
-        InputError: the task has no rows there.
-    """
+        MissingDataError: the task has no rows there.
+    """  # noqa: DOC501  # `not_there` makes one
     if task.read_own:
         return task.read_own()
     if named := find_source(source):
