@@ -177,7 +177,7 @@ class _Working:
 
     def _measuring(self, one: Measurement) -> _Work:
         count = self._counts[one.task]
-        if one.kind == EntryKind.EVALUATION:
+        if one.kind in (EntryKind.EVALUATION, EntryKind.CUSTOM):
             operations = 2 * self._size * count.test_mean * count.num_test
             return self._keep(_Work(one.entry, operations, num_rows=count.num_test))
         products = PRODUCTS if one.kind == EntryKind.CURVATURE else PRODUCTS_OF_CHANGE

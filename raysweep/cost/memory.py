@@ -139,7 +139,7 @@ def peak_memory(plan: Plan, counts: Mapping[str, TokenCounts]) -> PeakMemory:
         (one.task, trial.stages[max(one.stage_number - 1, 0)].hyperparameters)
         for trial in trials
         for one in trial.measurements
-        if one.kind == EntryKind.EVALUATION
+        if one.kind in (EntryKind.EVALUATION, EntryKind.CUSTOM)
     }
     curved = {
         (one.task, trial.stages[one.stage_number - 1].hyperparameters)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from raysweep.measures.custom import CustomMeasurement, known_measurements
 from raysweep.measures.settings import CurvatureSettings
 from raysweep.settings.base import TINY, Settings, absolute, read_settings, refuse_repeats
 from raysweep.settings.bounds import Position, Seed
@@ -49,6 +50,7 @@ class SearchSpace(Settings):
         seeds: of the trials.
         stage: hyperparameters of every stage.
         stages: those of one position in the chain (1 is the first), over ``stage``.
+        measurements: of one's own, by their names: see `measures.custom`.
         search: which trials are made.
         stopping: which are ended early; null ends none.
         weights: which trained weights are kept.
@@ -71,6 +73,7 @@ class SearchSpace(Settings):
     stages: Mapping[Position, Mapping[str, Any]] = {}
     search: SearchSettings = SearchSettings()
     stopping: StoppingSettings | None = None
+    measurements: Annotated[tuple[str, ...], NO_KEY] = ()  # have keys of their own
     weights: Annotated[WeightsSettings, NO_KEY] = WeightsSettings()
     curvature: CurvatureSettings = CurvatureSettings()
     workers: Annotated[WorkerSettings, NO_KEY] = WorkerSettings()
@@ -118,6 +121,23 @@ class SearchSpace(Settings):
         """The tasks of all chains by name."""
         known = {**known_tasks(), **{spec.name: spec.build() for spec in self.tasks}}
         return {name: known[name] for name in self.task_names}
+
+    def find_measurements(self) -> list[CustomMeasurement]:
+        """The measurements of one's own that are asked for."""
+        return [known_measurements()[name] for name in self.measurements]
+
+    @field_validator("measurements")
+    @classmethod
+    def _known_measurements(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        refuse_repeats(names)
+        known = known_measurements() if names else {}
+        for name in names:
+            if name not in known:
+                listed = ", ".join(known) or "none is installed"
+                raise ValueError(
+                    f"unknown measurement {name!r}{suggestion(name, known)}; known: {listed}"
+                )
+        return names
 
     @model_validator(mode="after")
     def _known_tasks(self) -> Self:

@@ -39,7 +39,8 @@ UNREADABLE = {  # what the entry is to blame for, rather than a network or a ful
 class EntryKind(StrEnum):
     """What an entry holds: weights first, what is known of them apart, so that it outlives them.
 
-    WEIGHTS are a stage's model and tokenizer, STAGE its step log and provenance.
+    WEIGHTS are a stage's model and tokenizer, STAGE its step log and provenance,
+    CUSTOM what a measurement of one's own has given.
     """
 
     WEIGHTS = "weights"
@@ -47,6 +48,7 @@ class EntryKind(StrEnum):
     EVALUATION = "evaluations"
     CURVATURE = "curvature"
     CHANGE = "changes"
+    CUSTOM = "measurements"
 
 
 EntryName = tuple[EntryKind, str]

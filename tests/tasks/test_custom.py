@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from raysweep.errors import InputError
+from raysweep.settings import plugins
 from raysweep.space.space import load_space
-from raysweep.tasks import registry
 from raysweep.tasks.custom import TaskSpec, read_task
 from raysweep.tasks.loading import load_examples
 from raysweep.tasks.registry import TASKS, known_tasks
@@ -267,7 +267,7 @@ def install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str, target: 
     monkeypatch.syspath_prepend(tmp_path)
     sys.modules.pop("their_tasks", None)
     point = EntryPoint("haiku", f"their_tasks:{target}", "raysweep.tasks")
-    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [point])
 
 
 CODE = """
