@@ -12,20 +12,29 @@ PAGES = sorted((ROOT / "docs").rglob("*.md"))
 DOCUMENTS = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES)
 TASK_PAGE = ROOT / "docs" / "howto" / "task.md"
 SPACE_PAGE = ROOT / "docs" / "howto" / "space.md"
-FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(
+    r"^(?P<unrun><!-- not run: [^\n]* -->\n)?```(?P<language>\w*)\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block of code."""
+    """A fenced block of code.
+
+    Attributes:
+        is_run: unless a comment before it says why not.
+    """
 
     language: str
     text: str
+    is_run: bool = True
 
 
 def blocks(page: Path) -> list[Block]:
     """The fenced blocks of a document, in order."""
-    return [Block(found["language"], found["text"]) for found in FENCE.finditer(page.read_text())]
+    found = FENCE.finditer(page.read_text())
+    return [Block(one["language"], one["text"], not one["unrun"]) for one in found]
 
 
 def only_block(page: Path, language: str, text: str) -> str:

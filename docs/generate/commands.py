@@ -11,19 +11,13 @@ from typer.core import TyperCommand
 from typer.main import get_command
 
 from docs.generate.markdown import table
+from raysweep.analysis_folder import import_analysis
+from raysweep.cli.app import COMMANDS, Command
 
-SWEEPS = (
-    "lr_sweep", "order_sweep", "replay_sweep", "curvature_sweep", "optuna_sweep", "sweep",
-)  # fmt: skip
-OTHERS = {
-    **{
-        f"python -m raysweep.{name}": f"raysweep.cli.{name}"
-        for name in ("plan", "query", "tasks", "curvature", "judge")
-    },
-    "python -m analysis": "analysis.__main__",
-    "python -m raysweep.tiny.pretrain": "raysweep.cli.pretrain",
-}
 HEAD = """# Commands
+
+`raysweep COMMAND` and `python -m raysweep COMMAND` are the same; each sweep may also be called as a
+module, such as `python -m raysweep.lr_sweep`.
 
 Every command tells a mistake in one line and exits with 2 then; after Ctrl-C, SIGTERM or a closed
 terminal it exits with 130, 143 or 129. What is told of one command holds for those after it as well
@@ -32,17 +26,23 @@ and is not repeated.
 
 
 def commands() -> dict[str, TyperCommand]:
-    """All commands by how they are typed."""
-    found = {}
-    for name in SWEEPS:
-        module = import_module(f"raysweep.{name}" if name != "sweep" else "raysweep.sweep.__main__")
-        entry = inspect.getclosurevars(module.main)
-        found[f"python -m raysweep.{name}"] = _parser(entry.nonlocals["app"])
-    for name, place in OTHERS.items():
-        app = typer.Typer(add_completion=False)
-        app.command()(import_module(place).main)
-        found[name] = _parser(app)
-    return found
+    """All commands of the script by how they are typed."""
+    return {f"raysweep {name}": _parser(_app(one)) for name, one in COMMANDS.items()}
+
+
+def _app(command: Command) -> typer.Typer:
+    if command.module == "raysweep.cli.report":
+        main = import_analysis("__main__").main
+    else:
+        module = import_module(command.module)
+        if command.entry == "main":  # of a sweep: its parser is in the entry's closure
+            app = inspect.getclosurevars(module.main).nonlocals["app"]
+            assert isinstance(app, typer.Typer)
+            return app
+        main = module.main
+    app = typer.Typer(add_completion=False)
+    app.command()(main)
+    return app
 
 
 def page() -> str:

@@ -101,7 +101,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_the_blocks_of_a_page_work(page: Path, folder: Path) -> None:
     namespace: dict[str, Any] = {"__name__": "page"}
     for block in blocks(page):
-        RUN[block.language](block.text, namespace)
+        if block.is_run:
+            RUN[block.language](block.text, namespace)
+        else:
+            compile(block.text, "page", "exec", dont_inherit=True)
 
 
 def test_no_fence_is_left_open() -> None:
