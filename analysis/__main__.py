@@ -20,7 +20,7 @@ from raysweep.settings.paths import check_out, shown
 from raysweep.store.storage import Storage
 
 from . import figure3, figure4, figure7, pareto, table1
-from .load import num_unfinished
+from .load import num_unfinished, without_first_task
 
 MAX_LISTED = 8
 NO_PAIR = (
@@ -52,6 +52,13 @@ def main(
         _figure4(sweep, folder, output)
         _figure7(sweep, folder, output)
         _search(sweep, folder, output)
+        if partial := without_first_task(sweep):
+            listed = "; ".join(partial[:MAX_LISTED])
+            more = f" and {len(partial) - MAX_LISTED} more" if partial[MAX_LISTED:] else ""
+            output.print(
+                f"\nin no figure, since the first stage is not one whole task: {listed}{more}",
+                markup=False,
+            )
         unfinished = num_unfinished(sweep)
         if unfinished:
             trials = "1 trial has" if unfinished == 1 else f"{unfinished} trials have"

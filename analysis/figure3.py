@@ -24,7 +24,7 @@ from raysweep.store.storage import Storage
 from raysweep.tasks.task import OVERALL, Kind
 
 from .literal import literal
-from .load import Chain, FirstTaskForgetting, first_task_forgetting, sort_key
+from .load import FirstTaskForgetting, Pair, first_task_forgetting, sort_key
 from .mean import MISSING, Mean, fixed, shown
 from .setting import varying
 
@@ -51,7 +51,7 @@ class Panel:
         groups: the worst first; groups without test rows last.
     """
 
-    chain: Chain
+    chain: Pair
     overall: Mean | None
     groups: tuple[FirstTaskForgetting, ...]
 
@@ -71,7 +71,7 @@ class Selection:
 
 def figure3(results: Storage) -> tuple[Panel, ...]:
     """All panels: by setting, then by safety task, then by capability task."""
-    chains: dict[Chain, list[FirstTaskForgetting]] = {}
+    chains: dict[Pair, list[FirstTaskForgetting]] = {}
     for cost in first_task_forgetting(results):
         if cost.chain.first.kind is Kind.SAFETY:
             chains.setdefault(cost.chain, []).append(cost)
@@ -125,7 +125,7 @@ def picture(panels: Sequence[Panel]) -> Figure:
     return figure
 
 
-def _panel(chain: Chain, costs: Sequence[FirstTaskForgetting]) -> Panel:
+def _panel(chain: Pair, costs: Sequence[FirstTaskForgetting]) -> Panel:
     overall = next((cost.points for cost in costs if cost.group == OVERALL), None)
     groups = [cost for cost in costs if cost.group != OVERALL]
     groups.sort(key=lambda cost: (-cost.points.value if cost.points else math.inf, cost.group))

@@ -26,6 +26,7 @@ from rich.table import Table
 from rich.text import Text
 
 from raysweep.results.query import query
+from raysweep.space.chains import Chain
 from raysweep.store.storage import Storage
 from raysweep.tasks.task import Kind
 
@@ -60,7 +61,7 @@ class Curvature:
 
 
 @dataclass(frozen=True)
-class Pair:
+class ChainPoint:
     """A chain's curvature after the first stage and forgetting after the last, in points.
 
     Attributes:
@@ -68,7 +69,7 @@ class Pair:
         seeds: the radius of each.
     """
 
-    chain: str
+    chain: Chain
     kind: Kind
     rates: tuple[float, ...]
     radius: Mean
@@ -78,12 +79,12 @@ class Pair:
     @property
     def first(self) -> str:
         """The first task."""
-        return self.chain.split(" -> ")[0]
+        return self.chain.first_task
 
     @property
     def rest(self) -> str:
         """The chain without its first task."""
-        return self.chain.removeprefix(f"{self.first} -> ")
+        return str(Chain(self.chain[1:]))
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class Figure4:
     """All that the figure shows."""
 
     curvatures: tuple[Curvature, ...]
-    pairs: tuple[Pair, ...]
+    pairs: tuple[ChainPoint, ...]
     changes: tuple[Change, ...]
 
     @property
@@ -146,8 +147,8 @@ def figure4(results: Storage) -> Figure4:
         GROUP BY chain, first.kind, learning_rates, settings ORDER BY chain, learning_rates
     """
     changes = """
-        SELECT kind, loss_increase, linear_term + quadratic_form AS predicted, bound
-        FROM changes WHERE stage = 2 AND task = split_part(chain, ' -> ', 1) ORDER BY trial
+        SELECT chain, task, kind, loss_increase, linear_term + quadratic_form AS predicted, bound
+        FROM changes WHERE stage = 2 ORDER BY trial
     """
     return Figure4(
         tuple(
@@ -162,8 +163,8 @@ def figure4(results: Storage) -> Figure4:
             for row in _rows(results, curvatures)
         ),
         tuple(
-            Pair(
-                row["chain"],
+            ChainPoint(
+                Chain.parse(row["chain"]),
                 Kind(row["kind"]),
                 tuple(row["learning_rates"]),
                 Mean(row["mean"], row["deviation"], row["seeds"]),
@@ -175,6 +176,7 @@ def figure4(results: Storage) -> Figure4:
         tuple(
             Change(Kind(row["kind"]), row["loss_increase"], row["predicted"], row["bound"])
             for row in _rows(results, changes)
+            if Chain.parse(row["chain"]).first_task == row["task"]
         ),
     )
 

@@ -23,7 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from raysweep.results.query import query
-from raysweep.space.chains import Part
+from raysweep.space.chains import Chain
 from raysweep.store.storage import Storage
 
 from .literal import literal
@@ -112,8 +112,7 @@ class _Run:
 SQL = """
     WITH ends AS (
         SELECT trial, task, any_value(forgetting) AS forgetting FROM forgetting
-        WHERE "group" = 'overall' AND stage = len(learning_rates)
-              AND task = split_part(chain, ' -> ', 1)
+        WHERE "group" = 'overall' AND stage = len(learning_rates) AND learned_at = 1
         GROUP BY trial, task
     )
     SELECT trial, seed, chain, settings, ends.task AS first, ends.forgetting,
@@ -203,16 +202,17 @@ def _draw_curve(axes: Axes, places: list[float], means: list[Mean], style: dict[
 
 def _run(row: dict[str, Any]) -> _Run | None:
     """None for chains without replay's form, and for rows of other than the second task."""
-    stages = [
-        [Part.model_validate(part) for part in stage.split(" + ")]
-        for stage in row["chain"].split(" -> ")
-    ]
+    stages = Chain.parse(row["chain"])
     if len(stages) not in (2, 3) or stages[1][0].task != row["task"] or row["task"] == row["first"]:
         return None
     settings = json.loads(row["settings"])
     again = stages[2] if len(stages) == 3 else stages[1][1:]
     replays = len(again) <= 1 and all(part.task == row["first"] for part in again)
-    if not replays or len(stages[0]) > 1 or (len(stages) == 3 and len(stages[1]) > 1):
+    if (
+        not replays
+        or stages[0].full_tasks != (row["first"],)
+        or (len(stages) == 3 and len(stages[1]) > 1)
+    ):
         return None
     return _Run(
         common=(row["first"], row["task"], *(_without(stage, "stage") for stage in settings[:2])),

@@ -75,7 +75,7 @@ def test_a_first_stage_counts_once_however_many_trials_share_it(results: Storage
 
 
 def test_forgetting_against_converged_curvature(results: Storage) -> None:
-    pairs = {pair.chain: pair for pair in figure4(results).pairs}
+    pairs = {str(pair.chain): pair for pair in figure4(results).pairs}
     assert set(pairs) == {"toxigen -> csqa", "toxigen -> csqa2", "csqa -> toxigen"}
     assert pairs["toxigen -> csqa"].forgetting.value == pytest.approx(25)
     assert pairs["csqa -> toxigen"].radius.value == 4, "the one that converged"

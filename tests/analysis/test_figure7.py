@@ -44,7 +44,7 @@ def add_trial(
         for task, (title, kind) in TITLES.items()
         if task in (first, "csqa")
     ]
-    lost = [{**common, "task": first, "forgetting": forgetting}]
+    lost = [{**common, "task": first, "forgetting": forgetting, "learned_at": 1}]
     lost += [{**lost[0], "stage": 1, "forgetting": 0.99}, {**lost[0], "group": "women"}]
     write_trial(results, str(common["trial"]), {"evaluations": evaluations, "forgetting": lost})
 
