@@ -208,11 +208,8 @@ def _run(row: dict[str, Any]) -> _Run | None:
     settings = json.loads(row["settings"])
     again = stages[2] if len(stages) == 3 else stages[1][1:]
     replays = len(again) <= 1 and all(part.task == row["first"] for part in again)
-    if (
-        not replays
-        or stages[0].full_tasks != (row["first"],)
-        or (len(stages) == 3 and len(stages[1]) > 1)
-    ):
+    has_form = str(stages[0]) == row["first"] and (len(stages) == 2 or len(stages[1]) == 1)
+    if not (replays and has_form):
         return None
     return _Run(
         common=(row["first"], row["task"], *(_without(stage, "stage") for stage in settings[:2])),
