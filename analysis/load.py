@@ -169,7 +169,8 @@ def _intervals(results: Storage) -> dict[tuple[Chain, str], tuple[float, float]]
         losses = 100 * np.array(row["losses"])
         for group in sorted({group for groups in row["groups"] for group in groups}):
             members = np.array([group in groups for groups in row["groups"]])
-            found[chain, group] = biased_interval(losses, members)
+            if interval := biased_interval(losses, members):
+                found[chain, group] = interval
     return found
 
 

@@ -46,7 +46,7 @@ ELSEWHERE = {
 def indented(path: Path) -> list[str]:
     """The commands of a document: indented lines, and the code in its tables."""
     text = path.read_text().replace("\\\n", " ")  # a backslash continues a line
-    found = re.findall(r"`((?:python -m )?raysweep[ .][^`]*)`", text)
+    found = re.findall(r"`((?:python -m raysweep\.|raysweep (?:[a-z]+-)?sweep)[^`]*)`", text)
     lines = iter(text.splitlines())
     for line in lines:
         if re.match(r"(?:    |\t)(?:python3?|pip|ray|raysweep|ruff|mypy) ", line):

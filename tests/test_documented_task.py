@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.documents import make_loops
-from tests.measures.test_prefix_answers import learned
+from tests.measures.learning import learned
 from tests.processes import run_group
 
 

@@ -31,6 +31,7 @@ def run_command(
         outlives_output: see `command_line`.
 
     Raises:
+        InputError: an option or an argument is none of the command's.
         SystemExit: the command has ended.
     """
     with command_line(outlives_output=outlives_output):

@@ -25,7 +25,7 @@ def main(
     """Runs a sweep."""
     settings = SearchSpace.model_validate_json(space.read_bytes())
     plan = make_plan(settings, find_checkpoint(settings.model))
-    raise typer.Exit(run_plan(plan, Storage.open(storage), wait_for_workers, dashboard))
+    raise typer.Exit(run_plan(plan, Storage.open(storage), wait_for_workers, dashboard=dashboard))
 
 
 if __name__ == "__main__":

@@ -40,6 +40,9 @@ NumTest = Annotated[int | None, typer.Option(help="Test rows per task (stratifie
 NumSteps = Annotated[int | None, typer.Option(help="Optimizer steps of every stage.")]
 Seed = Annotated[int, typer.Option(help="Of all that is drawn.", min=0)]
 Device = Annotated[T, typer.Option(help="cpu or cuda; cuda where there is one.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Say more of what happens beside the results.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")]
 ResultsFolder = Annotated[
     str, typer.Argument(metavar="RESULTS", help="The folder of results that a sweep prints.")

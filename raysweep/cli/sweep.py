@@ -22,6 +22,7 @@ from raysweep.cli.options import (
     NumWorkers,
     SpaceOption,
     StorageUri,
+    Verbose,
     Wait,
 )
 from raysweep.cost.measured import SETTINGS
@@ -39,7 +40,9 @@ from raysweep.space.space import load_space
 from raysweep.store.storage import Storage
 from raysweep.sweep.outcome import Outcome, before_the_first_trial
 from raysweep.sweep.reprint import find_whole
-from raysweep.sweep.run_record import RunRecord, record_run
+from raysweep.sweep.run_record import FOLDER as RUNS
+from raysweep.sweep.run_record import RunRecord, record_run, run_name
+from raysweep.sweep.voice import listening
 from raysweep.tasks.custom import read_task
 
 PACKAGED = packaged_names()
@@ -106,6 +109,7 @@ def sweep_command(
         wait_for_workers: Wait = 0.0,
         dashboard: Dashboard = True,
         resume: Resume = False,
+        verbose: Verbose = False,
     ) -> None:
         pair = _pair(tasks)
         check_finite(wait_for_workers, "--wait-for-workers")
@@ -133,7 +137,9 @@ def sweep_command(
         target = Storage.open(storage)
         if resume:
             _check_resumable(plan, target)
-        raise typer.Exit(run_plan(plan, target, wait_for_workers, dashboard))
+        raise typer.Exit(
+            run_plan(plan, target, wait_for_workers, dashboard=dashboard, verbose=verbose)
+        )
 
     commands = (f"{as_called(module)} {example}".rstrip() for example in examples)
     listed = "".join(f"\n\n    {command}" for command in commands)
@@ -150,20 +156,28 @@ def sweep_command(
     return entry
 
 
-def run_plan(plan: Plan, storage: Storage, wait_minutes: float, dashboard: bool) -> int:
+def run_plan(
+    plan: Plan,
+    storage: Storage,
+    wait_minutes: float,
+    *,
+    dashboard: bool,
+    verbose: bool = False,
+) -> int:
     """Runs a plan with all that a person sees of it; returns the exit code."""
-    output = console()
+    output, run = console(), run_name()
     storage.check_writable()
-    outcome = None
-    with ENDING.awaited():
+    folder, outcome = storage.sub("sweeps", plan.sweep), None
+    log = listening(folder, f"{RUNS}/{run}.log", output, verbose=verbose)
+    with log, ENDING.awaited():
         _announce(plan, output)
         outcome = find_whole(plan, storage)
         if outcome:
             _write_settings(plan, storage)
             output.print("All of it is in the store already: nothing is started.")
         else:
-            outcome = _carry_out(plan, storage, wait_minutes, dashboard, output)
-    outcome = outcome or before_the_first_trial(plan, storage.sub("sweeps", plan.sweep))
+            outcome = _carry_out(plan, storage, run, wait_minutes, dashboard, output)
+    outcome = outcome or before_the_first_trial(plan, folder)
     _show(plan, outcome, console())  # a new one: the other may have been cut off in a line
     if "raysweep.sweep.cluster" in sys.modules:  # else not even Ray's import has ended
         from raysweep.sweep import cluster
@@ -175,7 +189,7 @@ def run_plan(plan: Plan, storage: Storage, wait_minutes: float, dashboard: bool)
 
 
 def _carry_out(
-    plan: Plan, storage: Storage, wait_minutes: float, dashboard: bool, output: Console
+    plan: Plan, storage: Storage, run: str, wait_minutes: float, dashboard: bool, output: Console
 ) -> Outcome:
     """Starts or joins a cluster and runs the plan on it."""
     # These import Ray, which takes seconds: not for --help or a typing error.
@@ -185,7 +199,7 @@ def _carry_out(
     _write_settings(plan, storage)
     folder = storage.sub("sweeps", plan.sweep)
     return record_run(
-        RunRecord.begin(plan, cluster.all_resources()),
+        RunRecord.begin(plan, cluster.all_resources(), run),
         folder,
         lambda: sweep.run_sweep(plan, storage, output),
         lambda problem: output.print(problem, markup=False),

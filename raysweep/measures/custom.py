@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from raysweep.model.encoding import Encoder
-from raysweep.settings.plugins import load_plugin, plugins, refused
+from raysweep.settings.plugins import PluginError, load_plugin, plugins
 from raysweep.tasks.task import Example, Task
 
 if TYPE_CHECKING:
@@ -65,16 +65,16 @@ def known_measurements() -> Mapping[str, CustomMeasurement]:
     """Those that installed packages add.
 
     Raises:
-        InputError: an entry point cannot be loaded, is no measurement, or has no name of its own.
+        PluginError: an entry point cannot be loaded, is no measurement, or has no name of its own.
     """
     found: dict[str, CustomMeasurement] = {}
     for point in plugins(ENTRY_POINTS):
         one = load_plugin(point, CustomMeasurement)
         if one.name in found:
-            raise refused(point, f"the measurement's name {one.name!r} is taken")
+            raise PluginError(point, f"the measurement's name {one.name!r} is taken")
         for name in (one.name, *one.quantities):
             if not NAME.fullmatch(name):
-                raise refused(
+                raise PluginError(
                     point, f"the name {name!r} is not of lower-case letters, digits and _"
                 )
         found[one.name] = one

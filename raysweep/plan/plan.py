@@ -164,6 +164,9 @@ def _check_sequence_limits(
     """Under each stage's own limit: what it trains on, and all tasks of its chain, tested after it.
 
     A stage that may take several limits is checked under the smallest.
+
+    Raises:
+        InputError: a limit is more than the model's positions, or a row is longer than its limit.
     """
     for length in {len(chain) for chain in space.chains}:
         for key, limits in _limits(space, length):

@@ -58,7 +58,7 @@ def checked(kind: type[_Kind], content: Mapping[str, Any], place: str) -> _Kind:
 
     Raises:
         InputError: naming ``place``, the key, the value and the remedy.
-    """
+    """  # noqa: DOC501  # `describe` makes one
     try:
         return kind.model_validate(content)
     except ValidationError as error:

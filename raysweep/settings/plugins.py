@@ -11,6 +11,14 @@ from raysweep.errors import InputError
 Plugin = TypeVar("Plugin")
 
 
+class PluginError(InputError):
+    """An entry point is wrong."""
+
+    def __init__(self, point: EntryPoint, problem: str) -> None:
+        place = f"entry point {point.name!r} = {point.value!r} of the group {point.group}"
+        super().__init__(place, problem, "correct that package")
+
+
 def plugins(group: str) -> Iterator[EntryPoint]:
     """The entry points of a group."""
     yield from entry_points(group=group)
@@ -20,18 +28,12 @@ def load_plugin(point: EntryPoint, kind: type[Plugin]) -> Plugin:
     """What an entry point names.
 
     Raises:
-        InputError: it cannot be loaded, or is something else.
+        PluginError: it cannot be loaded, or is something else.
     """
     try:
         found = point.load()
     except (ImportError, AttributeError) as error:
-        raise refused(point, f"cannot be loaded ({error})") from None
+        raise PluginError(point, f"cannot be loaded ({error})") from None
     if not isinstance(found, kind):
-        raise refused(point, f"is no {kind.__module__}.{kind.__qualname__}")
+        raise PluginError(point, f"is no {kind.__module__}.{kind.__qualname__}")
     return found
-
-
-def refused(point: EntryPoint, problem: str) -> InputError:
-    """That an entry point is wrong."""
-    place = f"entry point {point.name!r} = {point.value!r} of the group {point.group}"
-    return InputError(place, problem, "correct that package")

@@ -11,6 +11,7 @@ that is not there, rights that are lacking.
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import shutil
 import uuid
@@ -20,7 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyarrow import fs
-from tenacity import retry, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import (
+    RetryCallState,
+    retry,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_exponential_jitter,
+)
 
 from raysweep.errors import InputError
 from raysweep.settings.paths import shown, user_path
@@ -31,6 +38,7 @@ LASTING_ERRORS = {
 }
 LASTING_MESSAGES = ("ACCESS_DENIED", "NO_SUCH_BUCKET", "INVALID_ACCESS_KEY", "SIGNATURE", "403")
 NUM_TRIES = 7
+LOG = logging.getLogger(__name__)
 
 
 def _may_pass(error: BaseException) -> bool:
@@ -40,10 +48,17 @@ def _may_pass(error: BaseException) -> bool:
     return not any(message in str(error).upper() for message in LASTING_MESSAGES)
 
 
+def _tell(state: RetryCallState) -> None:
+    LOG.info("tried again: %s", state.outcome and state.outcome.exception())
+
+
 _patiently = retry(
     retry=retry_if_exception(_may_pass),
     wait=wait_exponential_jitter(initial=0.5, max=30),
     stop=stop_after_attempt(NUM_TRIES),
+    before_sleep=lambda state: LOG.info(
+        "tried again: %s", state.outcome and state.outcome.exception()
+    ),
     reraise=True,
 )
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import tempfile
 import uuid
 from collections.abc import Callable, Mapping
@@ -30,6 +31,7 @@ from raysweep.digest import digest_file
 from raysweep.store.storage import Storage
 
 MANIFEST = "manifest.json"
+LOG = logging.getLogger(__name__)
 UNREADABLE = {  # what the entry is to blame for, rather than a network or a full disk
     *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM),
     *(errno.EIO, errno.ELOOP, errno.ESTALE),
@@ -116,9 +118,10 @@ class Store:
         except OSError as error:
             if error.errno not in UNREADABLE and self.storage.exists(name):
                 raise
-        except (ValueError, TypeError, KeyError):
-            pass
-        self._set_aside(kind, key)
+            problem = f"its manifest cannot be read ({error.strerror or error})"
+        except (ValueError, TypeError, KeyError) as error:
+            problem = f"its manifest is damaged ({error})"
+        self._set_aside(kind, key, problem)
         return None
 
     def demand(self, kind: EntryKind, key: str) -> Entry:
@@ -207,7 +210,7 @@ class Store:
 
     def condemn(self, entry: Entry, problem: str) -> DamagedEntryError:
         """Sets an entry aside that is not what it should be; the error to raise."""
-        self._set_aside(entry.kind, entry.key)
+        self._set_aside(entry.kind, entry.key, problem)
         place = f"{self.storage.uri}/{entry.kind}/{entry.key}"
         return DamagedEntryError(f"{place}: {problem}; the entry is set aside and made again")
 
@@ -238,8 +241,10 @@ class Store:
             return "differs from its manifest"
         return ""
 
-    def _set_aside(self, kind: EntryKind, key: str) -> None:
+    def _set_aside(self, kind: EntryKind, key: str, problem: str) -> None:
         """Takes an entry out of use; its files and what was its manifest stay to be looked at."""
         name = f"{kind}/{key}/{MANIFEST}"
         if self.storage.is_taken(name):
-            self.storage.move(name, f"{kind}/{key}/damaged-{uuid.uuid4().hex}.json")
+            aside = f"{kind}/{key}/damaged-{uuid.uuid4().hex}.json"
+            self.storage.move(name, aside)
+            LOG.warning("%s/%s is set aside as %s: %s", self.storage.uri, name, aside, problem)

@@ -62,12 +62,12 @@ class RunRecord:
     end: str | None = None
 
     @classmethod
-    def begin(cls, plan: Plan, cluster: Mapping[str, float]) -> RunRecord:
+    def begin(cls, plan: Plan, cluster: Mapping[str, float], name: str) -> RunRecord:
         """Of a run that starts now."""
         started = datetime.now(UTC)
         base = plan.checkpoint
         return cls(
-            name=f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}.json",
+            name=f"{name}.json",
             command=_command(),
             started=started.isoformat(timespec="seconds"),
             versions=_versions(),
@@ -93,6 +93,11 @@ class RunRecord:
             OSError: the storage takes nothing.
         """
         sweep.write(f"{FOLDER}/{self.name}", json.dumps(asdict(self), indent=1).encode())
+
+
+def run_name() -> str:
+    """A name for a run that begins now, by which runs sort."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
 
 
 def record_run(

@@ -18,7 +18,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from raysweep.errors import InputError
 from raysweep.settings.base import Settings, read_settings
 from raysweep.settings.identity import NO_KEY
-from raysweep.settings.mistakes import describe
+from raysweep.settings.mistakes import checked
 from raysweep.tasks.files import READERS
 from raysweep.tasks.hub import read_hub
 from raysweep.tasks.names import answers_mistake, name_mistake
@@ -164,10 +164,7 @@ def read_task(path: Path) -> dict[str, Any]:
         InputError: the file is missing or wrong.
     """
     content = read_settings(path, "give the path of a task's YAML file", "docs/howto/task.md")
-    try:
-        spec = TaskSpec.model_validate(content)
-    except ValidationError as error:
-        raise describe(error, TaskSpec, str(path)) from None
+    spec = checked(TaskSpec, content, str(path))
     folder = path.expanduser().resolve().parent
     files = {split: str(folder / Path(name).expanduser()) for split, name in spec.files.items()}
     for split, name in files.items():

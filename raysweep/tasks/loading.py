@@ -129,7 +129,7 @@ class _Reader:
 
         Raises:
             InputError: the row violates the schema, or its id has occurred before.
-        """
+        """  # noqa: DOC501  # `bad_row` makes one
         try:
             outcome = self._task.parse_row(row)
         except ValidationError as error:

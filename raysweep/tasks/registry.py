@@ -6,7 +6,7 @@ A package adds a task by an entry point of the group ``raysweep.tasks`` that nam
 from collections.abc import Mapping
 from functools import lru_cache
 
-from raysweep.settings.plugins import load_plugin, plugins, refused
+from raysweep.settings.plugins import PluginError, load_plugin, plugins
 from raysweep.tasks.names import task_mistake
 from raysweep.tasks.paper import arc_easy, bbq, csqa, csqa2, saferdialogues, toxigen, toxigen_v1
 from raysweep.tasks.task import Task
@@ -27,14 +27,14 @@ def known_tasks() -> Mapping[str, Task]:
     """The tasks that come with raysweep and those that installed packages add.
 
     Raises:
-        InputError: an entry point cannot be loaded, is no task, or takes a name.
+        PluginError: an entry point cannot be loaded, is no task, or takes a name.
     """
     tasks = dict(TASKS)
     for point in plugins(ENTRY_POINTS):
         task = load_plugin(point, Task)
         if task.name in tasks:
-            raise refused(point, f"the task name {task.name!r} is taken")
+            raise PluginError(point, f"the task name {task.name!r} is taken")
         if problem := task_mistake(task):
-            raise refused(point, problem)
+            raise PluginError(point, problem)
         tasks[task.name] = task
     return tasks

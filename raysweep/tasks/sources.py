@@ -14,7 +14,7 @@ from pathlib import Path
 
 from raysweep.errors import MissingDataError
 from raysweep.settings.base import HUB, TINY
-from raysweep.settings.plugins import load_plugin, plugins, refused
+from raysweep.settings.plugins import PluginError, load_plugin, plugins
 from raysweep.tasks.task import Release, Task, Validated
 
 ENTRY_POINTS = "raysweep.sources"
@@ -41,12 +41,12 @@ def known_sources() -> Mapping[str, EntryPoint]:
     """Where each named source is found: those that come with raysweep, then those of packages.
 
     Raises:
-        InputError: an entry point takes a name.
+        PluginError: an entry point takes a name.
     """
     found = {name: EntryPoint(name, at, ENTRY_POINTS) for name, at in PACKAGED.items()}
     for point in plugins(ENTRY_POINTS):
         if point.name in found:
-            raise refused(point, f"the source's name {point.name!r} is taken")
+            raise PluginError(point, f"the source's name {point.name!r} is taken")
         found[point.name] = point
     return found
 
@@ -56,7 +56,7 @@ def find_source(name: str) -> Source | None:
     """The source of that name; None for a path.
 
     Raises:
-        InputError: an entry point cannot be loaded, or is no source.
+        PluginError: an entry point cannot be loaded, or is no source.
     """
     point = known_sources().get(name)
     return None if point is None else load_plugin(point, Source)
@@ -69,8 +69,8 @@ def read_release(task: Task, source: str) -> Release:
         source: the name of one, such as "tiny" or "hub", or a path of raw files.
 
     Raises:
-        InputError: the task has no rows there.
-    """
+        MissingDataError: the task has no rows there.
+    """  # noqa: DOC501  # `not_there` makes one
     if task.read_own:
         return task.read_own()
     if named := find_source(source):

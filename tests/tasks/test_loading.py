@@ -20,6 +20,7 @@ from raysweep.tasks.settings import DataSettings
 from raysweep.tasks.splits import load_splits
 from raysweep.tasks.task import Example, Task
 from raysweep.testing import TaskContract
+from tests.tasks.archives import archive
 from tests.tasks.releases import (
     ROWS,
     as_on_hub,
@@ -28,7 +29,6 @@ from tests.tasks.releases import (
     write_hub_copy,
     write_release,
 )
-from tests.tasks.test_files import archive
 
 
 class TestTask(TaskContract):
