@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from raysweep.measures.custom import known_measurements
 from raysweep.plan.metrics import check_metrics
 from raysweep.settings.plain_yaml import read_plain_yaml
 from raysweep.space.space import check_space
@@ -65,7 +66,7 @@ def check_bash(text: str, _: object) -> None:
 
 
 def forget_entry_points() -> None:
-    for cached in (known_tasks, known_sources, find_source):
+    for cached in (known_tasks, known_sources, find_source, known_measurements):
         cached.cache_clear()
 
 
