@@ -16,7 +16,7 @@ from raysweep.tasks.loading import load_examples
 from raysweep.tasks.names import answers_mistake, task_mistake
 from raysweep.tasks.settings import DataSettings
 from raysweep.tasks.splits import load_splits
-from raysweep.tasks.task import ALL, POOL, Example, Row, Task
+from raysweep.tasks.task import ALL, POOL, Example, Fields, Task
 
 JUNK: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 10**30, 1.5, float("nan"), float("inf")),
@@ -38,7 +38,7 @@ class TaskContract:
         assert task_mistake(task) == ""
 
     def test_a_good_row_is_an_example_with_its_right_answer(
-        self, task: Task, rows: Sequence[Row]
+        self, task: Task, rows: Sequence[Fields]
     ) -> None:
         """And with groups, subset and roles that the task knows."""
         for row in rows:
@@ -53,7 +53,7 @@ class TaskContract:
             assert example.subset in (ALL, *task.subsets)
             assert len(example.roles) in (0, len(example.answers))
 
-    def test_no_row_goes_missing(self, task: Task, rows: Sequence[Row]) -> None:
+    def test_no_row_goes_missing(self, task: Task, rows: Sequence[Fields]) -> None:
         """All are examples here; what a task leaves out is counted with its reason."""
         loaded = load_examples(_of(task, rows), "")
         assert loaded.num_read == {POOL: len(rows)}
@@ -61,7 +61,7 @@ class TaskContract:
         assert not loaded.drops
 
     def test_sets_share_no_text_whatever_the_order_of_the_rows(
-        self, task: Task, rows: Sequence[Row]
+        self, task: Task, rows: Sequence[Fields]
     ) -> None:
         """A file that is sorted otherwise gives the same sets, and so the same keys."""
         settings = DataSettings(num_train=len(rows) // 3, num_validation=5)
@@ -74,7 +74,7 @@ class TaskContract:
         assert len(contents) == len(set(contents)) == len(rows)
 
     def test_a_row_with_anything_in_any_place_is_an_example_or_dropped_or_blamed(
-        self, task: Task, rows: Sequence[Row]
+        self, task: Task, rows: Sequence[Fields]
     ) -> None:
         """The blame is one line with the place of the row and the field."""
         for wrong in _mutated(rows[0]):
@@ -88,20 +88,20 @@ class TaskContract:
             else:
                 assert len(loaded.examples[POOL]) + sum(loaded.drops.values()) == 2
 
-    def test_an_id_that_occurs_twice_is_a_mistake(self, task: Task, rows: Sequence[Row]) -> None:
+    def test_an_id_that_occurs_twice_is_a_mistake(self, task: Task, rows: Sequence[Fields]) -> None:
         """Unless the dataset has none, and ids are digests of the content."""
         if not task.content_ids:
             with pytest.raises(InputError, match=r"row \d+: the id .* stands at row 1 already"):
                 load_examples(_of(task, [*rows, rows[0]]), "")
 
 
-def _of(task: Task, rows: Sequence[Row]) -> Task:
+def _of(task: Task, rows: Sequence[Fields]) -> Task:
     """The task with these rows as its whole pool."""
     pool = [(f"row {number}", row) for number, row in enumerate(rows, start=1)]
     return dataclasses.replace(task, read_own=lambda: {POOL: pool})
 
 
-def _mutated(row: Row) -> Iterator[Row]:
+def _mutated(row: Fields) -> Iterator[Fields]:
     """The row with each of its fields, at any depth, deleted or replaced by junk."""
     for *parents, last in _paths(row):
         for junk in (_DELETED, *JUNK):
