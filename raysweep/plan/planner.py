@@ -33,7 +33,7 @@ class Planner:
     """
 
     def __init__(self, space: SearchSpace, base: str, recipes: Recipes) -> None:
-        self._space, self._base, self._recipes = space, base, recipes
+        self._space, self._base, self.recipes = space, base, recipes
         self._stages: dict[tuple[Any, ...], Stage] = {}
         self._evaluated: dict[tuple[Any, ...], tuple[Measurement, ...]] = {}
         self._evaluation_keys: dict[tuple[Any, ...], str] = {}
@@ -129,7 +129,7 @@ class Planner:
                 parent = stages[-1].key if stages else self._base
                 known = (len(stages) + 1, parent, mixture, hyperparameters, seed)
                 if known not in self._stages:
-                    key = digest_json(self._recipes.stage(parent, mixture, hyperparameters, seed))
+                    key = digest_json(self.recipes.stage(parent, mixture, hyperparameters, seed))
                     self._stages[known] = Stage(
                         len(stages) + 1, mixture, hyperparameters, seed, parent, key
                     )
@@ -161,7 +161,7 @@ class Planner:
         curvatures = (self._curvature(stage, task),) if search.orders != ("listed",) else ()
         validation = None
         if search.first_stage == "best":
-            key = digest_json(self._recipes.validation(stage.key, task, stage))
+            key = digest_json(self.recipes.validation(stage.key, task, stage))
             validation = Measurement(stage.number, stage.key, task, key, EntryKind.EVALUATION)
         name = f"scout-{_name((stage,))}"
         return Trial(name, stage.seed, (stage,), (), curvatures, validation=validation)
@@ -187,7 +187,7 @@ class Planner:
     def _evaluation_key(self, model: str, task: str, stage: Stage) -> str:
         known = (model, task, *self._scoring(stage).values())
         if known not in self._evaluation_keys:
-            made = self._recipes.evaluation(model, task, stage)
+            made = self.recipes.evaluation(model, task, stage)
             self._evaluation_keys[known] = digest_json(made)
         return self._evaluation_keys[known]
 
@@ -216,7 +216,7 @@ class Planner:
     def _curvature(self, stage: Stage, task: str) -> Measurement:
         known = (stage.key, task)
         if known not in self._loss_keys:
-            self._loss_keys[known] = digest_json(self._recipes.spectral_radius(stage, task))
+            self._loss_keys[known] = digest_json(self.recipes.spectral_radius(stage, task))
         key = self._loss_keys[known]
         return Measurement(stage.number, stage.key, task, key, EntryKind.CURVATURE)
 
@@ -224,7 +224,7 @@ class Planner:
         """From one stage to the next."""
         known = (stage.key, task, following.key)
         if known not in self._loss_keys:
-            self._loss_keys[known] = digest_json(self._recipes.change(stage, following, task))
+            self._loss_keys[known] = digest_json(self.recipes.change(stage, following, task))
         key = self._loss_keys[known]
         return Measurement(following.number, following.key, task, key, EntryKind.CHANGE)
 
