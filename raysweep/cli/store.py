@@ -27,7 +27,9 @@ AGAIN = "the next sweep that needs them makes them again"
 COLUMNS = ("kind", "key", "what", "num_bytes", "time", "raysweep", "torch", "commit")
 SHOWN_COLUMNS = ("kind", "key", "what", "size", "made (UTC)", "by")
 
-Key = Annotated[str, typer.Argument(help="A key, or so much of it as no other begins with.")]
+Key = Annotated[
+    str, typer.Argument(metavar="KEY", help="A key, or so much of it as no other begins with.")
+]
 OneKey = Annotated[
     str | None, typer.Argument(metavar="[KEY]", help="Only its entries.", show_default=False)
 ]
@@ -104,7 +106,7 @@ def _show(entry: Entry, contents: Contents, words: Wording) -> None:
         _print(f"from {words.model(lineage[0].recipe['parent'])}")
     for number, stage in enumerate(lineage, start=1):
         _print(f"  {number}. {stage.key[: words.num_digits]}  {words.of(stage)}")
-    _print(f"{len(entry.files)} files, {_size(entry.num_bytes)}")
+    _print(f"files, {_size(entry.num_bytes)} in all")
     for file in entry.files:
         _print(f"  {_size(file.num_bytes):>8}  {file.path}  sha256 {file.sha256}")
     told = {"recipe": entry.recipe, "made_by": entry.made_by, "provenance": entry.provenance}
@@ -146,8 +148,13 @@ def verify(
 def _check(store: Store, entries: Sequence[Entry]) -> dict[EntryName, str]:
     """What is wrong with each entry that is not whole."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    found = {}
-    with Progress(*columns, TimeRemainingColumn(), transient=True) as progress:
+    found, output = {}, console()
+    with Progress(
+        *(*columns, TimeRemainingColumn()),
+        console=output,
+        transient=True,
+        disable=not output.is_terminal,
+    ) as progress:
         bar = progress.add_task("reading", total=sum(entry.num_bytes for entry in entries))
         for entry in entries:
             if problem := store.check(entry, lambda number: progress.advance(bar, number)):

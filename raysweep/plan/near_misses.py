@@ -96,7 +96,7 @@ def _nearest(recipe: Recipe, candidates: Iterable[Candidate]) -> tuple[Differenc
 
 def _words(nearest: Iterable[Difference], recipe: Recipe) -> str:
     told = [_told(one, recipe) for one in nearest]
-    more = f"; {len(told) - MAX_FIELDS} more fields" if len(told) > MAX_FIELDS else ""
+    more = f"; and {len(told) - MAX_FIELDS} more" if len(told) > MAX_FIELDS else ""
     return f"the nearest in the store differs in {'; '.join(told[:MAX_FIELDS])}{more}"
 
 
