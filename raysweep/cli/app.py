@@ -33,6 +33,7 @@ COMMANDS = {
     "curvature": Command("raysweep.cli.curvature", "spectral radius of one model's loss"),
     "judge": Command("raysweep.cli.judge", "convert a published toxicity classifier"),
     "pretrain": Command("raysweep.cli.pretrain", "build the embedded model again"),
+    "store": Command("raysweep.cli.store", "what the store holds: ls, show, verify"),
     "spaces": Command("raysweep.cli.spaces", "the search spaces that come with raysweep"),
     "schema": Command("raysweep.cli.schema", "JSON schema of a search space, for editors"),
 }

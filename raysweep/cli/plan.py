@@ -18,11 +18,14 @@ from raysweep.cost.memory import host_memory
 from raysweep.cost.report import cost_lines, stage_tree, wall_hours
 from raysweep.errors import InputError
 from raysweep.model.checkpoint import Checkpoint, find_checkpoint
+from raysweep.plan.near_misses import near_misses, stages_in
 from raysweep.plan.plan import Plan, make_plan
 from raysweep.plan.stand_ins import outlined_checkpoint, outlined_splits
 from raysweep.settings.mistakes import check_finite
 from raysweep.space.packaged import space_path
 from raysweep.space.space import SearchSpace, load_space
+from raysweep.store.storage import Storage, reading
+from raysweep.store.store import Store
 
 SpaceFiles = Annotated[
     list[str],
@@ -101,6 +104,7 @@ def main(
         )
     plan = combined(plans)
     finished = find_finished(plan, storage) if storage is not None else None
+    near = _near(plans, storage) if storage is not None else []
     assumptions = assumptions_for(
         plan,
         gpu=gpu,
@@ -117,14 +121,20 @@ def main(
         numbers["wall_hours"] = None if hours is None else wall_hours(plan, hours, num_slots)
         host = host_memory(cost.memory, plan.space.workers, num_slots)
         numbers["host_memory"] = dataclasses.asdict(host) | {"total_gib": host.total_gib}
-        numbers |= {"slots": num_slots, "currency": currency}
+        numbers |= {"slots": num_slots, "currency": currency, "near_misses": near}
         print(json.dumps({"sweep": plan.sweep, **numbers, "storage": _found(finished)}, indent=2))
         return
     output = console()
     lines = cost_lines(plan, cost, assumptions, finished, slots=num_slots, currency=currency)
-    for line in lines:
+    for line in (*lines, *near):
         output.print(line, highlight=False, markup=False)
     output.print(stage_tree(plan, finished.entries if finished else ()))
+
+
+def _near(plans: Sequence[Plan], uri: str) -> list[str]:
+    with reading(uri):
+        stored = stages_in(Store(Storage.open(uri).sub("store")))
+    return list(dict.fromkeys(line for plan in plans for line in near_misses(plan, stored)))
 
 
 def _slots(plan: Plan, *, uses_gpu: bool) -> int:

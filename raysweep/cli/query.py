@@ -36,7 +36,8 @@ class Format(StrEnum):
 EVERY_TABLE = "every table but study"
 
 
-def _print_rows(rows: pa.Table, form: Format) -> None:
+def print_rows(rows: pa.Table, form: Format) -> None:
+    """Prints a table; for eyes only its beginning."""
     if form is Format.TABLE:
         _print_table(rows)
     elif form is Format.CSV:
@@ -131,11 +132,11 @@ def main(
     with reporting_input_errors():
         sweep = open_results(results)
         if sql is not None:
-            _print_rows(query(sweep, sql), form)
+            print_rows(query(sweep, sql), form)
         elif form is Format.TABLE:
             _print_columns(columns(sweep))
         else:
-            _print_rows(columns(sweep), form)
+            print_rows(columns(sweep), form)
 
 
 def run() -> None:

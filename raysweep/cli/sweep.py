@@ -30,6 +30,7 @@ from raysweep.errors import InputError
 from raysweep.model.checkpoint import find_checkpoint
 from raysweep.model.token_check import SAMPLE_SIZE, describe
 from raysweep.plan.names import full_name
+from raysweep.plan.near_misses import near_misses_at_start
 from raysweep.plan.plan import Plan, make_plan
 from raysweep.process.ending import ENDING, REMEDY
 from raysweep.results.summary import study_table, summary_table
@@ -38,6 +39,7 @@ from raysweep.settings.paths import shown, user_path
 from raysweep.space.packaged import packaged_names, space_path
 from raysweep.space.space import load_space
 from raysweep.store.storage import Storage
+from raysweep.store.store import Store
 from raysweep.sweep.outcome import Outcome, before_the_first_trial
 from raysweep.sweep.reprint import find_whole
 from raysweep.sweep.run_record import FOLDER as RUNS
@@ -176,6 +178,8 @@ def run_plan(
             _write_settings(plan, storage)
             output.print("All of it is in the store already: nothing is started.")
         else:
+            for line in near_misses_at_start(plan, Store(storage.sub("store"))):
+                output.print(line, highlight=False, markup=False)
             outcome = _carry_out(plan, storage, run, wait_minutes, dashboard, output)
     outcome = outcome or before_the_first_trial(plan, folder)
     _show(plan, outcome, console())  # a new one: the other may have been cut off in a line

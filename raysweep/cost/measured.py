@@ -9,11 +9,10 @@ from statistics import median
 
 import pyarrow as pa
 
-from raysweep.errors import InputError
 from raysweep.plan.plan import Plan
 from raysweep.results.records import STEPS
 from raysweep.results.tables import from_bytes, table_files
-from raysweep.store.storage import Storage
+from raysweep.store.storage import Storage, reading
 from raysweep.store.store import DamagedEntryError, Entry, EntryKind, Store
 
 SETTINGS = "space.json"  # in a sweep's folder: its search space with all defaults filled in
@@ -47,7 +46,7 @@ def find_finished(plan: Plan, uri: str) -> Finished:
         InputError: the location cannot be read.
     """
     entries, speeds = set[tuple[EntryKind, str]](), list[list[float]]()
-    try:
+    with reading(uri):
         storage = Storage.open(uri)
         store = Store(storage.sub("store"))
         for kind, key in {entry for trial in plan.all_trials for entry in trial.entries}:
@@ -61,11 +60,6 @@ def find_finished(plan: Plan, uri: str) -> Finished:
                     continue
             entries.add((kind, key))
         others = [] if any(speeds) else list(_speeds_of_other_sweeps(plan, storage))
-    except OSError as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            f"--storage {uri}", f"cannot be read ({reason})", "give the storage of a sweep"
-        ) from None
     measured = [stage for stage in speeds if stage] or others
     return Finished(
         storage.uri,

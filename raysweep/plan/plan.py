@@ -61,6 +61,12 @@ class Plan:
         """Stages that have to be trained, each once."""
         return len({stage.key for trial in self.all_trials for stage in trial.stages})
 
+    @property
+    def recipes(self) -> Recipes:
+        """What the keys are digests of."""
+        assert self.planner, "the plan was made by make_plan"
+        return self.planner.recipes
+
     def decided(self, findings: Findings) -> Plan:
         """The plan with the trials that follow from what the scouts have found."""
         assert self.planner, "the plan was made by make_plan"

@@ -34,7 +34,7 @@ class Planner:
     """
 
     def __init__(self, space: SearchSpace, base: str, recipes: Recipes) -> None:
-        self._space, self._base, self._recipes = space, base, recipes
+        self._space, self._base, self.recipes = space, base, recipes
         self._stages: dict[tuple[Any, ...], Stage] = {}
         self._evaluated: dict[tuple[Any, ...], tuple[Measurement, ...]] = {}
         self._evaluation_keys: dict[tuple[Any, ...], str] = {}
@@ -130,7 +130,7 @@ class Planner:
                 parent = stages[-1].key if stages else self._base
                 known = (len(stages) + 1, parent, mixture, hyperparameters, seed)
                 if known not in self._stages:
-                    key = digest_json(self._recipes.stage(parent, mixture, hyperparameters, seed))
+                    key = digest_json(self.recipes.stage(parent, mixture, hyperparameters, seed))
                     self._stages[known] = Stage(
                         len(stages) + 1, mixture, hyperparameters, seed, parent, key
                     )
@@ -174,7 +174,7 @@ class Planner:
         curvatures = (self._curvature(stage, task),) if search.orders != ("listed",) else ()
         validation = None
         if search.first_stage == "best":
-            key = digest_json(self._recipes.validation(stage.key, task, stage))
+            key = digest_json(self.recipes.validation(stage.key, task, stage))
             validation = Measurement(stage.number, stage.key, task, key, EntryKind.EVALUATION)
         name = f"scout-{_name((stage,))}"
         return Trial(name, stage.seed, (stage,), (), curvatures, validation=validation)
@@ -200,7 +200,7 @@ class Planner:
     def _evaluation_key(self, model: str, task: str, stage: Stage) -> str:
         known = (model, task, *self._scoring(stage).values())
         if known not in self._evaluation_keys:
-            made = self._recipes.evaluation(model, task, stage)
+            made = self.recipes.evaluation(model, task, stage)
             self._evaluation_keys[known] = digest_json(made)
         return self._evaluation_keys[known]
 
@@ -214,7 +214,7 @@ class Planner:
     def _custom(
         self, one: CustomMeasurement, number: int, model: str, task: str, stage: Stage
     ) -> Measurement:
-        key = digest_json(self._recipes.custom(model, task, stage, one))
+        key = digest_json(self.recipes.custom(model, task, stage, one))
         return Measurement(number, model, task, key, EntryKind.CUSTOM, one.name)
 
     def _curvatures(
@@ -235,7 +235,7 @@ class Planner:
     def _curvature(self, stage: Stage, task: str) -> Measurement:
         known = (stage.key, task)
         if known not in self._loss_keys:
-            self._loss_keys[known] = digest_json(self._recipes.spectral_radius(stage, task))
+            self._loss_keys[known] = digest_json(self.recipes.spectral_radius(stage, task))
         key = self._loss_keys[known]
         return Measurement(stage.number, stage.key, task, key, EntryKind.CURVATURE)
 
@@ -243,7 +243,7 @@ class Planner:
         """From one stage to the next."""
         known = (stage.key, task, following.key)
         if known not in self._loss_keys:
-            self._loss_keys[known] = digest_json(self._recipes.change(stage, following, task))
+            self._loss_keys[known] = digest_json(self.recipes.change(stage, following, task))
         key = self._loss_keys[known]
         return Measurement(following.number, following.key, task, key, EntryKind.CHANGE)
 

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from raysweep.measures.custom import CustomMeasurement
+from raysweep.measures.custom import CustomMeasurement, known_measurements
 from raysweep.measures.settings import CurvatureSettings
 from raysweep.plan import versions
-from raysweep.plan.trials import Stage
+from raysweep.plan.trials import Stage, Trial
 from raysweep.settings.identity import Key, decisive
 from raysweep.space.chains import Mixture
+from raysweep.store.store import EntryKind, EntryName
 from raysweep.training.settings import Hyperparameters
 
 Recipe = dict[str, Any]
@@ -37,6 +38,27 @@ class Recipes:
     curvature: CurvatureSettings
     encoding: Mapping[str, Any]
     was_misread: bool
+
+    def of(self, trial: Trial, entry: EntryName) -> Recipe:
+        """Of an entry that a trial asks for; a stage's weights have the recipe of its step log."""
+        kind, key = entry
+        if kind in (EntryKind.WEIGHTS, EntryKind.STAGE):
+            return self.of_stage(next(stage for stage in trial.stages if stage.key == key))
+        one = next(one for one in trial.measurements if one.entry == entry)
+        stage = trial.stages[max(one.stage_number - 1, 0)]
+        if kind == EntryKind.CURVATURE:
+            return self.spectral_radius(stage, one.task)
+        if kind == EntryKind.CHANGE:
+            return self.change(trial.stages[one.stage_number - 2], stage, one.task)
+        if kind == EntryKind.CUSTOM:
+            own = known_measurements()[one.name]
+            return self.custom(one.stage_key, one.task, stage, own)
+        scored = self.validation if one == trial.validation else self.evaluation
+        return scored(one.stage_key, one.task, stage)
+
+    def of_stage(self, stage: Stage) -> Recipe:
+        """Of a planned stage."""
+        return self.stage(stage.parent, stage.mixture, stage.hyperparameters, stage.seed)
 
     def stage(
         self, parent: str, mixture: Mixture, hyperparameters: Hyperparameters, seed: int

@@ -11,11 +11,12 @@ that is not there, rights that are lacking.
 from __future__ import annotations
 
 import errno
+import hashlib
 import logging
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,7 @@ LASTING_ERRORS = {
 LASTING_MESSAGES = ("ACCESS_DENIED", "NO_SUCH_BUCKET", "INVALID_ACCESS_KEY", "SIGNATURE", "403")
 NUM_TRIES = 7
 LOG = logging.getLogger(__name__)
+PIECE_BYTES = 2**22
 
 
 def _may_pass(error: BaseException) -> bool:
@@ -165,6 +167,19 @@ class Storage:
             return bytes(stream.read())
 
     @_patiently
+    def size_and_digest(
+        self, name: str, on_piece: Callable[[int], object] = lambda _: None
+    ) -> tuple[int, str]:
+        """A file's number of bytes and its sha256; it is read in pieces, each told by its size."""
+        digest, num_bytes = hashlib.sha256(), 0
+        with self.filesystem.open_input_stream(self._path(name)) as stream:
+            while piece := stream.read(PIECE_BYTES):
+                digest.update(piece)
+                num_bytes += len(piece)
+                on_piece(len(piece))
+        return num_bytes, digest.hexdigest()
+
+    @_patiently
     def write(self, name: str, content: bytes) -> None:
         """Writes a file, replacing it at once if it is there."""
         self._write(name, content)
@@ -249,6 +264,22 @@ class Storage:
 
     def _path(self, name: str) -> str:
         return f"{self.root}/{name}"
+
+
+@contextmanager
+def reading(uri: str) -> Iterator[None]:
+    """Surrounds what reads a storage location that a person has named.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"--storage {shown(uri)}", f"cannot be read ({reason})", "give the storage of a sweep"
+        ) from None
 
 
 @contextmanager

@@ -5,6 +5,9 @@ files under a prefix of its own and publishes by writing the manifest last; a re
 manifests alone. So a crash leaves unreferenced files at worst, never half an entry, and of several
 attempts at the same key the first to publish wins.
 
+A manifest says what its entry is: it has the recipe whose digest the key is, and what made it, so
+that it can be read when no plan asks for the key any more. Manifests from before have neither.
+
 An entry is damaged when anything of it is missing, unreadable or other than its manifest says, or
 when the manifest itself is no such thing. It is taken out of use as soon as that shows: its
 manifest is set aside, so that it is missing and made again.
@@ -22,12 +25,14 @@ import logging
 import tempfile
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from raysweep.digest import digest_file
+from raysweep.digest import digest_file, digest_json
+from raysweep.origin import made_by
 from raysweep.store.storage import Storage
 
 MANIFEST = "manifest.json"
@@ -81,12 +86,42 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class Entry:
-    """A published entry. ``provenance`` tells where and how it was made, never what it is."""
+    """A published entry.
+
+    Attributes:
+        provenance: where and how it was made, never what it is.
+        recipe: what it is, in plain JSON, whose digest the key is; None where nobody has said.
+        made_by: versions, commit and time (see `origin.made_by`); empty where nobody has said.
+    """
 
     kind: EntryKind
     key: str
     files: tuple[StoredFile, ...]
     provenance: Mapping[str, Any]
+    recipe: Mapping[str, Any] | None = None
+    made_by: Mapping[str, str | None] = field(default_factory=dict)
+
+    @classmethod
+    def of_manifest(cls, kind: EntryKind, key: str, content: bytes) -> Entry:
+        """The entry that a manifest describes.
+
+        Raises:
+            ValueError, TypeError, KeyError, AttributeError: it is no manifest.
+        """
+        read = json.loads(content)
+        files = tuple(StoredFile(**file) for file in read["files"])
+        made, recipe = dict(read.get("made_by", {})), read.get("recipe")
+        return cls(kind, key, files, dict(read["provenance"]), recipe and dict(recipe), made)
+
+    @property
+    def name(self) -> EntryName:
+        """Its kind and key."""
+        return self.kind, self.key
+
+    @property
+    def num_bytes(self) -> int:
+        """Of all its files."""
+        return sum(file.num_bytes for file in self.files)
 
     def file(self, name: str) -> StoredFile:
         """The file of that name.
@@ -106,23 +141,34 @@ class Store:
 
     storage: Storage
 
-    def find(self, kind: EntryKind, key: str) -> Entry | None:
-        """The published entry of that key, or None; an unreadable manifest is set aside."""
+    def look(self, kind: EntryKind, key: str) -> Entry | None:
+        """The published entry of that key, or None; changes nothing.
+
+        Raises:
+            DamagedEntryError: its manifest is unreadable.
+            OSError: the storage is to blame, and not the entry.
+        """
         name = f"{kind}/{key}/{MANIFEST}"
         if not self.storage.is_taken(name):
             return None
         try:
-            manifest = json.loads(self.storage.read(name))
-            files = tuple(StoredFile(**file) for file in manifest["files"])
-            return Entry(kind, key, files, dict(manifest["provenance"]))
+            return Entry.of_manifest(kind, key, self.storage.read(name))
         except OSError as error:
             if error.errno not in UNREADABLE and self.storage.exists(name):
                 raise
-            problem = f"its manifest cannot be read ({error.strerror or error})"
-        except (ValueError, TypeError, KeyError) as error:
-            problem = f"its manifest is damaged ({error})"
-        self._set_aside(kind, key, problem)
-        return None
+            raise DamagedEntryError(
+                f"{MANIFEST} cannot be read ({error.strerror or error})"
+            ) from None
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise DamagedEntryError(f"{MANIFEST} is damaged ({error})") from None
+
+    def find(self, kind: EntryKind, key: str) -> Entry | None:
+        """The published entry of that key, or None; an unreadable manifest is set aside."""
+        try:
+            return self.look(kind, key)
+        except DamagedEntryError as error:
+            self.set_aside(kind, key, str(error))
+            return None
 
     def demand(self, kind: EntryKind, key: str) -> Entry:
         """The published entry of that key.
@@ -142,12 +188,19 @@ class Store:
         folder: Path,
         provenance: Mapping[str, Any],
         on_file: Callable[[], object] = lambda: None,
+        recipe: Mapping[str, Any] | None = None,
     ) -> Entry:
         """Publishes every file of a local folder as one entry; an entry already there stays.
 
         Args:
             on_file: called when a file has been uploaded.
+            recipe: what the entry is, in plain JSON.
+
+        Raises:
+            ValueError: the key is the digest of another recipe.
         """
+        if recipe is not None and digest_json(recipe) != key:
+            raise ValueError(f"{kind}/{key} is not what is made by {recipe}")
         attempt = uuid.uuid4().hex
         files = []
         if self.storage.exists(f"{kind}/{key}"):  # a file, where the entry's folder belongs
@@ -163,12 +216,16 @@ class Store:
         published = self.find(kind, key)
         if published is not None:
             return published
-        entry = Entry(kind, key, tuple(files), dict(provenance))
-        manifest = {"files": [asdict(file) for file in files], "provenance": entry.provenance}
+        manifest = {
+            "files": [asdict(file) for file in files],
+            "recipe": recipe,
+            "made_by": made_by(),
+            "provenance": dict(provenance),
+        }
         content = json.dumps(manifest, indent=1).encode()
         if self.storage.create(f"{kind}/{key}/{MANIFEST}", content):
-            return entry
-        return self.find(kind, key) or self.publish(kind, key, folder, provenance, on_file)
+            return Entry.of_manifest(kind, key, content)
+        return self.find(kind, key) or self.publish(kind, key, folder, provenance, on_file, recipe)
 
     def fetch(
         self,
@@ -192,10 +249,9 @@ class Store:
         for name in names if names is not None else listed:
             if name not in listed:
                 raise self.condemn(entry, f"{MANIFEST} lists no {name}")
-            problem = self._fetch_file(entry, listed[name], folder / name)
-            problem = problem and self._fetch_file(entry, listed[name], folder / name)
-            if problem:
-                raise self.condemn(entry, f"{listed[name].path} {problem}")
+            download = partial(self._download, folder / name)
+            if problem := self._problem(entry, listed[name], download):
+                raise self.condemn(entry, problem)
             on_file()
         return folder
 
@@ -208,9 +264,23 @@ class Store:
         with tempfile.TemporaryDirectory() as folder:
             return (self.fetch(entry, Path(folder), (name,)) / name).read_bytes()
 
+    def check(self, entry: Entry, on_piece: Callable[[int], object] = lambda _: None) -> str:
+        """What is wrong with an entry, or nothing: reads every file of it, and changes nothing.
+
+        Args:
+            on_piece: called with the number of bytes that were read.
+        """
+        if entry.recipe is not None and digest_json(entry.recipe) != entry.key:
+            return "the key is not the digest of its recipe"
+        read = partial(self.storage.size_and_digest, on_piece=on_piece)
+        problems = (self._problem(entry, file, read) for file in entry.files)
+        problem = next(filter(None, problems), "")
+        is_there = self.storage.is_taken(f"{entry.kind}/{entry.key}/{MANIFEST}")
+        return problem if is_there else ""  # else a sweep has dropped it in the meantime
+
     def condemn(self, entry: Entry, problem: str) -> DamagedEntryError:
         """Sets an entry aside that is not what it should be; the error to raise."""
-        self._set_aside(entry.kind, entry.key, problem)
+        self.set_aside(entry.kind, entry.key, problem)
         place = f"{self.storage.uri}/{entry.kind}/{entry.key}"
         return DamagedEntryError(f"{place}: {problem}; the entry is set aside and made again")
 
@@ -226,25 +296,41 @@ class Store:
             for attempt in {file.path.partition("/")[0] for file in entry.files}:
                 self.storage.delete_folder(f"{kind}/{key}/{attempt}")
 
-    def _fetch_file(self, entry: Entry, file: StoredFile, destination: Path) -> str:
-        """What is wrong with a fetched file, or nothing."""
-        place = f"{entry.kind}/{entry.key}/{file.path}"
-        if not self.storage.exists(place):
-            return "is missing from its entry"
-        try:
-            self.storage.download(place, destination)
-        except OSError as error:
-            if error.errno not in UNREADABLE and self.storage.exists(place):
-                raise
-            return f"cannot be read ({error.strerror or error})"
-        if destination.stat().st_size != file.num_bytes or digest_file(destination) != file.sha256:
-            return "differs from its manifest"
-        return ""
-
-    def _set_aside(self, kind: EntryKind, key: str, problem: str) -> None:
+    def set_aside(self, kind: EntryKind, key: str, problem: str) -> None:
         """Takes an entry out of use; its files and what was its manifest stay to be looked at."""
         name = f"{kind}/{key}/{MANIFEST}"
         if self.storage.is_taken(name):
             aside = f"{kind}/{key}/damaged-{uuid.uuid4().hex}.json"
             self.storage.move(name, aside)
             LOG.warning("%s/%s is set aside as %s: %s", self.storage.uri, name, aside, problem)
+
+    def _download(self, destination: Path, place: str) -> tuple[int, str]:
+        """Size and digest of a file that is copied to a local path."""
+        self.storage.download(place, destination)
+        return destination.stat().st_size, digest_file(destination)
+
+    def _problem(
+        self, entry: Entry, file: StoredFile, read: Callable[[str], tuple[int, str]]
+    ) -> str:
+        """What is wrong with a file, also when it is read again, or nothing.
+
+        Args:
+            read: the size and digest of what is at a place in the storage.
+
+        Raises:
+            OSError: the storage is to blame, and not the entry.
+        """
+        place, problem = f"{entry.kind}/{entry.key}/{file.path}", ""
+        for _ in range(2):
+            try:
+                if not self.storage.exists(place):
+                    problem = "is missing from its entry"
+                elif read(place) == (file.num_bytes, file.sha256):
+                    return ""
+                else:
+                    problem = "differs from its manifest"
+            except OSError as error:
+                if error.errno not in UNREADABLE and self.storage.exists(place):
+                    raise
+                problem = f"cannot be read ({error.strerror or error})"
+        return f"{file.path} {problem}"

@@ -11,15 +11,14 @@ import os
 import platform
 import secrets
 import shlex
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import Any
 
+from raysweep.origin import commit, versions
 from raysweep.plan.plan import Plan
 from raysweep.store.storage import Storage
 from raysweep.sweep.outcome import Outcome
@@ -29,7 +28,6 @@ PACKAGES = (
     "raysweep", "ray", "torch", "transformers", "tokenizers", "deepspeed", "datasets", "optuna",
     "pyarrow", "numpy",
 )  # fmt: skip
-GIT_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -41,8 +39,7 @@ class RunRecord:
         command: as it could be typed again.
         started, ended: in UTC, ISO 8601; ``ended`` is None while it runs.
         end: "finished", "failed", "interrupted" or the error's class; None while it runs.
-        commit: of the checkout or repository that raysweep was taken from, where that is known;
-            "-changed" follows where files differ from it.
+        commit: see `origin.commit`.
         machine: where the command runs.
         cluster: Ray's resources: CPUs, GPUs and their types, memory in bytes.
         model: its name, digest and number of parameters.
@@ -70,8 +67,8 @@ class RunRecord:
             name=f"{name}.json",
             command=_command(),
             started=started.isoformat(timespec="seconds"),
-            versions=_versions(),
-            commit=_commit(),
+            versions={"python": platform.python_version(), **versions(PACKAGES)},
+            commit=commit(),
             machine=_machine(),
             cluster={name: amount for name, amount in cluster.items() if _is_told(name)},
             model={
@@ -140,16 +137,6 @@ def _is_told(resource: str) -> bool:
     return resource in ("CPU", "GPU", "memory") or resource.startswith("accelerator_type:")
 
 
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:  # raysweep itself, run from a checkout
-            continue
-    return found
-
-
 def _machine() -> dict[str, Any]:
     return {
         "system": platform.platform(),
@@ -166,31 +153,3 @@ def _processor() -> str:
         return platform.machine()
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, platform.machine())
-
-
-def _commit() -> str | None:
-    """Of a checkout; or of the repository that pip has installed from (PEP 610)."""
-    root = Path(__file__).parents[2]
-    if (root / ".git").exists():
-        commit, changed = (
-            _git(root, *words)
-            for words in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))
-        )
-        return commit and f"{commit}{'-changed' if changed else ''}"
-    try:
-        origin = json.loads(distribution("raysweep").read_text("direct_url.json") or "{}")
-    except (PackageNotFoundError, ValueError):
-        return None
-    found = origin.get("vcs_info", {}).get("commit_id")
-    return found if isinstance(found, str) else None
-
-
-def _git(root: Path, *words: str) -> str | None:
-    """What git answers; None where it is not there, or refuses."""
-    try:
-        answer = subprocess.run(
-            ["git", "-C", str(root), *words], capture_output=True, text=True, timeout=GIT_SECONDS
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return answer.stdout.strip() if answer.returncode == 0 else None

@@ -78,11 +78,14 @@ class Equipment:
             return
         with tempfile.TemporaryDirectory(dir=self.weights.cache) as attempt:
             write(Path(attempt))
+            trial = self.job.trial
             provenance = {
-                "trial": self.job.trial.id,
+                "trial": trial.id,
+                "model": {"name": self.job.space.model, "digest": trial.stages[0].parent},
                 "host": socket.gethostname(),
                 "num_workers": dist.get_world_size(),
                 "zero_stage": self.workers.zero_stage,
                 "seconds": seconds(),
             }
-            self.job.store.publish(*entry, Path(attempt), provenance, self.around.advance)
+            recipe = self.job.recipes.of(trial, entry)
+            self.job.store.publish(*entry, Path(attempt), provenance, self.around.advance, recipe)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from raysweep.plan.plan import Plan
+from raysweep.plan.recipes import Recipes
 from raysweep.plan.trials import Trial
 from raysweep.results.records import TrialRecords
 from raysweep.results.report import report
@@ -23,14 +23,14 @@ class Job:
 
     Attributes:
         storage: URI of the storage location.
-        split_digests: of each task's training, validation and test set, as planned.
+        recipes: what the keys are digests of, with the digests of the rows as planned.
     """
 
     sweep: str
     trial: Trial
     space: SearchSpace
     storage: str
-    split_digests: Mapping[str, tuple[str, ...]]
+    recipes: Recipes
 
     @property
     def store(self) -> Store:
@@ -59,17 +59,16 @@ class Jobs:
     sweep: str
     space: SearchSpace
     storage: str
-    split_digests: Mapping[str, tuple[str, ...]]
+    recipes: Recipes
 
     @classmethod
     def of_plan(cls, plan: Plan, storage: Storage) -> Jobs:
         """For the trials of a plan."""
-        digests = {task: splits.digests for task, splits in plan.splits.items()}
-        return cls(plan.sweep, plan.space, storage.uri, digests)
+        return cls(plan.sweep, plan.space, storage.uri, plan.recipes)
 
     def job(self, trial: Trial) -> Job:
         """A trial's."""
-        return Job(self.sweep, trial, self.space, self.storage, self.split_digests)
+        return Job(self.sweep, trial, self.space, self.storage, self.recipes)
 
 
 def publish_results(job: Job, records: TrialRecords, stage_number: int) -> dict[str, Any]:

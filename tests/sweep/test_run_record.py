@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 from contextlib import nullcontext
 from datetime import datetime
@@ -18,7 +17,6 @@ from raysweep.plan.plan import Plan, make_plan
 from raysweep.space.packaged import packaged_space
 from raysweep.space.space import load_space
 from raysweep.store.storage import Storage
-from raysweep.sweep import run_record
 from raysweep.sweep.outcome import Outcome
 from raysweep.sweep.run_record import RunRecord, record_run, run_name
 
@@ -64,42 +62,6 @@ def test_a_run_is_written_when_it_begins_and_when_it_ends(plan: Plan, tmp_path: 
     (ended,) = [one for one in found if one["end"]]
     assert datetime.fromisoformat(ended["started"]) <= datetime.fromisoformat(ended["ended"])
     assert ended["name"] == first.name
-
-
-def git(folder: Path, *words: str) -> str:
-    identity = ("-c", "user.name=a", "-c", "user.email=a@b.c")
-    run = ["git", *identity, "-C", str(folder), *words]
-    return subprocess.run(run, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def test_the_commit_of_a_checkout_and_whether_it_was_changed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    package = tmp_path / "raysweep" / "sweep"
-    package.mkdir(parents=True)
-    source = package / "run_record.py"
-    source.write_text("one")
-    monkeypatch.setattr(run_record, "__file__", str(source))
-    git(tmp_path, "init", "-q")
-    git(tmp_path, "add", ".")
-    git(tmp_path, "commit", "-q", "-m", "one")
-    commit = git(tmp_path, "rev-parse", "HEAD")
-    assert run_record._commit() == commit
-    source.write_text("two")
-    assert run_record._commit() == f"{commit}-changed"
-
-
-def test_the_commit_that_pip_has_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        run_record, "__file__", str(tmp_path / "raysweep" / "sweep" / "run_record.py")
-    )
-
-    class Installed:
-        def read_text(self, _: str) -> str:
-            return json.dumps({"url": "https://x", "vcs_info": {"vcs": "git", "commit_id": "abc"}})
-
-    monkeypatch.setattr(run_record, "distribution", lambda _: Installed())
-    assert run_record._commit() == "abc"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,42 @@
+"""What is published has the recipe whose digest its key is."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+
+from raysweep.digest import digest_json
+from raysweep.model.checkpoint import find_checkpoint
+from raysweep.plan.plan import make_plan
+from raysweep.space.packaged import packaged_space
+from raysweep.space.space import load_space
+from raysweep.store.storage import Storage
+from raysweep.store.store import EntryKind
+from raysweep.worker.job import Jobs
+from tests.plans import plan
+
+SPACES = ("lr", "replay_mixed", "curvature", "best_first", "curvature_order", "optuna")
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_a_worker_makes_the_recipe_of_every_key_of_its_trial(name: str, tmp_path: Path) -> None:
+    space = load_space(packaged_space(name))
+    made = make_plan(space, find_checkpoint(space.model))
+    jobs = Jobs.of_plan(made, Storage.open(tmp_path))
+    for trial in made.all_trials:
+        job = pickle.loads(pickle.dumps(jobs.job(trial)))  # as it travels
+        entries = [*trial.entries, *((EntryKind.WEIGHTS, one.key) for one in trial.stages)]
+        for entry in entries:
+            assert digest_json(job.recipes.of(trial, entry)) == entry[1]
+
+
+def test_a_recipe_is_plain_json_and_names_its_parent() -> None:
+    made = plan()
+    first, second = made.trials[0].stages
+    recipe = made.recipes.of_stage(second)
+    assert json.loads(json.dumps(recipe)) == recipe
+    assert recipe["parent"] == first.key
+    assert made.recipes.of_stage(first)["parent"] == made.checkpoint.digest
