@@ -23,17 +23,21 @@ from raysweep.model.checkpoint import find_checkpoint
 from raysweep.plan.plan import make_plan
 from raysweep.space.packaged import packaged_names, packaged_space
 from raysweep.space.space import load_space
+from raysweep.store.storage import Storage
+from raysweep.store.store import Store
 from tests.analysis.sweep_folder import Sweep
 from tests.classifiers import publish_classifier
 from tests.documents import DOCUMENTS, ROOT, SPACE_PAGE, make_loops, only_block
 from tests.mutations.command_lines import run
 from tests.places import BASE
+from tests.plans import plan
+from tests.stored import publish
 
 SPACES = sorted((ROOT / "search_spaces").rglob("*.yaml"))
 SWEEPS = (
     "lr_sweep", "order_sweep", "replay_sweep", "curvature_sweep", "optuna_sweep", "sweep",
 )  # fmt: skip
-NOT_TRIED = ("python -m raysweep.tiny.pretrain", "python -m raysweep.query s3:")  # hours; not ours
+NOT_TRIED = ("python -m raysweep pretrain", "python -m raysweep query s3:")  # hours; not ours
 NEEDS_WEIGHTS = re.compile(r"paper/(?!.*(--model|--outline))")
 NEEDS_NETWORK = "--data hub"
 ELSEWHERE = {
@@ -130,6 +134,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     results = Sweep(home / "RESULTS")
     results.add("toxigen -> arc_easy", {"toxigen": 60, "arc_easy": 80}, groups, before=90)
     make_loops(home)
+    made = plan()
+    first = made.trials[0].stages[0].entry
+    publish(Store(Storage.open(home / "raysweep-results" / "store")), made, made.trials[0], [first])
     return home
 
 
@@ -151,6 +158,7 @@ def try_out(command: str, reader: Path, data: Callable[[], Path]) -> str:
     given = {"--model FOLDER": "--model ./llama-2-7b", " SPACE": " my_space.yaml"}
     given |= {f"--{name} FOLDER": f"--{name} ./datasets" for name in ("data", "validate")}
     given |= {" TASK": " toxigen", "BUCKET": "bucket"}
+    given |= {" KEY": f" {plan().trials[0].stages[0].key[:8]}"}
     for written, meant in given.items():
         command = command.replace(written, meant)
     if "./datasets" in command and not (reader / "datasets").exists():
@@ -158,7 +166,7 @@ def try_out(command: str, reader: Path, data: Callable[[], Path]) -> str:
     if " paper/" in command and "--model" in command and not (reader / "judges").exists():
         assert (
             try_out(
-                "python -m raysweep.judge tomh/toxigen_roberta --out judges/toxigen", reader, data
+                "python -m raysweep judge tomh/toxigen_roberta --out judges/toxigen", reader, data
             )
             == ""
         )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Iterator
 from importlib import import_module
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from docs.generate.markdown import table
@@ -27,7 +28,11 @@ and is not repeated.
 
 def commands() -> dict[str, TyperCommand]:
     """All commands of the script by how they are typed."""
-    return {f"raysweep {name}": _parser(_app(one)) for name, one in COMMANDS.items()}
+    return {
+        typed: parser
+        for name, one in COMMANDS.items()
+        for typed, parser in _parsers(f"raysweep {name}", _app(one))
+    }
 
 
 def _app(command: Command) -> typer.Typer:
@@ -39,6 +44,9 @@ def _app(command: Command) -> typer.Typer:
             app = inspect.getclosurevars(module.main).nonlocals["app"]
             assert isinstance(app, typer.Typer)
             return app
+        if hasattr(module, "app"):  # of several commands
+            several: typer.Typer = module.app
+            return several
         main = module.main
     app = typer.Typer(add_completion=False)
     app.command()(main)
@@ -62,10 +70,16 @@ def page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _parser(app: typer.Typer) -> TyperCommand:
+def _parsers(name: str, app: typer.Typer) -> Iterator[tuple[str, TyperCommand]]:
+    """The parser of an application, or those of its commands."""
     command = get_command(app)
-    assert isinstance(command, TyperCommand), "an application of one command"
-    return command
+    if isinstance(command, TyperGroup):
+        found = {f"{name} {one}": parser for one, parser in command.commands.items()}
+    else:
+        found = {name: command}
+    for typed, parser in found.items():
+        assert isinstance(parser, TyperCommand), "not nested deeper"
+        yield typed, parser
 
 
 def _paragraphs(command: TyperCommand) -> list[str]:
