@@ -112,7 +112,7 @@ def test_conversion_refuses_what_does_not_fit(published: Path, tmp_path: Path) -
 def test_a_judge_is_checked_before_anything_starts(published: Path, converted: Path) -> None:
     assert find_judge("tiny") == "tiny"
     assert len(find_judge(str(converted))) == 64
-    with pytest.raises(InputError, match=r"no \*\.safetensors weights; .*-m raysweep\.judge"):
+    with pytest.raises(InputError, match=r"no \*\.safetensors weights; .*raysweep judge"):
         find_judge(str(published))
     config = json.loads((published / "config.json").read_text())
     wrong: list[tuple[dict[str, object], str]] = [
