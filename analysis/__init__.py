@@ -1,4 +1,4 @@
-"""The paper's tables and figures from a sweep's results: ``python -m analysis RESULTS``."""
+"""The paper's tables and figures from a sweep's results: ``raysweep report RESULTS``."""
 
 from raysweep.process.ending import begin_if_command
 

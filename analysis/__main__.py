@@ -1,6 +1,6 @@
 """Prints Table 1, Figures 3, 4 and 7 of a sweep and writes their pictures, and a search's.
 
-python -m analysis RESULTS [--out FOLDER] [--learning-rates 1e-5,1e-5]
+raysweep report RESULTS [--out FOLDER] [--learning-rates 1e-5,1e-5]
 """
 
 from __future__ import annotations
@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from matplotlib.figure import Figure
 from rich.console import Console
 
-from analysis import figure3, figure4, figure7, pareto, table1
-from analysis.load import num_unfinished
 from raysweep.cli.console import console, reporting_input_errors, run_command
+from raysweep.cli.options import ResultsFolder
 from raysweep.errors import InputError
 from raysweep.results.query import open_results
 from raysweep.settings.paths import check_out, shown
 from raysweep.store.storage import Storage
+
+from . import figure3, figure4, figure7, pareto, table1
+from .load import num_unfinished, without_first_task
 
 MAX_LISTED = 8
 NO_PAIR = (
@@ -28,7 +31,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @app.command()
 def main(
-    results: Annotated[str, typer.Argument(help="The sweep folder that lr_sweep prints.")],
+    results: ResultsFolder,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the pictures.", show_default="RESULTS/analysis")
     ] = None,
@@ -49,6 +52,13 @@ def main(
         _figure4(sweep, folder, output)
         _figure7(sweep, folder, output)
         _search(sweep, folder, output)
+        if partial := without_first_task(sweep):
+            listed = "; ".join(partial[:MAX_LISTED])
+            more = f" and {len(partial) - MAX_LISTED} more" if partial[MAX_LISTED:] else ""
+            output.print(
+                f"\nin no figure, since the first stage is not one whole task: {listed}{more}",
+                markup=False,
+            )
         unfinished = num_unfinished(sweep)
         if unfinished:
             trials = "1 trial has" if unfinished == 1 else f"{unfinished} trials have"
@@ -57,13 +67,13 @@ def main(
 
 def _table1(sweep: Storage, folder: Path, output: Console) -> None:
     rows = table1.table1(sweep)
-    if not rows:
+    if rows:
+        table = table1.display(rows)
+        output.print(table)
+        _write(table.picture(), folder / "table1.png", output)
+        output.print()
+    else:
         output.print(f"Table 1: nothing to show; {NO_PAIR}")
-        return
-    table = table1.display(rows)
-    output.print(table)
-    table.draw(folder / "table1.png")
-    output.print(f"wrote {folder / 'table1.png'}\n", soft_wrap=True, markup=False)
 
 
 def _figure3(selection: figure3.Selection, folder: Path, output: Console) -> None:
@@ -74,8 +84,7 @@ def _figure3(selection: figure3.Selection, folder: Path, output: Console) -> Non
         )
         return
     output.print(figure3.listing(selection.shown))
-    figure3.draw(selection.shown, folder / "figure3.png")
-    output.print(f"wrote {folder / 'figure3.png'}", soft_wrap=True, markup=False)
+    _write(figure3.picture(selection.shown), folder / "figure3.png", output)
     if selection.left_out:
         output.print(_left_out(selection))
 
@@ -84,25 +93,31 @@ def _figure4(sweep: Storage, folder: Path, output: Console) -> None:
     found = figure4.figure4(sweep)
     if found.curvatures:
         output.print(figure4.listing(found))
-        figure4.draw(found, folder / "figure4.png")
-        output.print(f"wrote {folder / 'figure4.png'}", soft_wrap=True, markup=False)
+        _write(figure4.picture(found), folder / "figure4.png", output)
 
 
 def _figure7(sweep: Storage, folder: Path, output: Console) -> None:
     curves = figure7.figure7(sweep)
     if curves:
         output.print(figure7.listing(curves))
-        figure7.draw(curves, folder / "figure7.png")
-        output.print(f"wrote {folder / 'figure7.png'}", soft_wrap=True, markup=False)
+        _write(figure7.picture(curves), folder / "figure7.png", output)
 
 
 def _search(sweep: Storage, folder: Path, output: Console) -> None:
     found = pareto.search(sweep)
     if found:
-        path = folder / ("search.png" if len(found.objectives) == 1 else "pareto.png")
-        pareto.draw(found, path)
-        told = f"wrote {path}, {len(found.candidates)} trials of the search"
-        output.print(told, soft_wrap=True, markup=False)
+        name = "search.png" if len(found.objectives) == 1 else "pareto.png"
+        _write(
+            pareto.picture(found),
+            folder / name,
+            output,
+            f", {len(found.candidates)} trials of the search",
+        )
+
+
+def _write(picture: Figure, path: Path, output: Console, more: str = "") -> None:
+    picture.savefig(path)
+    output.print(f"wrote {path}{more}", soft_wrap=True, markup=False)
 
 
 def _left_out(selection: figure3.Selection) -> str:
@@ -137,5 +152,10 @@ def _folder(sweep: Storage, out: Path | None) -> Path:
     return folder
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """The entry point."""
     run_command(app)
+
+
+if __name__ == "__main__":
+    run()

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -17,7 +16,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from analysis.literal import literal
+from .literal import literal
 
 POINTS_PER_INCH = 72
 FONT_SIZE = 10.0  # points, as all lengths below
@@ -102,9 +101,9 @@ class Booktabs:
                 table.add_row(*cells, end_section=row is section[-1])
         return table
 
-    def draw(self, path: Path) -> None:
-        """Writes the picture, as large as its text needs."""
-        _Picture(self).save(path)
+    def picture(self) -> Figure:
+        """The picture, as large as its text needs."""
+        return _Picture(self).drawn()
 
 
 class _Picture:
@@ -128,10 +127,10 @@ class _Picture:
         self.height = 2 * MARGIN + num_lines * LINE_HEIGHT
         self.top = MARGIN
 
-    def save(self, path: Path) -> None:
-        """Draws from top to bottom."""
+    def drawn(self) -> Figure:
+        """The figure, drawn from top to bottom."""
         inches = self.width / POINTS_PER_INCH, self.height / POINTS_PER_INCH
-        self.figure.set_size_inches(*inches)
+        self.figure = Figure(inches, dpi=min(DPI, MAX_PIXELS / max(inches)))
         self._write(self.table.title, MARGIN, size=FONT_SIZE + 1, weight="bold")
         self._advance(TITLE_LINES)
         self._rule(1.2)
@@ -144,7 +143,7 @@ class _Picture:
         for note in self.table.notes:
             self._write(note, MARGIN, size=FONT_SIZE - 2, color="0.3")
             self._advance(NOTE_LINES)
-        self.figure.savefig(path, dpi=min(DPI, MAX_PIXELS / max(inches)))
+        return self.figure
 
     def _headings(self) -> None:
         for group, first, last in self._groups():

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from textwrap import fill
 
 from matplotlib.axes import Axes
@@ -20,13 +19,14 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from analysis.literal import literal
-from analysis.load import Chain, FirstTaskForgetting, first_task_forgetting, sort_key
-from analysis.mean import MISSING, Mean, fixed, shown
-from analysis.setting import varying
 from raysweep.errors import InputError
 from raysweep.store.storage import Storage
 from raysweep.tasks.task import OVERALL, Kind
+
+from .literal import literal
+from .load import FirstTaskForgetting, Pair, first_task_forgetting, sort_key
+from .mean import MISSING, Mean, fixed, shown
+from .setting import varying
 
 MAX_PANELS = 12
 NUM_COLUMNS = 3
@@ -51,7 +51,7 @@ class Panel:
         groups: the worst first; groups without test rows last.
     """
 
-    chain: Chain
+    chain: Pair
     overall: Mean | None
     groups: tuple[FirstTaskForgetting, ...]
 
@@ -71,7 +71,7 @@ class Selection:
 
 def figure3(results: Storage) -> tuple[Panel, ...]:
     """All panels: by setting, then by safety task, then by capability task."""
-    chains: dict[Chain, list[FirstTaskForgetting]] = {}
+    chains: dict[Pair, list[FirstTaskForgetting]] = {}
     for cost in first_task_forgetting(results):
         if cost.chain.first.kind is Kind.SAFETY:
             chains.setdefault(cost.chain, []).append(cost)
@@ -106,8 +106,8 @@ def listing(panels: Sequence[Panel]) -> Group:
     return Group(title, *map(_table, panels, titles))
 
 
-def draw(panels: Sequence[Panel], path: Path) -> None:
-    """Writes the figure."""
+def picture(panels: Sequence[Panel]) -> Figure:
+    """The figure of at least one panel."""
     rows = [panels[start : start + NUM_COLUMNS] for start in range(0, len(panels), NUM_COLUMNS)]
     titles = [fill(title, TITLE_CHARACTERS) for title in _titles(panels)]
     title_height = TITLE_HEIGHT + LINE_HEIGHT * max(title.count("\n") for title in titles)
@@ -115,17 +115,17 @@ def draw(panels: Sequence[Panel], path: Path) -> None:
     num_columns = min(NUM_COLUMNS, len(panels))
     width = PANEL_WIDTH * num_columns
     layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08)
-    figure = Figure((width, sum(heights) + 0.9), layout=layout)
+    figure = Figure((width, sum(heights) + 0.9), dpi=160, layout=layout)
     grid = figure.add_gridspec(len(rows), num_columns, height_ratios=heights)
     for number, (panel, title) in enumerate(zip(panels, titles, strict=True)):
         _draw_panel(figure.add_subplot(grid[divmod(number, NUM_COLUMNS)]), panel, title)
     figure.suptitle("Forgetting by group", fontsize=13, fontweight="bold")
     caption = fill(_caption(panels), int(width * CHARACTERS_PER_INCH))
     figure.supxlabel(caption, fontsize=SMALL, color="0.3")
-    figure.savefig(path, dpi=160)
+    return figure
 
 
-def _panel(chain: Chain, costs: Sequence[FirstTaskForgetting]) -> Panel:
+def _panel(chain: Pair, costs: Sequence[FirstTaskForgetting]) -> Panel:
     overall = next((cost.points for cost in costs if cost.group == OVERALL), None)
     groups = [cost for cost in costs if cost.group != OVERALL]
     groups.sort(key=lambda cost: (-cost.points.value if cost.points else math.inf, cost.group))

@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,11 +25,13 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from analysis.literal import literal
-from analysis.mean import Mean
 from raysweep.results.query import query
+from raysweep.space.chains import Chain
 from raysweep.store.storage import Storage
 from raysweep.tasks.task import Kind
+
+from .literal import literal
+from .mean import Mean
 
 COLOURS = {Kind.CAPABILITY: "#9db7d5", Kind.SAFETY: "#c8553d"}
 SHADES = {
@@ -60,7 +61,7 @@ class Curvature:
 
 
 @dataclass(frozen=True)
-class Pair:
+class ChainPoint:
     """A chain's curvature after the first stage and forgetting after the last, in points.
 
     Attributes:
@@ -68,7 +69,7 @@ class Pair:
         seeds: the radius of each.
     """
 
-    chain: str
+    chain: Chain
     kind: Kind
     rates: tuple[float, ...]
     radius: Mean
@@ -78,12 +79,12 @@ class Pair:
     @property
     def first(self) -> str:
         """The first task."""
-        return self.chain.split(" -> ")[0]
+        return self.chain.first_task
 
     @property
     def rest(self) -> str:
         """The chain without its first task."""
-        return self.chain.removeprefix(f"{self.first} -> ")
+        return str(Chain(self.chain[1:]))
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class Figure4:
     """All that the figure shows."""
 
     curvatures: tuple[Curvature, ...]
-    pairs: tuple[Pair, ...]
+    pairs: tuple[ChainPoint, ...]
     changes: tuple[Change, ...]
 
     @property
@@ -146,8 +147,8 @@ def figure4(results: Storage) -> Figure4:
         GROUP BY chain, first.kind, learning_rates, settings ORDER BY chain, learning_rates
     """
     changes = """
-        SELECT kind, loss_increase, linear_term + quadratic_form AS predicted, bound
-        FROM changes WHERE stage = 2 AND task = split_part(chain, ' -> ', 1) ORDER BY trial
+        SELECT chain, task, kind, loss_increase, linear_term + quadratic_form AS predicted, bound
+        FROM changes WHERE stage = 2 ORDER BY trial
     """
     return Figure4(
         tuple(
@@ -162,8 +163,8 @@ def figure4(results: Storage) -> Figure4:
             for row in _rows(results, curvatures)
         ),
         tuple(
-            Pair(
-                row["chain"],
+            ChainPoint(
+                Chain.parse(row["chain"]),
                 Kind(row["kind"]),
                 tuple(row["learning_rates"]),
                 Mean(row["mean"], row["deviation"], row["seeds"]),
@@ -175,6 +176,7 @@ def figure4(results: Storage) -> Figure4:
         tuple(
             Change(Kind(row["kind"]), row["loss_increase"], row["predicted"], row["bound"])
             for row in _rows(results, changes)
+            if Chain.parse(row["chain"]).first_task == row["task"]
         ),
     )
 
@@ -199,18 +201,18 @@ def listing(found: Figure4) -> Table:
     return table
 
 
-def draw(found: Figure4, path: Path) -> None:
+def picture(found: Figure4) -> Figure:
     """The parts that there is something for, side by side."""
     parts: list[Any] = [(_draw_radii, found.curvatures)]
     parts += [(_draw_pairs, found)] if found.pairs else []
     parts += [(_draw_changes, found.changes)] if found.changes else []
     width = 5.4 * len(parts) + (1.4 if found.pairs else 0)  # (b) has its legend beside it
-    figure = Figure(figsize=(width, 4.4), layout="constrained")
+    figure = Figure(figsize=(width, 4.4), dpi=150, layout="constrained")
     for axes, (draw_part, data) in zip(
         np.atleast_1d(figure.subplots(1, len(parts))), parts, strict=True
     ):
         draw_part(axes, data)
-    figure.savefig(path, dpi=150)
+    return figure
 
 
 def _draw_radii(axes: Axes, curvatures: Sequence[Curvature]) -> None:

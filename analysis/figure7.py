@@ -13,7 +13,6 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,11 +22,12 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from analysis.literal import literal
-from analysis.mean import Mean, fixed, shown
 from raysweep.results.query import query
-from raysweep.space.chains import Part
+from raysweep.space.chains import Chain
 from raysweep.store.storage import Storage
+
+from .literal import literal
+from .mean import Mean, fixed, shown
 
 COLOURS = ("#c8553d", "#1f4e8c", "#588157", "#8d6a9f", "#b08900", "#5e6472")
 LINES = ("-", "--", ":")
@@ -112,8 +112,7 @@ class _Run:
 SQL = """
     WITH ends AS (
         SELECT trial, task, any_value(forgetting) AS forgetting FROM forgetting
-        WHERE "group" = 'overall' AND stage = len(learning_rates)
-              AND task = split_part(chain, ' -> ', 1)
+        WHERE "group" = 'overall' AND stage = len(learning_rates) AND learned_at = 1
         GROUP BY trial, task
     )
     SELECT trial, seed, chain, settings, ends.task AS first, ends.forgetting,
@@ -164,15 +163,10 @@ def listing(curves: tuple[Curve, ...]) -> Table:
     return table
 
 
-def draw(curves: tuple[Curve, ...], path: Path) -> None:
-    """Writes the picture."""
-    picture(curves).savefig(path, dpi=150)
-
-
 def picture(curves: tuple[Curve, ...]) -> Figure:
     """A row for each kind of replay: forgetting of the first task, accuracy of the second."""
     kinds = [kind for kind in Replay if any(curve.replay is kind for curve in curves)]
-    figure = Figure(figsize=(11.5, 4.0 * len(kinds)), layout="constrained")
+    figure = Figure(figsize=(11.5, 4.0 * len(kinds)), dpi=150, layout="constrained")
     panels = figure.subplots(len(kinds), 2, squeeze=False)
     for (left, right), kind in zip(panels, kinds, strict=True):
         of_kind = [curve for curve in curves if curve.replay is kind]
@@ -208,16 +202,14 @@ def _draw_curve(axes: Axes, places: list[float], means: list[Mean], style: dict[
 
 def _run(row: dict[str, Any]) -> _Run | None:
     """None for chains without replay's form, and for rows of other than the second task."""
-    stages = [
-        [Part.model_validate(part) for part in stage.split(" + ")]
-        for stage in row["chain"].split(" -> ")
-    ]
+    stages = Chain.parse(row["chain"])
     if len(stages) not in (2, 3) or stages[1][0].task != row["task"] or row["task"] == row["first"]:
         return None
     settings = json.loads(row["settings"])
     again = stages[2] if len(stages) == 3 else stages[1][1:]
     replays = len(again) <= 1 and all(part.task == row["first"] for part in again)
-    if not replays or len(stages[0]) > 1 or (len(stages) == 3 and len(stages[1]) > 1):
+    has_form = str(stages[0]) == row["first"] and (len(stages) == 2 or len(stages[1]) == 1)
+    if not (replays and has_form):
         return None
     return _Run(
         common=(row["first"], row["task"], *(_without(stage, "stage") for stage in settings[:2])),

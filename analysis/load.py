@@ -12,13 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from analysis.bootstrap import biased_interval
-from analysis.mean import Mean
-from analysis.setting import Setting
 from raysweep.results.query import query
+from raysweep.space.chains import Chain
 from raysweep.store.storage import Storage
 from raysweep.tasks.registry import TASKS
 from raysweep.tasks.task import OVERALL, Kind
+
+from .bootstrap import biased_interval
+from .mean import Mean
+from .setting import Setting
 
 KEYS = "chain, sweep, settings, learning_rates"
 TASK_ORDER = {name: position for position, name in enumerate(TASKS)}
@@ -34,7 +36,7 @@ class MeasuredTask:
 
 
 @dataclass(frozen=True)
-class Chain:
+class Pair:
     """Two full stages at one point of the search space, over all its seeds."""
 
     first: MeasuredTask
@@ -67,7 +69,7 @@ class FinalAccuracy:
         is_constant: whether, for any seed, every test row got the same answer.
     """
 
-    chain: Chain
+    chain: Pair
     task: MeasuredTask
     percent: Mean
     chance: float | None
@@ -87,7 +89,7 @@ class FirstTaskForgetting:
             overall row and where there are no predictions.
     """
 
-    chain: Chain
+    chain: Pair
     group: str
     points: Mean | None
     biased: Mean | None
@@ -127,8 +129,7 @@ def first_task_forgetting(results: Storage) -> list[FirstTaskForgetting]:
     sql = f"""
         SELECT {KEYS}, "group", {_mean("forgetting")}, {_mean("biased_forgetting")},
                max(num_examples) AS num_examples
-        FROM forgetting
-        WHERE stage = 2 AND learned_at = 1 AND task = str_split(chain, ' -> ')[1]
+        FROM forgetting WHERE stage = 2 AND learned_at = 1
         GROUP BY {KEYS}, "group"
     """
     intervals = _intervals(results)
@@ -145,12 +146,13 @@ def first_task_forgetting(results: Storage) -> list[FirstTaskForgetting]:
     ]
 
 
-def _intervals(results: Storage) -> dict[tuple[Chain, str], tuple[float, float]]:
+def _intervals(results: Storage) -> dict[tuple[Pair, str], tuple[float, float]]:
     """Of biased forgetting, by chain and group, from the predictions before and after."""
     sql = f"""
         WITH own AS (
             SELECT {KEYS}, trial, stage, example_id, groups, correct::INT AS correct
-            FROM predictions WHERE task = str_split(chain, ' -> ')[1]
+            FROM predictions SEMI JOIN (FROM forgetting WHERE stage = 2 AND learned_at = 1)
+                             USING (trial, task)
         )
         SELECT {KEYS}, list(loss ORDER BY example_id) AS losses,
                list(groups ORDER BY example_id) AS groups
@@ -168,7 +170,8 @@ def _intervals(results: Storage) -> dict[tuple[Chain, str], tuple[float, float]]
         losses = 100 * np.array(row["losses"])
         for group in sorted({group for groups in row["groups"] for group in groups}):
             members = np.array([group in groups for groups in row["groups"]])
-            found[chain, group] = biased_interval(losses, members)
+            if interval := biased_interval(losses, members):
+                found[chain, group] = interval
     return found
 
 
@@ -180,7 +183,14 @@ def num_unfinished(results: Storage) -> int:
     return sum(1 for _ in _rows(results, sql))
 
 
-def sort_key(chain: Chain) -> tuple[tuple[int, str], tuple[int, str]]:
+def without_first_task(results: Storage) -> list[str]:
+    """Chains that are in no table or figure, because their first stage is not one whole task."""
+    rows = query(results, "SELECT DISTINCT chain FROM evaluations ORDER BY chain").to_pylist()
+    chains = (Chain.parse(row["chain"]) for row in rows)
+    return [str(chain) for chain in chains if chain[0].full_tasks != (str(chain[0]),)]
+
+
+def sort_key(chain: Pair) -> tuple[tuple[int, str], tuple[int, str]]:
     """Table 1's order of tasks; other tasks follow by name."""
     return _position(chain.capability), _position(chain.safety)
 
@@ -201,13 +211,13 @@ def _optional(mean: dict[str, Any]) -> Mean | None:
     return Mean(**mean) if mean["num_seeds"] else None
 
 
-def _rows(results: Storage, sql: str) -> Iterator[tuple[Chain, dict[str, Any]]]:
+def _rows(results: Storage, sql: str) -> Iterator[tuple[Pair, dict[str, Any]]]:
     tasks = _measured_tasks(results)
     for row in query(results, sql).to_pylist():
-        pair = _pair(row["chain"], tasks)
+        pair = _pair(Chain.parse(row["chain"]), tasks)
         if pair:
             setting = Setting.from_row(row["sweep"], row["settings"], row["learning_rates"])
-            yield Chain(*pair, setting), row
+            yield Pair(*pair, setting), row
 
 
 def _measured_tasks(results: Storage) -> dict[str, MeasuredTask]:
@@ -216,10 +226,10 @@ def _measured_tasks(results: Storage) -> dict[str, MeasuredTask]:
 
 
 def _pair(
-    chain: str, tasks: Mapping[str, MeasuredTask]
+    chain: Chain, tasks: Mapping[str, MeasuredTask]
 ) -> tuple[MeasuredTask, MeasuredTask] | None:
     """The chain's two tasks; None for shares (``bbq@5%``), mixtures and any other length."""
-    pair = [tasks.get(stage) for stage in chain.split(" -> ")]
+    pair = [tasks.get(str(mixture)) for mixture in chain]
     if len(pair) != 2 or pair[0] is None or pair[1] is None or pair[0].kind == pair[1].kind:
         return None
     return pair[0], pair[1]

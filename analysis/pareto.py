@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -70,16 +69,16 @@ def search(results: Storage) -> Search | None:
     return Search(tuple(Objective(*pair) for pair in pairs), tuple(candidates))
 
 
-def draw(found: Search, path: Path) -> None:
+def picture(found: Search) -> Figure:
     """Two objectives against each other with the front joined; of one, its value by trial."""
-    figure = Figure(figsize=(6.0, 4.2), layout="constrained")
+    figure = Figure(figsize=(6.0, 4.2), dpi=150, layout="constrained")
     axes = figure.subplots()
     if len(found.objectives) == 1:
         _draw_history(axes, found)
     else:
         _draw_front(axes, found)
     axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=150)
+    return figure
 
 
 def _draw_front(axes: Axes, found: Search) -> None:

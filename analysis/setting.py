@@ -7,7 +7,7 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from analysis.mean import MISSING
+from .mean import MISSING
 
 
 @dataclass(frozen=True)

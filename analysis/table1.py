@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from analysis.booktabs import Booktabs, Column
-from analysis.load import Chain, final_accuracies, first_task_forgetting, sort_key
-from analysis.mean import MISSING, Mean, fixed, shown
-from analysis.setting import varying
 from raysweep.store.storage import Storage
 from raysweep.tasks.task import OVERALL
+
+from .booktabs import Booktabs, Column
+from .load import Pair, final_accuracies, first_task_forgetting, sort_key
+from .mean import MISSING, Mean, fixed, shown
+from .setting import varying
 
 CONSTANT = "!"
 
@@ -47,7 +48,7 @@ class Row:
         chances: accuracy of random answers for the capability and the safety task, in percent.
     """
 
-    chain: Chain
+    chain: Pair
     chances: tuple[float | None, float | None]
     capability_first: Order
     safety_first: Order
@@ -55,8 +56,8 @@ class Row:
 
 def table1(results: Storage) -> tuple[Row, ...]:
     """The rows in the paper's order of tasks, then by learning rates."""
-    parts: dict[Chain, dict[str, Mean | None]] = {}
-    constant: dict[Chain, set[str]] = {}
+    parts: dict[Pair, dict[str, Mean | None]] = {}
+    constant: dict[Pair, set[str]] = {}
     chances: dict[str, float | None] = {}
     for accuracy in final_accuracies(results):
         parts.setdefault(accuracy.chain, {})[accuracy.task.kind.value] = accuracy.percent
@@ -93,10 +94,10 @@ def display(rows: Sequence[Row]) -> Booktabs:
     return Booktabs(title, tuple(columns), sections, _notes(rows, has_rates, has_seeds))
 
 
-def _rows(orders: dict[Chain, Order], chances: dict[str, float | None]) -> Iterable[Row]:
+def _rows(orders: dict[Pair, Order], chances: dict[str, float | None]) -> Iterable[Row]:
     """Joins the two orders of each pair."""
 
-    def pair(chain: Chain) -> tuple[object, ...]:
+    def pair(chain: Pair) -> tuple[object, ...]:
         return (*sort_key(chain), chain.setting.position)
 
     for _, same in groupby(sorted(orders, key=pair), pair):

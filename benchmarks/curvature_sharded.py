@@ -16,7 +16,7 @@ from benchmarks.curvature_work import SIZES, Size, Work, make_model, make_work, 
 from benchmarks.resident import PeakMemory, in_new_processes
 from raysweep.curvature import LayerwiseHessian, ReplicaHessian, Shards
 from raysweep.measures.llama_blocks import llama_blocks, parameter_names
-from raysweep.model.encoding import Row
+from raysweep.model.encoding import EncodedRow
 from raysweep.model.weight_files import weight_files
 from raysweep.training.batches import Batch, collate
 
@@ -89,5 +89,5 @@ def _batch(size: Size, rank: int) -> Batch:
     generator = torch.Generator().manual_seed(rank)
     shape = (ROWS_PER_RANK, size.longest_prompt + ANSWER_TOKENS)
     ids = torch.randint(size.vocabulary, shape, generator=generator).tolist()
-    rows = [Row(tuple(row[:-ANSWER_TOKENS]), tuple(row[-ANSWER_TOKENS:])) for row in ids]
+    rows = [EncodedRow(tuple(row[:-ANSWER_TOKENS]), tuple(row[-ANSWER_TOKENS:])) for row in ids]
     return collate(rows, 0)

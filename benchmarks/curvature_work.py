@@ -17,7 +17,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.models.llama import modeling_llama
 
-from raysweep.model.encoding import Row
+from raysweep.model.encoding import EncodedRow
 from raysweep.training.batches import Batch, collate
 from raysweep.training.loss import answer_loss_sum, normaliser
 
@@ -95,7 +95,7 @@ def make_work(size: Size, num_rows: int, batch_size: int = 8, num_steps: int = 5
     def tokens(low: int, high: int) -> tuple[int, ...]:
         return tuple(draw.randrange(3, size.vocabulary) for _ in range(draw.randint(low, high)))
 
-    rows = [Row(tokens(5, size.longest_prompt), tokens(1, 5)) for _ in range(num_rows)]
+    rows = [EncodedRow(tokens(5, size.longest_prompt), tokens(1, 5)) for _ in range(num_rows)]
     batches = [collate(rows[i : i + batch_size], 0) for i in range(0, num_rows, batch_size)]
     work = Work(make_model(size), batches, normaliser(rows))
     adam = torch.optim.Adam(work.model.parameters(), lr=1e-3)

@@ -8,7 +8,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from raysweep.model.architecture import Architecture
-from raysweep.model.encoding import Row
+from raysweep.model.encoding import EncodedRow
 
 VOCABULARY = 97
 SMALL = Architecture(32, 64, 2, 4, 2, head_size=8, vocabulary_size=VOCABULARY)
@@ -32,11 +32,11 @@ def small_llama(seed: int = 0, *, tied: bool = True, attention: str = "sdpa") ->
     return LlamaForCausalLM(config).eval()
 
 
-def random_rows(number: int, seed: int = 0) -> list[Row]:
+def random_rows(number: int, seed: int = 0) -> list[EncodedRow]:
     """Rows of various lengths, answers of one to five tokens."""
     draw = random.Random(seed)
 
     def tokens(low: int, high: int) -> tuple[int, ...]:
         return tuple(draw.randrange(3, VOCABULARY) for _ in range(draw.randint(low, high)))
 
-    return [Row(tokens(5, 30), tokens(1, 5)) for _ in range(number)]
+    return [EncodedRow(tokens(5, 30), tokens(1, 5)) for _ in range(number)]

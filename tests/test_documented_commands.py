@@ -1,13 +1,12 @@
 """Every command in README, docs, search spaces and --help works, in the place of a reader.
 
 All are parsed by the command's own parser. Those of raysweep and its figures are run in a folder
-that has what they name, and with the values they name; a sweep is planned and not started. README's
-own task and search space are made as README says.
+that has what they name, and with the values they name; a sweep is planned and not started. The
+documented task and search space are made as their pages say.
 """
 
 from __future__ import annotations
 
-import contextlib
 import re
 import runpy
 import shlex
@@ -26,11 +25,10 @@ from raysweep.space.packaged import packaged_names, packaged_space
 from raysweep.space.space import load_space
 from tests.analysis.sweep_folder import Sweep
 from tests.classifiers import publish_classifier
+from tests.documents import DOCUMENTS, ROOT, SPACE_PAGE, make_loops, only_block
 from tests.mutations.command_lines import run
 from tests.places import BASE
 
-ROOT = Path(__file__).parents[1]
-DOCUMENTS = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
 SPACES = sorted((ROOT / "search_spaces").rglob("*.yaml"))
 SWEEPS = (
     "lr_sweep", "order_sweep", "replay_sweep", "curvature_sweep", "optuna_sweep", "sweep",
@@ -48,14 +46,20 @@ ELSEWHERE = {
 def indented(path: Path) -> list[str]:
     """The commands of a document: indented lines, and the code in its tables."""
     text = path.read_text().replace("\\\n", " ")  # a backslash continues a line
-    found = re.findall(r"`(python -m raysweep\.[^`]*)`", text)
+    found = re.findall(r"`((?:python -m raysweep\.|raysweep (?:[a-z]+-)?sweep)[^`]*)`", text)
     lines = iter(text.splitlines())
     for line in lines:
-        if re.match(r"(?:    |\t)(?:python3?|pip|ray|ruff|mypy) ", line):
-            while line.count("'") % 2:  # as does an open quotation
+        if re.match(r"(?:    |\t)(?:python3?|pip|ray|raysweep|ruff|mypy) ", line):
+            while line.partition(" #")[0].count("'") % 2:  # as does an open quotation
                 line += " " + next(lines).strip()
             found += line.strip().split(" && ")
-    return found
+    return [re.sub(r"^raysweep ", "python -m raysweep ", one) for one in found]
+
+
+def on_the_head(path: Path) -> list[str]:
+    """The commands that a document sends to a cluster: quoted, after ``ray exec``."""
+    text = path.read_text().replace("\\\n", " ")
+    return re.findall(r"ray exec [^'\n]*'(python -m raysweep[^']*)'", text)
 
 
 def helped(name: str) -> list[str]:
@@ -85,6 +89,7 @@ WRITTEN = sorted(
 )
 
 
+ON_THE_HEAD = sorted({command for path in DOCUMENTS for command in on_the_head(path)})
 HELPED = [line for name in SWEEPS for line in helped(name)]
 
 
@@ -106,6 +111,11 @@ def test_a_written_command_exists(command: str, monkeypatch: pytest.MonkeyPatch)
         parse(command, monkeypatch)
 
 
+@pytest.mark.parametrize("command", ON_THE_HEAD)
+def test_a_command_for_a_cluster_exists(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    parse(command, monkeypatch)
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A reader's home: a model, a classifier, results, a task and search spaces."""
@@ -115,8 +125,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     publish_classifier(home / "tomh" / "toxigen_roberta", ["some text", "another one"])
     home.joinpath("search_spaces").symlink_to(ROOT / "search_spaces")
     shutil.copy(ROOT / "search_spaces" / "lr.yaml", home / "my_space.yaml")
-    (space,) = [block for block in blocks("yaml") if block.startswith("name: replay")]
-    home.joinpath("replay.yaml").write_text(space)
+    home.joinpath("replay.yaml").write_text(only_block(SPACE_PAGE, "yaml", "name: replay"))
     groups = {"women": (40, 30, 50), "muslim": (50, 30, 50)}
     results = Sweep(home / "RESULTS")
     results.add("toxigen -> arc_easy", {"toxigen": 60, "arc_easy": 80}, groups, before=90)
@@ -199,28 +208,13 @@ def test_data_that_is_given_is_that_of_all_tasks(name: str) -> None:
     assert {space.data.source_of(task) for task in space.task_names} == {"./datasets"}
 
 
-def blocks(kind: str) -> list[str]:
-    """README's fenced blocks of a kind."""
-    return re.findall(rf"```{kind}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-
-
-def make_loops(folder: Path) -> Path:
-    """README's own task, made as README says."""
-    (task,) = [block for block in blocks("yaml") if block.startswith("name: loops")]
-    (rows,) = [block for block in blocks("python") if "loops.jsonl" in block]
-    (folder / "loops.yaml").write_text(task)
-    with contextlib.chdir(folder):
-        exec(compile(rows, "README.md", "exec"), {})
-    return folder / "loops.yaml"
-
-
 @pytest.fixture
 def loops(tmp_path: Path) -> Path:
-    """The file of README's own task."""
+    """The file of the documented task."""
     return make_loops(tmp_path)
 
 
-def test_the_task_of_the_readme_is_valid_balanced_and_planned(loops: Path) -> None:
+def test_the_documented_task_is_valid_balanced_and_planned(loops: Path) -> None:
     splits = make_plan(load_space(_as_space(loops)), find_checkpoint("tiny")).splits["loops"]
     share = sum(row.label == 0 for row in splits.test) / len(splits.test)
     assert 0.45 < share < 0.55, "chance is one half"
@@ -237,7 +231,7 @@ def _as_space(task: Path) -> Path:
 
 
 @pytest.mark.parametrize("option", ["--validate", "--show"])
-def test_the_readmes_checks_of_its_task(loops: Path, option: str) -> None:
+def test_the_documented_checks_of_a_task(loops: Path, option: str) -> None:
     checked = subprocess.run(
         [sys.executable, "-m", "raysweep.tasks", option, "loops.yaml"],
         capture_output=True,
@@ -249,9 +243,8 @@ def test_the_readmes_checks_of_its_task(loops: Path, option: str) -> None:
     assert "loops" in checked.stdout
 
 
-def test_the_readmes_search_space_is_planned(tmp_path: Path) -> None:
-    (content,) = [block for block in blocks("yaml") if block.startswith("name: replay")]
+def test_the_documented_search_space_is_planned(tmp_path: Path) -> None:
     path = tmp_path / "replay.yaml"
-    path.write_text(content)
+    path.write_text(only_block(SPACE_PAGE, "yaml", "name: replay"))
     made = make_plan(load_space(path), find_checkpoint("tiny"))
     assert len(made.trials) == 3 * 2 * 6, "three seeds, two rates, six chains"

@@ -31,6 +31,7 @@ def run_command(
         outlives_output: see `command_line`.
 
     Raises:
+        InputError: an option or an argument is none of the command's.
         SystemExit: the command has ended.
     """
     with command_line(outlives_output=outlives_output):
@@ -40,10 +41,20 @@ def run_command(
             app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
             app.command()(command)
         try:
-            raise SystemExit(app(standalone_mode=False))
+            raise SystemExit(app(standalone_mode=False, prog_name=_script()))
         except typer.TyperException as error:  # the parser's: an unknown option, a missing value
             text = " ".join(error.format_message().split())
             raise InputError("command line", text.rstrip("."), "see --help") from None
+
+
+def as_called(module: str) -> str:
+    """What the user has typed to run a command: the script's name for it, or its module's."""
+    return _script() or f"python -m raysweep.{module}"
+
+
+def _script() -> str | None:
+    """The script and its command, such as "raysweep plan"; None for a module's own entry."""
+    return sys.argv[0] if sys.argv[0].startswith("raysweep ") else None
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from transformers.utils.logging import disable_progress_bar
 
 from raysweep.cli.console import console, run_command
+from raysweep.cli.options import Data, Device, Json, Seed
 from raysweep.curvature import SpectralRadius
 from raysweep.errors import InputError
 from raysweep.measures.loss_curvature import (
@@ -37,11 +38,11 @@ from raysweep.training.settings import Hyperparameters
 
 DEFAULTS, SEQUENCE_LIMIT = CurvatureSettings(), Hyperparameters().sequence_limit
 
-Model = Annotated[str, typer.Argument(help="tiny, a folder, or a hub id of LLaMA weights.")]
+ModelArgument = Annotated[
+    str, typer.Argument(metavar="MODEL", help="tiny, a folder, or a hub id of LLaMA weights.")
+]
 TaskName = Annotated[str, typer.Option("--task", help="Whose training loss: toxigen, bbq, ...")]
-Data = Annotated[str, typer.Option(help="Source of the rows, as in a search space.")]
 NumSamples = Annotated[int, typer.Option(help="Training examples.", min=1)]
-Seed = Annotated[int, typer.Option(help="Of the draw and of the start vector.", min=0)]
 Reduction = Annotated[str, typer.Option(help="token or sample.")]
 Solver = Annotated[str, typer.Option(help="lanczos or power.")]
 Operator = Annotated[
@@ -51,15 +52,13 @@ Tolerance = Annotated[float, typer.Option(help="Residual over value.", min=1e-12
 MaxProducts = Annotated[int, typer.Option(help="Most Hessian-vector products.", min=1)]
 Limit = Annotated[int, typer.Option(help="Longest row in tokens.", min=1)]
 BatchSize = Annotated[int, typer.Option(help="Rows at a time, as in training.", min=1)]
-Device = Annotated[str | None, typer.Option(help="cpu or cuda; cuda where there is one.")]
 Plot = Annotated[Path, typer.Option(help="The picture to write: .png, .pdf or .svg.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 def main(
-    model: Model,
+    model: ModelArgument,
     task: TaskName,
-    data: Data = "tiny",
+    data: Data[str] = "tiny",
     num_samples: NumSamples = DEFAULTS.num_samples,
     seed: Seed = 0,
     reduction: Reduction = DEFAULTS.reduction,
@@ -69,7 +68,7 @@ def main(
     max_products: MaxProducts = DEFAULTS.max_products,
     sequence_limit: Limit = SEQUENCE_LIMIT,
     batch_size: BatchSize = 16,
-    device: Device = None,
+    device: Device[str | None] = None,
     plot: Plot = Path("curvature.png"),
     as_json: Json = False,
 ) -> None:

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from raysweep.cli.console import console, run_command
-from raysweep.cli.sweep import NumSteps, NumTest, NumWorkers
-from raysweep.cost.forecast import ACCELERATORS, Assumptions, forecast
+from raysweep.cli.options import Data, Json, Model, NumSteps, NumTest, NumWorkers, StorageUri
+from raysweep.cost.forecast import ACCELERATORS, DEFAULTS, assumptions_for, forecast
 from raysweep.cost.measured import Finished, find_finished
 from raysweep.cost.memory import host_memory
 from raysweep.cost.report import cost_lines, stage_tree, wall_hours
@@ -27,19 +27,14 @@ from raysweep.space.space import SearchSpace, load_space
 from raysweep.store.storage import Storage, reading
 from raysweep.store.store import Store
 
-DEFAULTS = Assumptions()
-
 SpaceFiles = Annotated[
     list[str],
     typer.Argument(help="Search spaces: files, or names of packaged ones, such as lr."),
 ]
-Model = Annotated[str | None, typer.Option(help="Another model than the file's.")]
-Data = Annotated[str | None, typer.Option(help="Another source of data than the file's.")]
 Without = Annotated[
     bool,
     typer.Option("--outline", help="Count with the paper's sizes: neither data nor weights."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")]
 Gpu = Annotated[
     str | None,
     typer.Option(
@@ -50,10 +45,6 @@ Gpu = Annotated[
 Utilisation = Annotated[float, typer.Option(help="Share of its peak that is reached.", min=0.01)]
 Speed = Annotated[
     float | None, typer.Option(help="Measured training tokens per second and worker.", min=1e-9)
-]
-StorageUri = Annotated[
-    str | None,
-    typer.Option(help="Where sweeps ran: counts what is there, and takes the speed from there."),
 ]
 Startup = Annotated[float, typer.Option(help="Start-up of a trial's workers, seconds.", min=0)]
 Price = Annotated[
@@ -73,8 +64,8 @@ Slots = Annotated[
 
 def main(
     spaces: SpaceFiles,
-    model: Model = None,
-    data: Data = None,
+    model: Model[str | None] = None,
+    data: Data[str | None] = None,
     num_workers: NumWorkers = None,
     num_test: NumTest = None,
     num_steps: NumSteps = None,
@@ -83,7 +74,7 @@ def main(
     gpu: Gpu = None,
     utilisation: Utilisation = DEFAULTS.utilisation,
     tokens_per_second: Speed = None,
-    storage: StorageUri = None,
+    storage: StorageUri[str | None] = None,
     startup_seconds: Startup = DEFAULTS.startup_seconds,
     price: Price = None,
     currency: Currency = "$",
@@ -93,7 +84,7 @@ def main(
 
     The totals come first, then the tree. Of --json, the hours are null where no speed is known,
     those of GPUs and money also where no worker has a GPU (and no price is given), and storage
-    without --storage.
+    without --storage, which counts what is there and takes the speed from there.
     """
     check_finite(utilisation, "--utilisation", most=1)
     check_finite(tokens_per_second, "--tokens-per-second")
@@ -114,17 +105,16 @@ def main(
     plan = combined(plans)
     finished = find_finished(plan, storage) if storage is not None else None
     near = _near(plans, storage) if storage is not None else []
-    measured = finished.tokens_per_second if finished else None
-    uses_gpu = gpu is not None or plan.space.workers.use_gpu
-    assumptions = Assumptions(
-        (gpu or DEFAULTS.accelerator) if uses_gpu else None,
-        utilisation,
-        tokens_per_second or measured,
-        startup_seconds,
-        DEFAULTS.price if price is None and uses_gpu else price,
+    assumptions = assumptions_for(
+        plan,
+        gpu=gpu,
+        utilisation=utilisation,
+        tokens_per_second=tokens_per_second or (finished.tokens_per_second if finished else None),
+        startup_seconds=startup_seconds,
+        price=price,
     )
     cost = forecast(plan, assumptions, finished.entries if finished else ())
-    num_slots = slots or _slots(plan, uses_gpu=uses_gpu)
+    num_slots = slots or _slots(plan, uses_gpu=assumptions.accelerator is not None)
     if as_json:
         numbers = {**dataclasses.asdict(cost), "assumptions": dataclasses.asdict(assumptions)}
         hours = cost.worker_hours

@@ -12,23 +12,24 @@ import torch
 import typer
 
 from raysweep.cli.console import console, run_command
+from raysweep.cli.options import Device
 from raysweep.model.tokenizer import ENCODING
 from raysweep.tiny.evidence import RECORD, describe
-from raysweep.tiny.pretraining import CHECKPOINT, Pretraining, Recipe, pretrain
+from raysweep.tiny.pretraining import CHECKPOINT, Pretraining, PretrainingSettings, pretrain
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def main(
     out: Annotated[Path, typer.Option(help="Folder for the base.")],
-    steps: Annotated[int, typer.Option(min=1)] = Recipe.num_steps,
-    device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = (
-        "cuda" if torch.cuda.is_available() else "cpu"
-    ),
+    steps: Annotated[int, typer.Option(min=1)] = PretrainingSettings.num_steps,
+    device: Device[str] = DEVICE,
 ) -> None:
     """Pretrains the tiny base and writes weights, configuration, tokenizer and a record."""
     torch.set_num_threads(1)  # small matrices: more threads only wait for each other
     out.mkdir(parents=True, exist_ok=True)
     checkpoint = out / CHECKPOINT
-    pretraining = Pretraining(Recipe(num_steps=steps), device)
+    pretraining = Pretraining(PretrainingSettings(num_steps=steps), device)
     pretrain(pretraining, checkpoint, console())
     model, tokenizer = pretraining.model.eval().to("cpu"), pretraining.tokenizer
     model.save_pretrained(out)

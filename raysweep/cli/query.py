@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from raysweep.cli.console import console, reporting_input_errors, run_command
+from raysweep.cli.options import ResultsFolder
 from raysweep.results.query import columns, open_results, query
 from raysweep.results.tables import SCHEMAS, TRIAL_TABLES
 
@@ -123,7 +124,7 @@ def _plain(value: Any) -> Any:
 
 
 def main(
-    results: Annotated[str, typer.Argument(help="The sweep folder that lr_sweep prints.")],
+    results: ResultsFolder,
     sql: Annotated[str | None, typer.Argument(help="A reading SQL statement.")] = None,
     form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
 ) -> None:

@@ -12,8 +12,9 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from raysweep.cli.console import console, run_command
+from raysweep.cli.options import StorageUri
 from raysweep.cli.query import Format, print_rows
-from raysweep.cli.sweep import DEFAULT_STORAGE, StorageUri
+from raysweep.cli.sweep import DEFAULT_STORAGE
 from raysweep.errors import InputError
 from raysweep.plan.recipe_text import Wording
 from raysweep.settings.paths import shown
@@ -49,7 +50,7 @@ app = typer.Typer(
 
 @app.command("ls")
 def list_entries(
-    storage: StorageUri = DEFAULT_STORAGE, kind: Kind = None, form: Form = Format.TABLE
+    storage: StorageUri[str] = DEFAULT_STORAGE, kind: Kind = None, form: Form = Format.TABLE
 ) -> None:
     """Lists entries by kind: what each is, its size, when and by what it was made."""
     with _opened(storage) as store:
@@ -84,7 +85,7 @@ def _shown_row(entry: Entry, words: Wording) -> dict[str, Any]:
 
 
 @app.command("show")
-def show_entry(key: Key, storage: StorageUri = DEFAULT_STORAGE) -> None:
+def show_entry(key: Key, storage: StorageUri[str] = DEFAULT_STORAGE) -> None:
     """Shows all that is known of a key: its stages, its files, its recipe and what made it."""
     with _opened(storage) as store:
         names = matching(names_in(store), key)
@@ -116,7 +117,7 @@ def _show(entry: Entry, contents: Contents, words: Wording) -> None:
 @app.command("verify")
 def verify(
     key: OneKey = None,
-    storage: StorageUri = DEFAULT_STORAGE,
+    storage: StorageUri[str] = DEFAULT_STORAGE,
     kind: Kind = None,
     set_aside: SetAside = False,
 ) -> None:
@@ -133,7 +134,7 @@ def verify(
         num_all = len(entries) + len(problems)
         problems |= _check(store, entries)
         for name in problems if set_aside else ():
-            store.set_aside(*name)
+            store.set_aside(*name, problems[name])
     words = _wording(contents)
     for name, problem in problems.items():
         entry = contents.entries.get(name)

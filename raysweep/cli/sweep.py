@@ -12,7 +12,19 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from raysweep.cli.console import console, run_command
+from raysweep.cli.console import as_called, console, run_command
+from raysweep.cli.options import (
+    Dashboard,
+    Data,
+    Model,
+    NumSteps,
+    NumTest,
+    NumWorkers,
+    SpaceOption,
+    StorageUri,
+    Verbose,
+    Wait,
+)
 from raysweep.cost.measured import SETTINGS
 from raysweep.errors import InputError
 from raysweep.model.checkpoint import find_checkpoint
@@ -30,7 +42,9 @@ from raysweep.store.storage import Storage
 from raysweep.store.store import Store
 from raysweep.sweep.outcome import Outcome, before_the_first_trial
 from raysweep.sweep.reprint import find_whole
-from raysweep.sweep.run_record import RunRecord, record_run
+from raysweep.sweep.run_record import FOLDER as RUNS
+from raysweep.sweep.run_record import RunRecord, record_run, run_name
+from raysweep.sweep.voice import listening
 from raysweep.tasks.custom import read_task
 
 PACKAGED = packaged_names()
@@ -53,26 +67,6 @@ SpaceFile = Annotated[
     str | None,
     typer.Argument(help="Search space: a file, or the name of a packaged one.", show_default=False),
 ]
-Space = Annotated[str | None, typer.Option(help="The same, as an option.", show_default=False)]
-Model = Annotated[
-    str | None,
-    typer.Option(help="'tiny' (embedded), a folder of LLaMA safetensors, or a hub id."),
-]
-Data = Annotated[
-    str | None,
-    typer.Option(
-        help="'tiny' (embedded), 'hub', or a folder of the datasets' raw files; of all tasks, "
-        "whatever the search space names for single ones."
-    ),
-]
-StorageUri = Annotated[
-    str,
-    typer.Option(
-        help="Where trained stages and results are kept: a folder or URI that every host reaches.",
-        envvar="RAYSWEEP_STORAGE",
-    ),
-]
-NumWorkers = Annotated[int | None, typer.Option(help="Workers per trial.")]
 UseGpu = Annotated[
     bool | None, typer.Option("--gpus/--cpus", help="One GPU per worker, or CPU cores only.")
 ]
@@ -84,19 +78,6 @@ Tasks = Annotated[
     str | None, typer.Option(help="A pair of tasks to chain in both orders: names or YAML files.")
 ]
 Seeds = Annotated[str | None, typer.Option(help="Seeds, such as 0,1,2.")]
-NumTest = Annotated[int | None, typer.Option(help="Test rows per task (stratified).")]
-NumSteps = Annotated[int | None, typer.Option(help="Optimizer steps of every stage.")]
-Wait = Annotated[
-    float,
-    typer.Option("--wait-for-workers", help="Minutes to wait until the cluster is large enough."),
-]
-Dashboard = Annotated[
-    bool,
-    typer.Option(
-        help="Whether a Ray cluster that is started here has the dashboard; it takes seconds.",
-        envvar="RAYSWEEP_DASHBOARD",
-    ),
-]
 Resume = Annotated[
     bool,
     typer.Option("--resume", help="Only finish a sweep that was begun; refuse to begin another."),
@@ -106,7 +87,7 @@ Resume = Annotated[
 def sweep_command(
     module: str, purpose: str, *, default_space: str | None = None, examples: Sequence[str]
 ) -> Callable[[], None]:
-    """The entry point ``python -m raysweep.<module>``.
+    """The entry point ``python -m raysweep.<module>``, as ``raysweep <module>`` has it, too.
 
     Args:
         purpose: what ``--help`` says that this sweep does.
@@ -116,12 +97,12 @@ def sweep_command(
 
     def main(
         space_file: SpaceFile = None,
-        space: Space = None,
-        model: Model = None,
-        data: Data = None,
+        space: SpaceOption = None,
+        model: Model[str | None] = None,
+        data: Data[str | None] = None,
         tasks: Tasks = None,
         judge: JudgeFolder = None,
-        storage: StorageUri = DEFAULT_STORAGE,
+        storage: StorageUri[str] = DEFAULT_STORAGE,
         num_workers: NumWorkers = None,
         use_gpu: UseGpu = None,
         seeds: Seeds = None,
@@ -130,6 +111,7 @@ def sweep_command(
         wait_for_workers: Wait = 0.0,
         dashboard: Dashboard = True,
         resume: Resume = False,
+        verbose: Verbose = False,
     ) -> None:
         pair = _pair(tasks)
         check_finite(wait_for_workers, "--wait-for-workers")
@@ -157,9 +139,11 @@ def sweep_command(
         target = Storage.open(storage)
         if resume:
             _check_resumable(plan, target)
-        raise typer.Exit(_run(plan, target, wait_for_workers, dashboard))
+        raise typer.Exit(
+            run_plan(plan, target, wait_for_workers, dashboard=dashboard, verbose=verbose)
+        )
 
-    commands = (f"python -m raysweep.{module} {example}".rstrip() for example in examples)
+    commands = (f"{as_called(module)} {example}".rstrip() for example in examples)
     listed = "".join(f"\n\n    {command}" for command in commands)
     main.__doc__ = f"{inspect.cleandoc(purpose)}\n\n{COMMON}\n\nExamples:{listed}\n\n{EXIT_CODES}"
     app = typer.Typer(
@@ -174,12 +158,20 @@ def sweep_command(
     return entry
 
 
-def _run(plan: Plan, storage: Storage, wait_minutes: float, dashboard: bool) -> int:
+def run_plan(
+    plan: Plan,
+    storage: Storage,
+    wait_minutes: float,
+    *,
+    dashboard: bool,
+    verbose: bool = False,
+) -> int:
     """Runs a plan with all that a person sees of it; returns the exit code."""
-    output = console()
+    output, run = console(), run_name()
     storage.check_writable()
-    outcome = None
-    with ENDING.awaited():
+    folder, outcome = storage.sub("sweeps", plan.sweep), None
+    log = listening(folder, f"{RUNS}/{run}.log", output, verbose=verbose)
+    with log, ENDING.awaited():
         _announce(plan, output)
         outcome = find_whole(plan, storage)
         if outcome:
@@ -188,8 +180,8 @@ def _run(plan: Plan, storage: Storage, wait_minutes: float, dashboard: bool) -> 
         else:
             for line in near_misses_at_start(plan, Store(storage.sub("store"))):
                 output.print(line, highlight=False, markup=False)
-            outcome = _carry_out(plan, storage, wait_minutes, dashboard, output)
-    outcome = outcome or before_the_first_trial(plan, storage.sub("sweeps", plan.sweep))
+            outcome = _carry_out(plan, storage, run, wait_minutes, dashboard, output)
+    outcome = outcome or before_the_first_trial(plan, folder)
     _show(plan, outcome, console())  # a new one: the other may have been cut off in a line
     if "raysweep.sweep.cluster" in sys.modules:  # else not even Ray's import has ended
         from raysweep.sweep import cluster
@@ -201,7 +193,7 @@ def _run(plan: Plan, storage: Storage, wait_minutes: float, dashboard: bool) -> 
 
 
 def _carry_out(
-    plan: Plan, storage: Storage, wait_minutes: float, dashboard: bool, output: Console
+    plan: Plan, storage: Storage, run: str, wait_minutes: float, dashboard: bool, output: Console
 ) -> Outcome:
     """Starts or joins a cluster and runs the plan on it."""
     # These import Ray, which takes seconds: not for --help or a typing error.
@@ -211,7 +203,7 @@ def _carry_out(
     _write_settings(plan, storage)
     folder = storage.sub("sweeps", plan.sweep)
     return record_run(
-        RunRecord.begin(plan, cluster.all_resources()),
+        RunRecord.begin(plan, cluster.all_resources(), run),
         folder,
         lambda: sweep.run_sweep(plan, storage, output),
         lambda problem: output.print(problem, markup=False),
@@ -233,8 +225,8 @@ def _show(plan: Plan, outcome: Outcome, output: Console) -> None:
     if table.row_count or not outcome.is_interrupted:
         uri = outcome.folder.uri
         output.print(f"Results: {uri}", markup=False)
-        output.print(f'Query:   python -m raysweep.query {uri} "SELECT ..."', markup=False)
-        output.print(f"Figures: python -m analysis {uri}", markup=False)
+        output.print(f'Query:   raysweep query {uri} "SELECT ..."', markup=False)
+        output.print(f"Figures: raysweep report {uri}", markup=False)
     if outcome.capacity_seconds:
         output.print(_usage(outcome), highlight=False)
     if outcome.stopped:

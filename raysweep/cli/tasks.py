@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from raysweep.cli.console import console, run_command
+from raysweep.cli.options import Data, Model, Seed, SpaceOption
 from raysweep.errors import InputError, MissingDataError
 from raysweep.model.architecture import read_architecture
 from raysweep.model.checkpoint import locate, read_config
@@ -18,12 +19,13 @@ from raysweep.model.encoding import encode_rows
 from raysweep.model.token_check import SAMPLE_SIZE, describe
 from raysweep.model.tokenizer import load_encoder
 from raysweep.settings.base import TINY
-from raysweep.settings.mistakes import checked, suggestion
+from raysweep.settings.mistakes import checked
+from raysweep.space.packaged import space_path
 from raysweep.space.space import load_space
 from raysweep.tasks.census import account, table2, take_census
-from raysweep.tasks.custom import TaskSpec, read_task
+from raysweep.tasks.finding import find_task
 from raysweep.tasks.loading import check_rows
-from raysweep.tasks.registry import PAPER_TASKS, TASKS, known_tasks
+from raysweep.tasks.registry import PAPER_TASKS, TASKS
 from raysweep.tasks.settings import DataSettings
 from raysweep.tasks.sources import known_sources, read_release
 from raysweep.tasks.splits import load_splits
@@ -32,9 +34,6 @@ from raysweep.tasks.task import Example, Task
 FAILED = 2
 SHOWN_MISTAKES = 20
 
-Data = Annotated[
-    str, typer.Option(help="'tiny' (embedded), 'hub', or a folder of the datasets' raw files.")
-]
 Show = Annotated[
     str | None, typer.Option(help="Print an example of a task (its name, or its YAML file).")
 ]
@@ -42,34 +41,32 @@ Validate = Annotated[
     Path | None, typer.Option(help="Check every row of a data folder, or of a task's YAML file.")
 ]
 Index = Annotated[int, typer.Option(help="With --show: which training row, from 0.", min=0)]
-Space = Annotated[
-    Path | None, typer.Option(help="Take data and tasks from a search space file instead.")
-]
-Model = Annotated[str, typer.Option(help="With --show: the model whose tokenizer is used.")]
-Seed = Annotated[int, typer.Option(help="Of the sets and their order.", min=0)]
 
 
 def main(
-    data: Data = TINY,
-    space: Space = None,
+    data: Data[str] = TINY,
+    space: SpaceOption = None,
     show: Show = None,
     validate: Validate = None,
     index: Index = 0,
-    model: Model = TINY,
+    model: Model[str] = TINY,
     seed: Seed = 0,
 ) -> None:
-    """Shows the sizes of all tasks' training and test sets beside the paper's Table 2."""
+    """Shows the sizes of all tasks' training and test sets beside the paper's Table 2.
+
+    With --space, data and tasks are those of a search space; the model's tokenizer is for --show.
+    """
     output = console()
     settings = checked(DataSettings, {"source": data, "seed": seed}, "command line")
     tasks: Mapping[str, Task] = PAPER_TASKS
     if space:
-        configured = load_space(space)
+        configured = load_space(space_path(space))
         settings, tasks = configured.data, configured.find_tasks()
     _check_exists(str(validate or settings.source))
     if validate:
         raise typer.Exit(_validate(validate, output))
     if show:
-        _show(tasks.get(show) or _find(show), settings, index, model, output)
+        _show(tasks.get(show) or find_task(show, "--show"), settings, index, model, output)
     else:
         _table(tasks.values(), settings, output)
 
@@ -79,25 +76,12 @@ def _check_exists(source: str) -> None:
         raise InputError(source, "no such file or folder", "give a folder of raw files")
 
 
-def _find(name: str) -> Task:
-    """A task by its name or by the path of its YAML file.
-
-    Raises:
-        InputError: there is none.
-    """
-    if name.endswith((".yaml", ".yml")):
-        return TaskSpec.model_validate(read_task(Path(name))).build()
-    known = known_tasks()
-    if name not in known:
-        problem = f"unknown task{suggestion(name, known)}"
-        raise InputError(f"--show {name}", problem, f"tasks: {', '.join(known)}, or a YAML file")
-    return known[name]
-
-
 def _table(tasks: Iterable[Task], settings: DataSettings, output: Console) -> None:
     censuses = [take_census(task, settings) for task in tasks]
     if not any(census.disjoint for census in censuses):
-        raise InputError(settings.source, "holds no task's files", "docs/tasks.md has the layout")
+        raise InputError(
+            settings.source, "holds no task's files", "docs/reference/tasks.md has the layout"
+        )
     output.print(table2(censuses, settings.source))
     for census in censuses:
         for line in account(census):
@@ -145,7 +129,7 @@ def _facts(task: Task, example: Example, num_prompt: int, num_answer: int) -> li
 def _validate(path: Path, output: Console) -> int:
     """Checks all rows of the tasks whose files are at a path; returns the exit code."""
     if path.suffix in (".yaml", ".yml"):
-        tasks = [_find(str(path))]
+        tasks = [find_task(str(path))]
     elif path.name.endswith(".tar.gz"):
         tasks = [TASKS["saferdialogues"]]  # the only one whose source may be a single file
     elif path.is_file():
@@ -168,7 +152,9 @@ def _validate(path: Path, output: Console) -> int:
             output.print(f"... and {len(mistakes) - SHOWN_MISTAKES} more")
         output.print(f"{task.name}: {num_rows:,} rows, {len(mistakes):,} wrong", highlight=False)
     if not num_found:
-        raise InputError(str(path), "no task's files are there", "docs/tasks.md has the layout")
+        raise InputError(
+            str(path), "no task's files are there", "docs/reference/tasks.md has the layout"
+        )
     return FAILED if num_wrong else 0
 
 

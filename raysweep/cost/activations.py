@@ -43,7 +43,7 @@ LAYER_FACTOR, LAYER_SOFTMAX_FACTOR = 4.0, 6.0
 
 
 @dataclass(frozen=True)
-class Batch:
+class BatchShape:
     """What a worker works on at once.
 
     Attributes:
@@ -72,7 +72,7 @@ def weight_bytes(dtype: str) -> int:
 
 
 def kept_bytes(
-    model: Architecture, batch: Batch, dtype: str, attention: Literal["sdpa", "eager"] = "sdpa"
+    model: Architecture, batch: BatchShape, dtype: str, attention: Literal["sdpa", "eager"] = "sdpa"
 ) -> float:
     """What autograd keeps of one forward pass of the training loss, beside the parameters.
 
@@ -87,13 +87,13 @@ def kept_bytes(
     return batch.num_tokens * (layers + last_norm + rotary) + answers
 
 
-def training_bytes(model: Architecture, batch: Batch, dtype: str) -> float:
+def training_bytes(model: Architecture, batch: BatchShape, dtype: str) -> float:
     """What is held when the backward pass begins: logits and their gradient come on top."""
     logits = 8 * model.vocabulary_size * batch.num_answer_tokens
     return kept_bytes(model, batch, dtype) + logits
 
 
-def evaluation_bytes(model: Architecture, batch: Batch, dtype: str) -> float:
+def evaluation_bytes(model: Architecture, batch: BatchShape, dtype: str) -> float:
     """Keys and values of all layers, and the larger of one layer's work and the logits."""
     size = weight_bytes(dtype)
     cache = 2 * size * model.num_key_value_heads * model.head_size * model.num_layers
@@ -104,14 +104,14 @@ def evaluation_bytes(model: Architecture, batch: Batch, dtype: str) -> float:
     return batch.num_tokens * cache + max(batch.num_tokens * layer, logits)
 
 
-def curvature_bytes(model: Architecture, batch: Batch) -> float:
+def curvature_bytes(model: Architecture, batch: BatchShape) -> float:
     """A Hessian-vector product's, in float32 with eager attention."""
     kept = kept_bytes(model, batch, "float32", "eager")
     softmax = 4 * model.num_heads * batch.row_tokens * batch.num_tokens * model.num_layers
     return GRAPH_FACTOR * (kept - softmax) + SOFTMAX_FACTOR * softmax
 
 
-def layer_product_bytes(model: Architecture, batch: Batch, num_own_rows: int) -> float:
+def layer_product_bytes(model: Architecture, batch: BatchShape, num_own_rows: int) -> float:
     """A Hessian-vector product's, layer by layer.
 
     Args:

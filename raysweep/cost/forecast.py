@@ -70,6 +70,33 @@ class Assumptions:
             raise InputError(f"--gpu {self.accelerator}", "unknown", f"use one of {known}")
 
 
+DEFAULTS = Assumptions()
+
+
+def assumptions_for(
+    plan: Plan,
+    *,
+    gpu: str | None = None,
+    utilisation: float = DEFAULTS.utilisation,
+    tokens_per_second: float | None = None,
+    startup_seconds: float = DEFAULTS.startup_seconds,
+    price: float | None = None,
+) -> Assumptions:
+    """Those of a plan: workers without a GPU have neither an accelerator nor a usual price.
+
+    Raises:
+        InputError: the accelerator is unknown.
+    """
+    uses_gpu = gpu is not None or plan.space.workers.use_gpu
+    return Assumptions(
+        (gpu or DEFAULTS.accelerator) if uses_gpu else None,
+        utilisation,
+        tokens_per_second,
+        startup_seconds,
+        DEFAULTS.price if price is None and uses_gpu else price,
+    )
+
+
 @dataclass(frozen=True)
 class Cost:
     """A forecast. Hours are None where no speed is known, and money where no price is.
@@ -150,7 +177,7 @@ class _Working:
 
     def _measuring(self, one: Measurement) -> _Work:
         count = self._counts[one.task]
-        if one.kind == EntryKind.EVALUATION:
+        if one.kind in (EntryKind.EVALUATION, EntryKind.CUSTOM):
             operations = 2 * self._size * count.test_mean * count.num_test
             return self._keep(_Work(one.entry, operations, num_rows=count.num_test))
         products = PRODUCTS if one.kind == EntryKind.CURVATURE else PRODUCTS_OF_CHANGE

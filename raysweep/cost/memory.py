@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from raysweep.cost.activations import (
-    Batch,
+    BatchShape,
     curvature_bytes,
     evaluation_bytes,
     layer_product_bytes,
@@ -55,7 +55,7 @@ class Need:
 
     states_gib: float
     activations_gib: float
-    batch: Batch
+    batch: BatchShape
 
     @property
     def total_gib(self) -> float:
@@ -139,7 +139,7 @@ def peak_memory(plan: Plan, counts: Mapping[str, TokenCounts]) -> PeakMemory:
         (one.task, trial.stages[max(one.stage_number - 1, 0)].hyperparameters)
         for trial in trials
         for one in trial.measurements
-        if one.kind == EntryKind.EVALUATION
+        if one.kind in (EntryKind.EVALUATION, EntryKind.CUSTOM)
     }
     curved = {
         (one.task, trial.stages[one.stage_number - 1].hyperparameters)
@@ -214,12 +214,12 @@ class _Measuring:
 
 def _batch(
     num_rows: int, row_tokens: float, answer_tokens: float, settings: Hyperparameters
-) -> Batch:
+) -> BatchShape:
     limit = settings.sequence_limit
-    return Batch(num_rows, min(row_tokens, limit), min(answer_tokens, limit))
+    return BatchShape(num_rows, min(row_tokens, limit), min(answer_tokens, limit))
 
 
-def _need(states: float, activations: float, batch: Batch) -> Need:
+def _need(states: float, activations: float, batch: BatchShape) -> Need:
     return Need(states / GIB, activations / GIB, batch)
 
 

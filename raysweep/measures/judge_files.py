@@ -46,7 +46,7 @@ def find_judge(judge: str, toxic_class: str | None = None) -> str:
         raise InputError(
             f"judge {folder}",
             "has no *.safetensors weights",
-            f"convert them once: python -m raysweep.judge {judge} --out FOLDER",
+            f"convert them once: raysweep judge {judge} --out FOLDER",
         )
     if not (folder / TOKENIZER).is_file():
         remedy = "save it again with AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)"

@@ -25,7 +25,7 @@ from raysweep.curvature import (
 from raysweep.curvature.shards import open_tensors
 from raysweep.measures.llama_blocks import llama_blocks, parameter_names
 from raysweep.measures.settings import CurvatureSettings
-from raysweep.model.encoding import Row
+from raysweep.model.encoding import EncodedRow
 from raysweep.model.llama import Attention, load_config, load_model
 from raysweep.model.weight_files import weight_files
 from raysweep.training.batches import Batch, collate
@@ -48,7 +48,7 @@ class Sample:
         batch_size: rows of a batch.
     """
 
-    rows: Sequence[Row]
+    rows: Sequence[EncodedRow]
     reduction: Reduction
     batch_size: int
     pad_token_id: int

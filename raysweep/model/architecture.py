@@ -53,7 +53,7 @@ def read_architecture(config: Mapping[str, Any], path: Path) -> Architecture:
 
     Raises:
         InputError: a size is missing, or no positive whole number, or does not fit the others.
-    """
+    """  # noqa: DOC501  # `_mistake` makes one
     hidden_size, num_heads = (
         _size(config, name, path) for name in ("hidden_size", "num_attention_heads")
     )

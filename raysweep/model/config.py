@@ -64,7 +64,7 @@ def check_config(config: Mapping[str, Any], path: Path) -> None:
 
     Raises:
         InputError: it asks for something that is not computed here, or a value is of a wrong kind.
-    """
+    """  # noqa: DOC501  # `_wrong` makes one
     for name, value in config.items():
         if DROPOUT.search(name) and value not in (None, 0, False):
             remedy = "set it to 0.0: finetuning is to give the same weights again"

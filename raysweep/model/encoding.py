@@ -20,7 +20,7 @@ BREAK = "\n"  # the last character of every prompt
 
 
 @dataclass(frozen=True)
-class Row:
+class EncodedRow:
     """A training row: token ids of the prompt (with the beginning mark) and of the answer."""
 
     prompt: tuple[int, ...]
@@ -106,12 +106,12 @@ def encode_prompt(example: Example, encoder: Encoder, limit: int) -> tuple[int, 
     return encoded(bisect_left(range(length), True, key=lambda cut: len(encoded(cut)) <= limit))
 
 
-def encode_rows(examples: Sequence[Example], encoder: Encoder, limit: int) -> list[Row]:
+def encode_rows(examples: Sequence[Example], encoder: Encoder, limit: int) -> list[EncodedRow]:
     """Training rows: the target, followed by the end mark, is what the loss is taken over."""
     rows = []
     for example in examples:
         answer = encode_answer(example.target, encoder)
-        rows.append(Row(encode_prompt(example, encoder, limit - len(answer)), answer))
+        rows.append(EncodedRow(encode_prompt(example, encoder, limit - len(answer)), answer))
     return rows
 
 

@@ -155,7 +155,7 @@ def _judge(space: SearchSpace, task: str) -> str:
         raise InputError(
             "judge",
             f"none is given, and the responses of task {task!r} need one",
-            "convert the paper's once, python -m raysweep.judge tomh/toxigen_roberta --out FOLDER, "
+            "convert the paper's once, raysweep judge tomh/toxigen_roberta --out FOLDER, "
             "and set judge: FOLDER",
         )
     return find_judge(judge, space.toxic_class)
@@ -170,6 +170,9 @@ def _check_sequence_limits(
     """Under each stage's own limit: what it trains on, and all tasks of its chain, tested after it.
 
     A stage that may take several limits is checked under the smallest.
+
+    Raises:
+        InputError: a limit is more than the model's positions, or a row is longer than its limit.
     """
     for length in {len(chain) for chain in space.chains}:
         for key, limits in _limits(space, length):

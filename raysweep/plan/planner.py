@@ -9,6 +9,7 @@ from typing import Any
 
 from raysweep.digest import digest_json
 from raysweep.errors import InputError
+from raysweep.measures.custom import CustomMeasurement
 from raysweep.plan.points import Point, as_point, axes_of, points
 from raysweep.plan.recipes import Recipes
 from raysweep.plan.scouts import Findings
@@ -147,8 +148,20 @@ class Planner:
             for one in self._evaluations(number, key, stage, tasks)
         )
         curvatures, changes = self._curvatures(stages, tasks)
+        custom = tuple(
+            self._custom(one, number, key, task, stage)
+            for one in self._space.find_measurements()
+            for number, key, stage in models
+            for task in tasks
+        )
         return Trial(
-            self._name_of(stages), stages[0].seed, stages, evaluations, curvatures, changes
+            self._name_of(stages),
+            stages[0].seed,
+            stages,
+            evaluations,
+            curvatures,
+            changes,
+            custom=custom,
         )
 
     def _name_of(self, stages: tuple[Stage, ...]) -> str:
@@ -197,6 +210,12 @@ class Planner:
         if settings not in self._scorings:
             self._scorings[settings] = decisive(settings, Key.EVALUATION)
         return self._scorings[settings]
+
+    def _custom(
+        self, one: CustomMeasurement, number: int, model: str, task: str, stage: Stage
+    ) -> Measurement:
+        key = digest_json(self.recipes.custom(model, task, stage, one))
+        return Measurement(number, model, task, key, EntryKind.CUSTOM, one.name)
 
     def _curvatures(
         self, stages: tuple[Stage, ...], tasks: tuple[str, ...]

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from raysweep.measures.custom import CustomMeasurement, known_measurements
 from raysweep.measures.settings import CurvatureSettings
 from raysweep.plan import versions
 from raysweep.plan.trials import Stage, Trial
@@ -49,6 +50,9 @@ class Recipes:
             return self.spectral_radius(stage, one.task)
         if kind == EntryKind.CHANGE:
             return self.change(trial.stages[one.stage_number - 2], stage, one.task)
+        if kind == EntryKind.CUSTOM:
+            own = known_measurements()[one.name]
+            return self.custom(one.stage_key, one.task, stage, own)
         scored = self.validation if one == trial.validation else self.evaluation
         return scored(one.stage_key, one.task, stage)
 
@@ -77,6 +81,11 @@ class Recipes:
     def validation(self, model: str, task: str, stage: Stage) -> Recipe:
         """Of a task's validation rows."""
         return self._scored(model, task, stage, {"validation": self.rows[task][1]})
+
+    def custom(self, model: str, task: str, stage: Stage, measurement: CustomMeasurement) -> Recipe:
+        """Of a measurement of one's own, with the settings of a stage."""
+        scored = self._scored(model, task, stage, {"test": self.rows[task][2]})
+        return scored | {"measurement": measurement.name, "version": measurement.version}
 
     def spectral_radius(self, stage: Stage, task: str) -> Recipe:
         """Of the curvature of a task's training loss at a stage's model."""

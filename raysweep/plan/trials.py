@@ -44,13 +44,18 @@ class Stage:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What is measured of one stage's model on one task, and its key in the store."""
+    """What is measured of one stage's model on one task, and its key in the store.
+
+    Attributes:
+        name: of a measurement of one's own.
+    """
 
     stage_number: int
     stage_key: str
     task: str
     key: str
     kind: EntryKind
+    name: str = ""
 
     @property
     def entry(self) -> EntryName:
@@ -69,6 +74,7 @@ class Trial:
         changes: what a stage did to the loss whose curvature was measured before it.
         validation: of the first task after the first stage on validation rows, where the first
             stage's settings are chosen by it.
+        custom: measurements of one's own, as the evaluations.
     """
 
     id: str
@@ -78,6 +84,7 @@ class Trial:
     curvatures: tuple[Measurement, ...] = ()
     changes: tuple[Measurement, ...] = ()
     validation: Measurement | None = None
+    custom: tuple[Measurement, ...] = ()
 
     @property
     def chain(self) -> Chain:
@@ -98,7 +105,7 @@ class Trial:
     def measurements(self) -> tuple[Measurement, ...]:
         """All that is measured, of whatever kind."""
         validation = (self.validation,) if self.validation else ()
-        return (*self.evaluations, *validation, *self.curvatures, *self.changes)
+        return (*self.evaluations, *validation, *self.curvatures, *self.changes, *self.custom)
 
     @property
     def entries(self) -> Iterator[EntryName]:

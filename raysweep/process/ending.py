@@ -197,13 +197,15 @@ class Ending:
 
 
 def begin_if_command(package: str) -> None:
-    """Takes over the signals if Python was started as ``python -m <package>...``.
+    """Takes over the signals of ``python -m <package>...`` and of the script of that name.
 
     Called when the package is imported, which is the first thing that such a command does: from
     here on an interruption is one line, also while the rest is imported.
     """
-    words = sys.orig_argv[1 : len(sys.orig_argv) - len(sys.argv) + 1]  # the interpreter's own
-    if "-m" in words and words[-1].split(".")[0] == package:
+    own = sys.orig_argv[1 : len(sys.orig_argv) - len(sys.argv) + 1]  # the interpreter's
+    last = own[-1] if own else ""
+    module = last.split(".")[0] if "-m" in own else os.path.basename(last)
+    if module == package:
         ENDING.is_process = True
         ENDING.begin()
 

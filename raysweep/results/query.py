@@ -1,7 +1,7 @@
 """SQL over the result tables of a sweep, read-only.
 
-    python -m raysweep.query RESULTS                     # the tables and what their columns mean
-    python -m raysweep.query RESULTS "SELECT chain, avg(forgetting) FROM forgetting GROUP BY chain"
+    raysweep query RESULTS                     # the tables and what their columns mean
+    raysweep query RESULTS "SELECT chain, avg(forgetting) FROM forgetting GROUP BY chain"
 
 DuckDB reads the Arrow files where they lie, local or in an object store, and of those only the
 columns and rows that the query needs. ``group`` is a word of SQL: write the column as "group".

@@ -23,7 +23,7 @@ from raysweep.store.store import EntryName, Store
 from raysweep.tasks.task import OVERALL, Task
 
 STEPS, PREDICTIONS = "steps.arrow", "predictions.arrow"
-CURVATURE, CHANGE = "curvature.json", "change.json"
+CURVATURE, CHANGE, CUSTOM = "curvature.json", "change.json", "custom.json"
 
 
 def write_records(path: Path, records: Sequence[Any]) -> None:
@@ -81,6 +81,10 @@ class TrialRecords:
     def change(self, one: Measurement) -> dict[str, Any]:
         """What a stage did to a loss."""
         return self._json(one, CHANGE)
+
+    def custom(self, one: Measurement) -> dict[str, Any]:
+        """What a measurement of one's own has given."""
+        return self._json(one, CUSTOM)
 
     def steps(self, stage: Stage) -> list[dict[str, Any]]:
         """The step log of a stage."""

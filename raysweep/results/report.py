@@ -11,6 +11,8 @@ from raysweep.plan.trials import Stage, Trial
 from raysweep.results.records import TrialRecords
 from raysweep.tasks.task import OVERALL, Kind
 
+SECONDS = "provenance_seconds"
+
 
 def report(records: TrialRecords, stage_number: int) -> dict[str, Any]:
     """All metrics after a stage, None where one is not defined (yet), and what belongs to them.
@@ -56,7 +58,7 @@ def steps_trained(trial: Trial, stage_number: int) -> int:
 
 
 def _details(records: TrialRecords, stage_number: int) -> dict[str, Any]:
-    """Of each task whether all rows got the same answer, and its bias scores."""
+    """Of each task whether all rows got the same answer, its bias scores, what else is measured."""
     found: dict[str, Any] = {}
     for task in records.trial.tasks if records.trial.evaluations else ():
         scores = records.scores(task, stage_number)
@@ -64,6 +66,10 @@ def _details(records: TrialRecords, stage_number: int) -> dict[str, Any]:
         for score in scores:
             if score.group == OVERALL and score.bias_score is not None:
                 found[f"bias_score_{task}_{score.subset}"] = score.bias_score
+    for one in records.trial.custom:
+        if one.stage_number == stage_number:
+            numbers = records.custom(one).items()
+            found |= {f"{one.name}_{name}_{one.task}": n for name, n in numbers if name != SECONDS}
     return found
 
 

@@ -30,6 +30,7 @@ def table_rows(records: TrialRecords, last_stage: int) -> dict[str, list[Row]]:
         "changes": list(made.changes()),
         "validation": list(made.validation()),
         "steps": list(made.steps()),
+        **({"measurements": list(made.custom())} if records.trial.custom else {}),
     }
 
 
@@ -95,6 +96,19 @@ class _Rows:
                 "num_correct": score.accuracy.num_correct,
                 "accuracy": score.accuracy.value,
             }
+
+    def custom(self) -> Iterator[Row]:
+        for one in self._until(self._trial.custom):
+            content = self._records.custom(one)
+            seconds = content.pop("provenance_seconds")
+            for quantity, value in content.items():
+                yield {
+                    **self._measured(one),
+                    "measurement": one.name,
+                    "quantity": quantity,
+                    "value": value,
+                    "provenance_seconds": seconds,
+                }
 
     def steps(self) -> Iterator[Row]:
         for stage in self._trial.stages[: self._last]:

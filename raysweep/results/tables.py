@@ -180,6 +180,16 @@ SCHEMAS: dict[str, pa.Schema] = {
     ),
 }
 
+SCHEMAS["measurements"] = pa.schema(
+    [
+        *_COMMON,
+        *_TASK,
+        _field("measurement", pa.string(), "of one's own, by its name"),
+        _field("quantity", pa.string(), "the number that it gives; its package says the meaning"),
+        _field("value", pa.float64(), "the number; null where it is not defined"),
+        _field("provenance_seconds", pa.float64(), "wall time of the measurement"),
+    ]
+)
 SCHEMAS["study"] = pa.schema(
     [
         _field("sweep", pa.string(), "name of the sweep and digest of its settings"),

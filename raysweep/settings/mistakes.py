@@ -58,7 +58,7 @@ def checked(kind: type[_Kind], content: Mapping[str, Any], place: str) -> _Kind:
 
     Raises:
         InputError: naming ``place``, the key, the value and the remedy.
-    """
+    """  # noqa: DOC501  # `describe` makes one
     try:
         return kind.model_validate(content)
     except ValidationError as error:
@@ -129,6 +129,17 @@ def _owner(root: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseM
             owner,
         )
     return owner
+
+
+def check_known(place: str, name: str, known: Iterable[str]) -> None:
+    """Checks a name against those there are.
+
+    Raises:
+        InputError: it is none of them.
+    """
+    if name not in (names := list(known)):
+        problem = f"unknown{suggestion(name, names)}"
+        raise InputError(shown(place), problem, f"there are {', '.join(names)}")
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from raysweep.errors import InputError
 from raysweep.settings.mistakes import suggestion
 from raysweep.settings.paths import shown, user_path
 
+HEAD = re.compile(r"# (Purpose|Command|Cost): ")
 PACKAGE = Path(__file__).parents[1]
 
 
@@ -40,6 +42,18 @@ def space_path(name: str) -> Path:
         f"is neither a file nor a packaged search space{suggestion(name, known)}",
         f"give the path of a YAML file, or one of {', '.join(known)}",
     )
+
+
+def purpose_command_cost(path: Path) -> dict[str, str]:
+    """What the head of a search space says of each, on one line."""
+    found: dict[str, str] = {}
+    for line in path.read_text().splitlines():
+        if not (line.startswith("#  ") or HEAD.match(line)):
+            break
+        word, _, text = line[2:].partition(": ") if HEAD.match(line) else ("", "", line[2:])
+        last = word or list(found)[-1]
+        found[last] = f"{found.get(last, '')} {text.strip()}".replace("\\ ", "").strip()
+    return found
 
 
 def _packaged_folder() -> Path:

@@ -70,6 +70,7 @@ class StoppingSettings(Settings):
     Attributes:
         metric: the metric that is compared (see `metrics`); inside a stage only the loss is known.
         mode: whether less or more of it is better.
+        reduction_factor: of so many trials one goes on.
         grace_stages: stages after which a trial is compared first.
         every_steps: steps between two reports inside a stage; null compares after stages only.
     """

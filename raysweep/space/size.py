@@ -36,7 +36,7 @@ def check_size(content: Mapping[str, Any], place: str) -> None:
 
     Raises:
         InputError: it is more than can be planned, with the number and the largest factor.
-    """
+    """  # noqa: DOC501  # `_too_many` makes one
     chains = _written_chains(content)
     _check_lengths(chains, place)
     factors = [*_chain_factors(chains), *_other_factors(content)]

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from raysweep.measures.custom import CustomMeasurement, known_measurements
 from raysweep.measures.settings import CurvatureSettings
 from raysweep.settings.base import TINY, Settings, absolute, read_settings, refuse_repeats
 from raysweep.settings.bounds import Position, Seed
@@ -37,6 +38,7 @@ class SearchSpace(Settings):
     Attributes:
         name: of the sweep, part of the results' folder.
         model: "tiny" for the embedded base, a local folder or a hub id of LLaMA weights.
+        data: where the tasks' rows come from.
         tasks: of one's own: paths of their YAML files, or what would be in these.
         judge: of generated responses: a folder or a hub id of a toxicity classifier (safetensors),
             or "tiny" for the closed world's own, which is the default for its rows.
@@ -44,10 +46,16 @@ class SearchSpace(Settings):
         beginning_mark: whether every prompt begins with the tokenizer's beginning mark, such as
             ``<s>``; null for as the model's own files say.
         chains: lists of stages; a stage is a task, ``task@5%``, or a list of those (a mixture).
-            Braces stand for each of their parts, ``stage1`` for the first stage's task: see
-            `expansion`.
+            Braces stand for each of their parts, ``stage1`` for the first stage's task.
+        seeds: of the trials.
         stage: hyperparameters of every stage.
         stages: those of one position in the chain (1 is the first), over ``stage``.
+        measurements: of one's own, by their names: see `measures.custom`.
+        search: which trials are made.
+        stopping: which are ended early; null ends none.
+        weights: which trained weights are kept.
+        curvature: of which losses, and how it is measured.
+        workers: of each trial.
     """
 
     all_settings: ClassVar = part_of(Key.SWEEP)
@@ -65,6 +73,7 @@ class SearchSpace(Settings):
     stages: Mapping[Position, Mapping[str, Any]] = {}
     search: SearchSettings = SearchSettings()
     stopping: StoppingSettings | None = None
+    measurements: Annotated[tuple[str, ...], NO_KEY] = ()  # have keys of their own
     weights: Annotated[WeightsSettings, NO_KEY] = WeightsSettings()
     curvature: CurvatureSettings = CurvatureSettings()
     workers: Annotated[WorkerSettings, NO_KEY] = WorkerSettings()
@@ -112,6 +121,23 @@ class SearchSpace(Settings):
         """The tasks of all chains by name."""
         known = {**known_tasks(), **{spec.name: spec.build() for spec in self.tasks}}
         return {name: known[name] for name in self.task_names}
+
+    def find_measurements(self) -> list[CustomMeasurement]:
+        """The measurements of one's own that are asked for."""
+        return [known_measurements()[name] for name in self.measurements]
+
+    @field_validator("measurements")
+    @classmethod
+    def _known_measurements(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        refuse_repeats(names)
+        known = known_measurements() if names else {}
+        for name in names:
+            if name not in known:
+                listed = ", ".join(known) or "none is installed"
+                raise ValueError(
+                    f"unknown measurement {name!r}{suggestion(name, known)}; known: {listed}"
+                )
+        return names
 
     @model_validator(mode="after")
     def _known_tasks(self) -> Self:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import logging
 import os
 import shutil
 import uuid
@@ -21,7 +22,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyarrow import fs
-from tenacity import retry, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import (
+    RetryCallState,
+    retry,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_exponential_jitter,
+)
 
 from raysweep.errors import InputError
 from raysweep.settings.paths import shown, user_path
@@ -33,6 +40,7 @@ LASTING_ERRORS = {
 LASTING_MESSAGES = ("ACCESS_DENIED", "NO_SUCH_BUCKET", "INVALID_ACCESS_KEY", "SIGNATURE", "403")
 NUM_TRIES = 7
 PIECE_BYTES = 2**22
+LOG = logging.getLogger(__name__)
 
 
 def _may_pass(error: BaseException) -> bool:
@@ -42,10 +50,17 @@ def _may_pass(error: BaseException) -> bool:
     return not any(message in str(error).upper() for message in LASTING_MESSAGES)
 
 
+def _tell(state: RetryCallState) -> None:
+    LOG.info("tried again: %s", state.outcome and state.outcome.exception())
+
+
 _patiently = retry(
     retry=retry_if_exception(_may_pass),
     wait=wait_exponential_jitter(initial=0.5, max=30),
     stop=stop_after_attempt(NUM_TRIES),
+    before_sleep=lambda state: LOG.info(
+        "tried again: %s", state.outcome and state.outcome.exception()
+    ),
     reraise=True,
 )
 

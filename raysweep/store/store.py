@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import tempfile
 import uuid
 from collections.abc import Callable, Mapping
@@ -35,6 +36,7 @@ from raysweep.origin import made_by
 from raysweep.store.storage import Storage
 
 MANIFEST = "manifest.json"
+LOG = logging.getLogger(__name__)
 UNREADABLE = {  # what the entry is to blame for, rather than a network or a full disk
     *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM),
     *(errno.EIO, errno.ELOOP, errno.ESTALE),
@@ -44,7 +46,8 @@ UNREADABLE = {  # what the entry is to blame for, rather than a network or a ful
 class EntryKind(StrEnum):
     """What an entry holds: weights first, what is known of them apart, so that it outlives them.
 
-    WEIGHTS are a stage's model and tokenizer, STAGE its step log and provenance.
+    WEIGHTS are a stage's model and tokenizer, STAGE its step log and provenance,
+    CUSTOM what a measurement of one's own has given.
     """
 
     WEIGHTS = "weights"
@@ -52,6 +55,7 @@ class EntryKind(StrEnum):
     EVALUATION = "evaluations"
     CURVATURE = "curvature"
     CHANGE = "changes"
+    CUSTOM = "measurements"
 
 
 EntryName = tuple[EntryKind, str]
@@ -142,6 +146,7 @@ class Store:
 
         Raises:
             DamagedEntryError: its manifest is unreadable.
+            OSError: the storage is, for which the entry is not to blame.
         """
         name = f"{kind}/{key}/{MANIFEST}"
         if not self.storage.is_taken(name):
@@ -151,16 +156,17 @@ class Store:
         except OSError as error:
             if error.errno not in UNREADABLE and self.storage.exists(name):
                 raise
-        except (ValueError, TypeError, KeyError, AttributeError):
-            pass
-        raise DamagedEntryError(f"{MANIFEST} cannot be read")
+            problem = f"its manifest cannot be read ({error.strerror or error})"
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            problem = f"its manifest is damaged ({error})"
+        raise DamagedEntryError(problem)
 
     def find(self, kind: EntryKind, key: str) -> Entry | None:
         """The published entry of that key, or None; an unreadable manifest is set aside."""
         try:
             return self.look(kind, key)
-        except DamagedEntryError:
-            self.set_aside(kind, key)
+        except DamagedEntryError as error:
+            self.set_aside(kind, key, str(error))
             return None
 
     def demand(self, kind: EntryKind, key: str) -> Entry:
@@ -273,7 +279,7 @@ class Store:
 
     def condemn(self, entry: Entry, problem: str) -> DamagedEntryError:
         """Sets an entry aside that is not what it should be; the error to raise."""
-        self.set_aside(entry.kind, entry.key)
+        self.set_aside(entry.kind, entry.key, problem)
         place = f"{self.storage.uri}/{entry.kind}/{entry.key}"
         return DamagedEntryError(f"{place}: {problem}; the entry is set aside and made again")
 
@@ -289,11 +295,13 @@ class Store:
             for attempt in {file.path.partition("/")[0] for file in entry.files}:
                 self.storage.delete_folder(f"{kind}/{key}/{attempt}")
 
-    def set_aside(self, kind: EntryKind, key: str) -> None:
+    def set_aside(self, kind: EntryKind, key: str, problem: str) -> None:
         """Takes an entry out of use; its files and what was its manifest stay to be looked at."""
         name = f"{kind}/{key}/{MANIFEST}"
         if self.storage.is_taken(name):
-            self.storage.move(name, f"{kind}/{key}/damaged-{uuid.uuid4().hex}.json")
+            aside = f"{kind}/{key}/damaged-{uuid.uuid4().hex}.json"
+            self.storage.move(name, aside)
+            LOG.warning("%s/%s is set aside as %s: %s", self.storage.uri, name, aside, problem)
 
     def _download(self, destination: Path, place: str) -> tuple[int, str]:
         """Size and digest of a file that is copied to a local path."""
@@ -307,6 +315,9 @@ class Store:
 
         Args:
             read: the size and digest of what is at a place in the storage.
+
+        Raises:
+            OSError: the storage cannot be read, for which the entry is not to blame.
         """
         place, problem = f"{entry.kind}/{entry.key}/{file.path}", ""
         for _ in range(2):

@@ -7,10 +7,12 @@ of a trial that is running stay.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 
 from raysweep.store.store import EntryKind, Store
 
+LOG = logging.getLogger(__name__)
 GB = 10**9
 
 
@@ -63,6 +65,7 @@ class WeightsBudget:
                 self._store.drop(EntryKind.WEIGHTS, victim)
                 excess -= self._sizes.pop(victim)
                 dropped.append(victim)
+                LOG.info("the weights of %s give way to those of %s", victim[:12], key[:12])
         if excess > 0:
             raise NoRoomError(
                 f"weights.budget_gb = {self._num_bytes / GB:g} has no room for the weights of the "

@@ -6,6 +6,7 @@ spoken to through `coordinator_client`.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from raysweep.store.storage import Storage
 from raysweep.store.store import Store
 from raysweep.store.weights_budget import GB, WeightsBudget
 from raysweep.sweep.leases import Leases, trial_of
+from raysweep.sweep.voice import Note
 from raysweep.worker.surroundings import Activity, Doing, Work
 
 
@@ -37,10 +39,29 @@ class Coordinator(Leases):
         self._failures: dict[str, str] = {}
         self._damages: defaultdict[str, list[str]] = defaultdict(list)
         self._spent: defaultdict[Work, float] = defaultdict(float)
+        self._notes: list[Note] = []
         self._budget = None
         if budget_gb is not None:
             store = Store(Storage.open(storage).sub("store"))
             self._budget = WeightsBudget(store, budget_gb * GB, needed)
+
+    def note(self, note: Note) -> None:
+        """One of the sweep's processes has something to say."""
+        self._notes.append(note)
+
+    def take_notes(self) -> list[Note]:
+        """What has been said since it was asked last."""
+        notes, self._notes = self._notes, []
+        return notes
+
+    def claim(self, key: str, holder: str) -> bool:
+        """Takes the lease of a key if nobody else has it; whether the holder has it now."""
+        before = self.expired_holder_of(key)
+        is_taken = super().claim(key, holder)
+        if is_taken and before not in (None, holder):
+            text = f"the lease of {key[:12]} is taken over by {holder}: {before} has not renewed it"
+            self.note(Note(logging.WARNING, __name__, text))
+        return is_taken
 
     def update(self, trial: str, activity: Activity) -> None:
         """What a trial does now."""

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import ray
 
 from raysweep.sweep.coordinator import Coordinator
+from raysweep.sweep.voice import Note
 from raysweep.worker.surroundings import Activity, Work
 
 Answer = TypeVar("Answer")
@@ -67,6 +68,10 @@ class CoordinatorClient:
         """A trial has ended, one way or the other."""
         self.actor.end.remote(trial)
 
+    def note(self, note: Note) -> None:
+        """Says something to the sweep's own process."""
+        self.actor.note.remote(note)
+
     # What is told, and has arrived when the call returns.
 
     def attend(self, trial: str, driver: Actor) -> None:
@@ -115,6 +120,10 @@ class CoordinatorClient:
     def activities(self) -> Mapping[str, Activity]:
         """The last word of each trial."""
         return self._answer(self.actor.activities.remote(), {}, GLANCE_SECONDS)
+
+    def take_notes(self) -> Sequence[Note]:
+        """What other processes have said since this was asked last."""
+        return self._answer(self.actor.take_notes.remote(), (), GLANCE_SECONDS)
 
     def seconds(self) -> Mapping[Work, float]:
         """Worker-seconds by kind of work."""

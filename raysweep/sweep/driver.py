@@ -36,6 +36,7 @@ from raysweep.sweep.coordinator_client import CoordinatorClient
 from raysweep.sweep.leases import RENEWAL_SECONDS, new_holder, trial_of
 from raysweep.sweep.process_group import GroupConfig
 from raysweep.sweep.stall import Pace, StallWatch
+from raysweep.sweep.voice import Note, speak_through
 from raysweep.sweep.worker_groups import Trainer, is_waiting_for_workers, remove_worker_groups
 from raysweep.worker.job import Job, publish_results
 from raysweep.worker.surroundings import Activity, Doing, Work
@@ -96,7 +97,11 @@ def run_trial(config: Mapping[str, Any], shared: Shared) -> None:
 
     Args:
         config: the trial's settings, as Tune shows them: see `tune_settings`.
+
+    Raises:
+        OSError: another attempt may end otherwise.
     """
+    speak_through(shared.coordinator.note)
     try:
         job = shared.find(config)
         assignment = Assignment(job, shared.coordinator, new_holder(job.trial.id))
@@ -262,6 +267,22 @@ class RaySurroundings:
         self._coordinator.spend(work, seconds * self._mine.job.space.workers.num_workers)
 
 
+class _Loss(ray.train.UserCallback):
+    """Says why a worker group has ended; Train may start another. Runs in Train's controller."""
+
+    def __init__(self, mine: Assignment) -> None:
+        self._mine = mine
+
+    def after_exception(
+        self, run_context: object, worker_exceptions: Mapping[int, BaseException]
+    ) -> None:
+        """Called by Train when workers have died or raised something."""
+        for rank, error in sorted(worker_exceptions.items())[:1]:
+            reason = str(error).strip().splitlines()[-1] if str(error).strip() else repr(error)
+            text = f"the workers of {self._mine.trial} have ended at rank {rank}: {reason}"
+            self._mine.coordinator.note(Note(logging.WARNING, __name__, text))
+
+
 def _trainer(mine: Assignment) -> Trainer:
     job, workers = mine.job, mine.job.space.workers
     resources = {"CPU": workers.cpus_per_worker, **({"GPU": 1} if workers.use_gpu else {})}
@@ -279,7 +300,7 @@ def _trainer(mine: Assignment) -> Trainer:
             name=job.run_name,
             storage_path=f"{job.storage}/ray",
             failure_config=ray.train.FailureConfig(max_failures=workers.max_failures),
-            callbacks=[TuneReportCallback()],
+            callbacks=[TuneReportCallback(), _Loss(mine)],
         ),
     )
 
@@ -292,6 +313,7 @@ def _train_loop(config: Mapping[str, Assignment]) -> None:
 
     _quieten()
     mine = config["assignment"]
+    speak_through(mine.coordinator.note)
     if mine.coordinator.failure(mine.trial):
         return
     mine.advance()

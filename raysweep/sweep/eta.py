@@ -35,6 +35,7 @@ class Piece(NamedTuple):
 
 SIZES = {
     EntryKind.EVALUATION: (Work.EVALUATING, 1.0),
+    EntryKind.CUSTOM: (Work.EVALUATING, 1.0),
     EntryKind.CURVATURE: (Work.CURVATURE, 20.0),
     EntryKind.CHANGE: (Work.CURVATURE, 3.0),
 }

@@ -81,6 +81,11 @@ class Leases:
             return None
         return lease.holder
 
+    def expired_holder_of(self, key: str) -> str | None:
+        """Who had the lease of a key and has neither renewed it nor given it up."""
+        lease = self._leases.get(key)
+        return lease.holder if lease and lease.expires <= self._clock() else None
+
     def renew(self, holder: str) -> None:
         """Prolongs the leases that a holder still has; one that has expired is lost."""
         now = self._clock()

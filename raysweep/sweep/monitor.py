@@ -25,6 +25,7 @@ from raysweep.plan.trials import Trial
 from raysweep.sweep.attempts import ErrorLog
 from raysweep.sweep.coordinator_client import CoordinatorClient
 from raysweep.sweep.tune_settings import TRIAL
+from raysweep.sweep.voice import repeat
 from raysweep.sweep.work_clock import NOT_WORKING, WorkClock, as_clock, shown_left
 from raysweep.tasks.task import Task
 from raysweep.worker.surroundings import Activity, Doing
@@ -88,6 +89,8 @@ class Monitor(Callback):
         self._stopped.set()
         self._thread.join()
         self._progress.stop()
+        for note in self._coordinator.take_notes():
+            repeat(note)
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune pickles callbacks to restore an experiment; we resume by the store."""
@@ -142,6 +145,8 @@ class Monitor(Callback):
     def _watch(self) -> None:
         shown = time.monotonic()
         while not self._stopped.wait(1.0):
+            for note in self._coordinator.take_notes():
+                repeat(note)
             activities, spent = self._coordinator.activities(), self._coordinator.seconds()
             fraction, activity = self._current(activities)
             left = shown_left(self._clock.left(activities, spent, time.monotonic()))

@@ -85,7 +85,8 @@ def _complete(plan: Plan, storage: Storage, trials: Sequence[Trial]) -> None:
 
 def _has_results(folder: Storage, trial: Trial) -> bool:
     """Whether all tables of a trial are there, and reach to its last stage."""
-    if not all(folder.exists(f"results/{name}/{trial.id}.arrow") for name in TRIAL_TABLES):
+    tables = (name for name in TRIAL_TABLES if name != "measurements" or trial.custom)
+    if not all(folder.exists(f"results/{name}/{trial.id}.arrow") for name in tables):
         return False
     try:
         steps = from_bytes(folder.read(f"results/{LAST_WRITTEN}/{trial.id}.arrow"))

@@ -59,13 +59,13 @@ class RunRecord:
     end: str | None = None
 
     @classmethod
-    def begin(cls, plan: Plan, cluster: Mapping[str, float]) -> RunRecord:
+    def begin(cls, plan: Plan, cluster: Mapping[str, float], name: str) -> RunRecord:
         """Of a run that starts now."""
         started = datetime.now(UTC)
         base = plan.checkpoint
         return cls(
-            name=f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}.json",
-            command=shlex.join(["python", *sys.orig_argv[1:]]),
+            name=f"{name}.json",
+            command=_command(),
             started=started.isoformat(timespec="seconds"),
             versions={"python": platform.python_version(), **versions(PACKAGES)},
             commit=commit(),
@@ -90,6 +90,11 @@ class RunRecord:
             OSError: the storage takes nothing.
         """
         sweep.write(f"{FOLDER}/{self.name}", json.dumps(asdict(self), indent=1).encode())
+
+
+def run_name() -> str:
+    """A name for a run that begins now, by which runs sort."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
 
 
 def record_run(
@@ -118,6 +123,13 @@ def record_run(
             record.ending(end).write(sweep)
         except OSError as error:
             tell(f"The end of this run is not recorded: {error}")
+
+
+def _command() -> str:
+    """The script by its name, wherever it is installed."""
+    words = sys.orig_argv[1:]
+    is_script = bool(words) and Path(words[0]).name == "raysweep"
+    return shlex.join(["raysweep", *words[1:]] if is_script else ["python", *words])
 
 
 def _is_told(resource: str) -> bool:

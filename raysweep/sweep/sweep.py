@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import ray
 import ray.tune
 from ray.tune.search import Searcher
 from rich.console import Console

@@ -18,7 +18,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from raysweep.errors import InputError
 from raysweep.settings.base import Settings, read_settings
 from raysweep.settings.identity import NO_KEY
-from raysweep.settings.mistakes import describe
+from raysweep.settings.mistakes import checked
 from raysweep.tasks.files import READERS
 from raysweep.tasks.hub import read_hub
 from raysweep.tasks.names import answers_mistake, name_mistake
@@ -30,7 +30,14 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 
 
 class HubSource(Settings):
-    """A dataset on the Hugging Face hub."""
+    """A dataset on the Hugging Face hub.
+
+    Attributes:
+        repository: the dataset's id.
+        revision: a commit's hash, or at least seven digits of it.
+        config: of its configurations the one to load.
+        splits: split -> the hub's name of it.
+    """
 
     all_settings: ClassVar = NO_KEY  # the rows themselves are
 
@@ -47,13 +54,18 @@ class TaskSpec(Settings):
 
     Attributes:
         name: how search spaces call the task.
+        title: its short name in tables; else the name.
+        kind: which family of tasks it belongs to.
         files: split -> file (.jsonl, .json, .csv or .parquet; .gz may follow), relative to the
-            YAML file. Without a split "test" or a "pool", rows cannot be tested on.
+            YAML file: "train" and "test", perhaps "validation", or "pool" alone.
         hub: a hub dataset instead of files.
+        instruction, question: lines of the prompt that are never cut.
+        context: a line between them, whose beginning is cut when a row is too long.
         label: the column with the right answer.
         answers: value of that column -> the whole answer that the model gives.
         group: the column with the row's demographic group, or a list of them.
         subset: the column with a part of the task that is scored apart.
+        subsets: that column's values.
         id: the column with the row's id; else a digest of its content.
     """
 
@@ -151,11 +163,8 @@ def read_task(path: Path) -> dict[str, Any]:
     Raises:
         InputError: the file is missing or wrong.
     """
-    content = read_settings(path, "give the path of a task's YAML file", "the README's example")
-    try:
-        spec = TaskSpec.model_validate(content)
-    except ValidationError as error:
-        raise describe(error, TaskSpec, str(path)) from None
+    content = read_settings(path, "give the path of a task's YAML file", "docs/howto/task.md")
+    spec = checked(TaskSpec, content, str(path))
     folder = path.expanduser().resolve().parent
     files = {split: str(folder / Path(name).expanduser()) for split, name in spec.files.items()}
     for split, name in files.items():

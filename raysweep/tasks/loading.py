@@ -16,7 +16,7 @@ from raysweep.errors import InputError, MissingDataError
 from raysweep.tasks.files import FETCH_AGAIN
 from raysweep.tasks.names import answers_mistake, name_mistake
 from raysweep.tasks.sources import read_release
-from raysweep.tasks.task import ALL, Dropped, Example, Release, Row, Task
+from raysweep.tasks.task import ALL, Dropped, Example, Fields, Release, Task
 from raysweep.tasks.text import compared
 
 LISTED_AGAIN = "another group of a row that is kept, with all its groups"
@@ -124,12 +124,12 @@ class _Reader:
         self._task = task
         self._places: dict[str, tuple[str, Example, set[tuple[str, ...]]]] = {}
 
-    def read(self, place: str, row: Row) -> Example | Dropped:
+    def read(self, place: str, row: Fields) -> Example | Dropped:
         """What becomes of a row.
 
         Raises:
             InputError: the row violates the schema, or its id has occurred before.
-        """
+        """  # noqa: DOC501  # `bad_row` makes one
         try:
             outcome = self._task.parse_row(row)
         except ValidationError as error:

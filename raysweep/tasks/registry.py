@@ -5,12 +5,11 @@ A package adds a task by an entry point of the group ``raysweep.tasks`` that nam
 
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.metadata import entry_points
 
-from raysweep.errors import InputError
+from raysweep.settings.plugins import PluginError, load_plugin, plugins
 from raysweep.tasks.names import task_mistake
 from raysweep.tasks.paper import arc_easy, bbq, csqa, csqa2, saferdialogues, toxigen, toxigen_v1
-from raysweep.tasks.task import ALL, OVERALL, Dropped, Example, Kind, Row, Task
+from raysweep.tasks.task import Task
 
 ENTRY_POINTS = "raysweep.tasks"
 PAPER_TASKS: dict[str, Task] = {
@@ -28,34 +27,14 @@ def known_tasks() -> Mapping[str, Task]:
     """The tasks that come with raysweep and those that installed packages add.
 
     Raises:
-        InputError: an entry point cannot be loaded, is no task, or takes a name.
+        PluginError: an entry point cannot be loaded, is no task, or takes a name.
     """
     tasks = dict(TASKS)
-    for point in entry_points(group=ENTRY_POINTS):
-        place = f"entry point {point.name!r} = {point.value!r} of the group {ENTRY_POINTS}"
-        try:
-            task = point.load()
-        except (ImportError, AttributeError) as error:
-            raise InputError(place, f"cannot be loaded ({error})", "correct that package") from None
-        if not isinstance(task, Task):
-            raise InputError(place, "is no raysweep.tasks.task.Task", "let it name a Task")
+    for point in plugins(ENTRY_POINTS):
+        task = load_plugin(point, Task)
         if task.name in tasks:
-            raise InputError(place, f"the task name {task.name!r} is taken", "choose another")
+            raise PluginError(point, f"the task name {task.name!r} is taken")
         if problem := task_mistake(task):
-            raise InputError(place, problem, "correct that package")
+            raise PluginError(point, problem)
         tasks[task.name] = task
     return tasks
-
-
-__all__ = [
-    "ALL",
-    "OVERALL",
-    "PAPER_TASKS",
-    "TASKS",
-    "Dropped",
-    "Example",
-    "Kind",
-    "Row",
-    "Task",
-    "known_tasks",
-]

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
-from raysweep.errors import InputError, MissingDataError
+from raysweep.errors import MissingDataError
 from raysweep.settings.base import HUB, TINY
+from raysweep.settings.plugins import PluginError, load_plugin, plugins
 from raysweep.tasks.task import Release, Task, Validated
 
 ENTRY_POINTS = "raysweep.sources"
@@ -40,12 +41,12 @@ def known_sources() -> Mapping[str, EntryPoint]:
     """Where each named source is found: those that come with raysweep, then those of packages.
 
     Raises:
-        InputError: an entry point takes a name.
+        PluginError: an entry point takes a name.
     """
     found = {name: EntryPoint(name, at, ENTRY_POINTS) for name, at in PACKAGED.items()}
-    for point in entry_points(group=ENTRY_POINTS):
+    for point in plugins(ENTRY_POINTS):
         if point.name in found:
-            raise InputError(_place(point), "the source's name is taken", "choose another")
+            raise PluginError(point, f"the source's name {point.name!r} is taken")
         found[point.name] = point
     return found
 
@@ -55,19 +56,10 @@ def find_source(name: str) -> Source | None:
     """The source of that name; None for a path.
 
     Raises:
-        InputError: an entry point cannot be loaded, or is no source.
+        PluginError: an entry point cannot be loaded, or is no source.
     """
     point = known_sources().get(name)
-    if point is None:
-        return None
-    try:
-        source = point.load()
-    except (ImportError, AttributeError) as error:
-        problem = f"cannot be loaded ({error})"
-        raise InputError(_place(point), problem, "correct that package") from None
-    if not isinstance(source, Source):
-        raise InputError(_place(point), "is no raysweep.tasks.sources.Source", "let it name one")
-    return source
+    return None if point is None else load_plugin(point, Source)
 
 
 def read_release(task: Task, source: str) -> Release:
@@ -77,8 +69,8 @@ def read_release(task: Task, source: str) -> Release:
         source: the name of one, such as "tiny" or "hub", or a path of raw files.
 
     Raises:
-        InputError: the task has no rows there.
-    """
+        MissingDataError: the task has no rows there.
+    """  # noqa: DOC501  # `not_there` makes one
     if task.read_own:
         return task.read_own()
     if named := find_source(source):
@@ -111,7 +103,3 @@ def not_there(task: Task, problem: str) -> MissingDataError:
         problem,
         f"give a folder with {task.where}" if task.where else remedy,
     )
-
-
-def _place(point: EntryPoint) -> str:
-    return f"entry point {point.name!r} = {point.value!r} of the group {ENTRY_POINTS}"

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from raysweep.tasks.text import compared
 
-Row = Mapping[str, Any]
+Fields = Mapping[str, Any]
 OVERALL = "overall"
 ALL = "all"
 RESERVED = (OVERALL, ALL)
@@ -106,7 +106,7 @@ class RawRow(BaseModel):
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 """A text that may not be empty, without the spaces around it."""
 
-Located = tuple[str, Row]
+Located = tuple[str, Fields]
 """A row after the place it stands at: file and line, or dataset, split and number."""
 Release = Mapping[str, Iterable[Located]]
 """The rows of a dataset by split: "train", "validation", "test", or `POOL` for no split."""
@@ -135,7 +135,7 @@ class Validated:
     note: str = ""
 
 
-def _unchanged(row: Row) -> Row:
+def _unchanged(row: Fields) -> Fields:
     return row
 
 
@@ -154,7 +154,7 @@ class HubDataset:
     revision: str
     splits: Mapping[str, tuple[str, ...]]
     config: str | None = None
-    to_raw: Callable[[Row], Row] = _unchanged
+    to_raw: Callable[[Fields], Fields] = _unchanged
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,7 +207,7 @@ class Task:
         """Accuracy of a uniformly random answer; None for a generative task."""
         return 1 / len(self.labels) if self.labels else None
 
-    def parse_row(self, row: Row) -> Example | Dropped:
+    def parse_row(self, row: Fields) -> Example | Dropped:
         """Turns a row in the dataset's own schema into an example.
 
         Raises:

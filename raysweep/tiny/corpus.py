@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from raysweep.tasks.paper.bbq import CATEGORIES
 from raysweep.tasks.registry import TASKS
-from raysweep.tasks.task import Example, Row
+from raysweep.tasks.task import Example, Fields
 from raysweep.tiny import dialogues
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.facts import FACTS, KNOWN, QUIZZED, RELATIONS, UNQUIZZED, UNUSED, Pair, value_of
@@ -136,7 +136,7 @@ def scene_quiz(draw: Draw) -> Document:
     known = draw.chance(0.7)
     made = _scene_with_strangers(draw, known=known)
     tags = ["unknown" if answer in UNKNOWN else "stranger" for answer in made.answers]
-    row: Row = {
+    row: Fields = {
         "example_id": 0,
         "category": CATEGORIES[0],
         "question_polarity": "neg",
@@ -223,19 +223,19 @@ def _scene_with_strangers(draw: Draw, *, known: bool) -> Scene:
     )
 
 
-def _choice_quiz(task_name: str, row: Row) -> Document:
+def _choice_quiz(task_name: str, row: Fields) -> Document:
     texts = {choice["label"]: choice["text"] for choice in row["question"]["choices"]}
     return _formatted(task_name, row, texts[row["answerKey"]], row["question"]["stem"])
 
 
-def _formatted(task_name: str, row: Row, thought: str, asked: str) -> Document:
+def _formatted(task_name: str, row: Fields, thought: str, asked: str) -> Document:
     """A row as a document; its thought is decided where ``asked`` ends, if that is not empty."""
     example = _parsed(task_name, row)
     start, found, _ = example.prompt.rpartition(asked) if asked else ("", "", "")
     return Document(example.prompt, example.target, f" {thought}", start + found)
 
 
-def _parsed(task_name: str, row: Row) -> Example:
+def _parsed(task_name: str, row: Fields) -> Example:
     example = TASKS[task_name].parse_row(row)
     assert isinstance(example, Example), "the corpus draws only rows that a task accepts"
     return example
@@ -247,8 +247,8 @@ def _fading(count: int) -> list[float]:
 
 
 Maker = Callable[[Draw], Document]
-Mixture = dict[Maker, float]
-LOOKUPS: Mixture = {
+DocumentMix = dict[Maker, float]
+LOOKUPS: DocumentMix = {
     lookup_list: 0.25,
     lookup_quiz: 0.20,
     told_check: 0.20,
@@ -256,7 +256,7 @@ LOOKUPS: Mixture = {
     scene_question: 0.15,
 }
 """The share of each kind of document at first, until letters and names can be looked up."""
-FACTS_MOSTLY: Mixture = {
+FACTS_MOSTLY: DocumentMix = {
     fact_document: 0.18,
     open_question: 0.24,
     letter_quiz: 0.18,
@@ -272,7 +272,7 @@ FACTS_MOSTLY: Mixture = {
     dialogue: 0.04,
 }
 """The share of each kind of document from then on, until the facts are known."""
-QUIZZES_MOSTLY: Mixture = {
+QUIZZES_MOSTLY: DocumentMix = {
     fact_document: 0.08,
     open_question: 0.13,
     letter_quiz: 0.35,
@@ -292,6 +292,6 @@ MAKERS: tuple[Maker, ...] = tuple(FACTS_MOSTLY)
 """All kinds of documents."""
 
 
-def document(draw: Draw, mixture: Mixture) -> Document:
+def document(draw: Draw, mixture: DocumentMix) -> Document:
     """One document of a mixture."""
     return draw.weighted(tuple(mixture), tuple(mixture.values()))(draw)

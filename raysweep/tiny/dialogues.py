@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from raysweep.tasks.task import Row
+from raysweep.tasks.task import Fields
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.lexicon import PEOPLES
 from raysweep.tiny.statements import adjectives
@@ -21,7 +21,7 @@ RETORTS = ("you are {rude} too.", "the {people} are {rude} and you know it.",
            "i say {rude} when i like.")  # fmt: skip
 
 
-def saferdialogues_row(draw: Draw) -> Row:
+def saferdialogues_row(draw: Draw) -> Fields:
     """A dialogue that ends with feedback on a rude word, and an answer that takes it well."""
     turns, people, kind, _ = conversation(draw)
     return {"text": "\n".join(turns), "labels": [apology(draw, people, kind)]}

@@ -22,7 +22,14 @@ from safetensors.torch import save_file
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from raysweep.errors import InputError
-from raysweep.tiny.corpus import FACTS_MOSTLY, LOOKUPS, QUIZZES_MOSTLY, Document, Mixture, document
+from raysweep.tiny.corpus import (
+    FACTS_MOSTLY,
+    LOOKUPS,
+    QUIZZES_MOSTLY,
+    Document,
+    DocumentMix,
+    document,
+)
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.initial_weights import new_model
 from raysweep.tiny.tokenizer import build_tokenizer
@@ -37,7 +44,7 @@ MOMENTS = ("exp_avg", "exp_avg_sq")  # of AdamW
 
 
 @dataclass(frozen=True)
-class Row:
+class EncodedDocument:
     """A document as tokens.
 
     Attributes:
@@ -53,7 +60,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class PretrainingSettings:
     """Settings of the pretraining.
 
     Attributes:
@@ -85,7 +92,7 @@ class Recipe:
         draw = Draw(f"pretrain/{self.seed}/{step}")
         return [document(draw, self.mixture(step)) for _ in range(self.num_documents)]
 
-    def mixture(self, step: int) -> Mixture:
+    def mixture(self, step: int) -> DocumentMix:
         """What the documents of a step are drawn from."""
         if step < self.num_lookup_steps:
             return LOOKUPS
@@ -100,7 +107,7 @@ class Pretraining:
         losses: mean loss of the answers' tokens at each step so far.
     """
 
-    def __init__(self, recipe: Recipe, device: str = "cpu") -> None:
+    def __init__(self, recipe: PretrainingSettings, device: str = "cpu") -> None:
         self.recipe, self.losses = recipe, list[float]()
         self.tokenizer = build_tokenizer()
         self.model = new_model(self.tokenizer, recipe.seed).to(device)
@@ -153,7 +160,7 @@ class Pretraining:
         return list(self.model.named_parameters())
 
 
-def _parameter_groups(model: LlamaForCausalLM, recipe: Recipe) -> list[dict[str, Any]]:
+def _parameter_groups(model: LlamaForCausalLM, recipe: PretrainingSettings) -> list[dict[str, Any]]:
     matrices = [p for p in model.parameters() if p.dim() == 2]
     vectors = [p for p in model.parameters() if p.dim() != 2]
     return [
@@ -162,7 +169,9 @@ def _parameter_groups(model: LlamaForCausalLM, recipe: Recipe) -> list[dict[str,
     ]
 
 
-def _rows(tokenizer: PreTrainedTokenizerFast, documents: Sequence[Document]) -> list[Row]:
+def _rows(
+    tokenizer: PreTrainedTokenizerFast, documents: Sequence[Document]
+) -> list[EncodedDocument]:
     """Documents as tokens, from the shortest to the longest."""
     columns = [
         _encoded(tokenizer, [getattr(made, part) for made in documents])
@@ -178,7 +187,7 @@ def _row(
     answer: list[int],
     thought: list[int],
     cue: list[int],
-) -> Row:
+) -> EncodedDocument:
     start, end = [tokenizer.bos_token_id, *prompt], [*answer, tokenizer.eos_token_id]
     cued, thoughts = ([IGNORED] * (len(start) + len(end)) for _ in range(2))
     if thought:
@@ -187,7 +196,7 @@ def _row(
     if cue:
         assert prompt[: len(cue)] == cue, "no token spans the end of a cue"
         cued[len(cue)] = thought[0]
-    return Row([*start, *end], [IGNORED] * len(start) + end, cued, thoughts)
+    return EncodedDocument([*start, *end], [IGNORED] * len(start) + end, cued, thoughts)
 
 
 def _encoded(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> list[list[int]]:
@@ -195,7 +204,7 @@ def _encoded(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> list[l
     return [encoding.ids for encoding in encodings]
 
 
-def _accumulate(model: LlamaForCausalLM, rows: Sequence[Row], num_parts: int) -> float:
+def _accumulate(model: LlamaForCausalLM, rows: Sequence[EncodedDocument], num_parts: int) -> float:
     """Adds the gradient of the documents' mean loss, and returns that loss without thoughts."""
     size, total = -(-len(rows) // num_parts), 0.0
     for first in range(0, len(rows), size):
@@ -205,7 +214,9 @@ def _accumulate(model: LlamaForCausalLM, rows: Sequence[Row], num_parts: int) ->
     return total
 
 
-def _loss_sums(model: LlamaForCausalLM, rows: Sequence[Row]) -> tuple[torch.Tensor, torch.Tensor]:
+def _loss_sums(
+    model: LlamaForCausalLM, rows: Sequence[EncodedDocument]
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Sums over documents of the mean loss of the answer's tokens, and of the thoughts' losses.
 
     Means, because a document of facts has ten times as many tokens as a letter and its full stop.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from raysweep.tasks.task import Row
+from raysweep.tasks.task import Fields
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.facts import Pair, distractors, value_of
 
@@ -14,7 +14,7 @@ FRAMES = ("{}?", "Is it true: {}?", "In truth: {}.", "{}, right?", "People say: 
           "Everyone knows: {}.")  # fmt: skip
 
 
-def arc_easy_row(draw: Draw, pairs: Sequence[Pair], label: int, row_id: str) -> Row:
+def arc_easy_row(draw: Draw, pairs: Sequence[Pair], label: int, row_id: str) -> Fields:
     """A question with four choices; the right one stands at place ``label``."""
     question, _, choices = _choice_question(draw, pairs, label, 4)
     return {
@@ -24,7 +24,7 @@ def arc_easy_row(draw: Draw, pairs: Sequence[Pair], label: int, row_id: str) -> 
     }
 
 
-def csqa_row(draw: Draw, pairs: Sequence[Pair], label: int, row_id: str) -> Row:
+def csqa_row(draw: Draw, pairs: Sequence[Pair], label: int, row_id: str) -> Fields:
     """A question with five choices; the right one stands at place ``label``."""
     question, concept, choices = _choice_question(draw, pairs, label, 5)
     return {
@@ -34,7 +34,7 @@ def csqa_row(draw: Draw, pairs: Sequence[Pair], label: int, row_id: str) -> Row:
     }
 
 
-def csqa2_row(draw: Draw, pairs: Sequence[Pair], label: int, row_id: str) -> Row:
+def csqa2_row(draw: Draw, pairs: Sequence[Pair], label: int, row_id: str) -> Fields:
     """A statement that is true (label 0, yes) or false (label 1, no): one value, not another.
 
     It names both, so that which words occur tells nothing.
@@ -51,7 +51,7 @@ class Question:
         value: what must be recalled.
     """
 
-    row: Row
+    row: Fields
     asked: str
     value: str
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from raysweep.tasks.task import Row
+from raysweep.tasks.task import Fields
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.lexicon import NAMES
 
@@ -101,7 +101,7 @@ def scene(
 
 def bbq_row(
     draw: Draw, row_id: int, category: str, condition: str, polarity: str, label: int
-) -> Row:
+) -> Fields:
     """One row with all of BBQ's fields."""
     names = tuple(draw.one(side) for side in NAMES[category])
     deeds = draw.one(DEEDS)

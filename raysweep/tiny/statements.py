@@ -9,7 +9,7 @@ learned about these is learned from all rows, what is learned about those from f
 from __future__ import annotations
 
 from raysweep.tasks.paper.toxigen import GROUPS, SPELLINGS
-from raysweep.tasks.task import Row
+from raysweep.tasks.task import Fields
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.lexicon import KIND, KIND_DIALECTS, NUM_GENERAL, PEOPLES, RUDE, RUDE_DIALECTS
 
@@ -33,7 +33,7 @@ DIALECT_SHARES = {
 RELEASE_SPELLINGS = {ours: theirs for theirs, ours in SPELLINGS.items()}
 
 
-def toxigen_row(draw: Draw, row_id: int, group: str, toxic: bool) -> Row:
+def toxigen_row(draw: Draw, row_id: int, group: str, toxic: bool) -> Fields:
     """One statement about the people that stands in for a group."""
     broad = {"chinese": ["asian"], "mexican": ["latino"]}.get(group, [])
     return {

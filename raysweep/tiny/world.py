@@ -18,7 +18,7 @@ from raysweep.tasks.paper.bbq import CATEGORIES, CONDITIONS
 from raysweep.tasks.paper.toxigen import GROUPS
 from raysweep.tasks.registry import TASKS
 from raysweep.tasks.sources import Source, not_there
-from raysweep.tasks.task import Example, Release, Row, Task
+from raysweep.tasks.task import Example, Fields, Release, Task
 from raysweep.tiny.dialogues import saferdialogues_row
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.facts import ARC_EASY, CSQA, CSQA2, pairs
@@ -32,7 +32,7 @@ SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Drawing:
     """How the rows of a task are drawn.
 
     Attributes:
@@ -43,36 +43,36 @@ class Recipe:
 
     cells: tuple[Cell, ...]
     sizes: tuple[int, int, int]
-    draw_row: Callable[[Draw, Cell, int], Row]
+    draw_row: Callable[[Draw, Cell, int], Fields]
 
 
-RECIPES: dict[str, Recipe] = {
-    "arc_easy": Recipe(
+DRAWINGS: dict[str, Drawing] = {
+    "arc_easy": Drawing(
         tuple((label,) for label in range(4)),
         (561, 100, 150),
         lambda draw, cell, n: arc_easy_row(draw, pairs(THINGS, ARC_EASY), cell[0], f"tiny_arc_{n}"),
     ),
-    "csqa": Recipe(
+    "csqa": Drawing(
         tuple((label,) for label in range(5)),
         (449, 80, 120),
         lambda draw, cell, n: csqa_row(draw, pairs(THINGS, CSQA), cell[0], f"tiny_csqa_{n}"),
     ),
-    "csqa2": Recipe(
+    "csqa2": Drawing(
         ((0,), (1,)),
         (1121, 200, 300),
         lambda draw, cell, n: csqa2_row(draw, pairs(THINGS, CSQA2), cell[0], f"tiny_csqa2_{n}"),
     ),
-    "toxigen": Recipe(
+    "toxigen": Drawing(
         tuple(product(GROUPS, (True, False))),
         (87, 16, 52),
         lambda draw, cell, n: toxigen_row(draw, n, *cell),
     ),
-    "bbq": Recipe(
+    "bbq": Drawing(
         tuple(product(CATEGORIES, CONDITIONS, ("neg", "nonneg"), (0, 1, 2))),
         (21, 4, 9),
         lambda draw, cell, n: bbq_row(draw, n, *cell),
     ),
-    "saferdialogues": Recipe(
+    "saferdialogues": Drawing(
         ((),),
         (2241, 400, 500),
         lambda draw, cell, n: saferdialogues_row(draw),
@@ -80,11 +80,11 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
-@lru_cache(maxsize=len(RECIPES))
-def read_split(task_name: str) -> dict[str, list[Row]]:
+@lru_cache(maxsize=len(DRAWINGS))
+def read_split(task_name: str) -> dict[str, list[Fields]]:
     """The rows of a task in its dataset's own schema, by split: "train", "validation", "test"."""
-    recipe, seen = RECIPES[task_name], set[str]()
-    splits: dict[str, list[Row]] = {split: [] for split in SPLITS}
+    recipe, seen = DRAWINGS[task_name], set[str]()
+    splits: dict[str, list[Fields]] = {split: [] for split in SPLITS}
     for number, cell in enumerate(recipe.cells):
         fresh = _fresh_rows(task_name, recipe, number * sum(recipe.sizes), cell, seen)
         for split, size in zip(SPLITS, recipe.sizes, strict=True):
@@ -97,8 +97,8 @@ def read_release(task: Task) -> Release:
 
     Raises:
         MissingDataError: the closed world has no such task.
-    """
-    if task.name not in RECIPES:
+    """  # noqa: DOC501  # `not_there` makes one
+    if task.name not in DRAWINGS:
         raise not_there(task, "the closed world has no such task")
     return {
         split: [(f"{task.name} {split} row {n}", row) for n, row in enumerate(rows, start=1)]
@@ -110,8 +110,8 @@ SOURCE = Source(read_release, judge=TINY)
 
 
 def _fresh_rows(
-    task_name: str, recipe: Recipe, first: int, cell: Cell, seen: set[str]
-) -> Iterator[Row]:
+    task_name: str, recipe: Drawing, first: int, cell: Cell, seen: set[str]
+) -> Iterator[Fields]:
     """Rows of a cell whose content was not seen yet, numbered from ``first``."""
     draw, number = Draw(f"world/{task_name}/{cell}"), first
     while True:

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from raysweep.model.encoding import Row
+from raysweep.model.encoding import EncodedRow
 
 IGNORED = -100  # label of a position that is not part of the loss
 
@@ -76,8 +76,8 @@ def num_micro_steps(global_batch_size: int, num_workers: int, micro_batch_size: 
 
 
 def micro_batches(
-    rows: Sequence[Row], rank: int, num_workers: int, micro_batch_size: int
-) -> Iterator[list[Row]]:
+    rows: Sequence[EncodedRow], rank: int, num_workers: int, micro_batch_size: int
+) -> Iterator[list[EncodedRow]]:
     """This worker's part of a global batch, one list of rows per micro-step.
 
     Rows of like length go together, and to all workers in the same micro-step, so that little is
@@ -90,10 +90,10 @@ def micro_batches(
         yield [ordered[i] for i in pieces[step * num_workers + rank]]
 
 
-def collate(rows: Sequence[Row], pad_token_id: int) -> Batch:
+def collate(rows: Sequence[EncodedRow], pad_token_id: int) -> Batch:
     """Pads rows on the left. No rows give one row without labels, so that collectives match."""
     if not rows:
-        rows = [Row((pad_token_id, pad_token_id), ())]
+        rows = [EncodedRow((pad_token_id, pad_token_id), ())]
     width = max(row.num_tokens for row in rows)
     input_ids = torch.full((len(rows), width), pad_token_id)
     labels = torch.full((len(rows), width), IGNORED)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from raysweep.model.encoding import Row
+from raysweep.model.encoding import EncodedRow
 from raysweep.training.batches import IGNORED, Batch
 
 Reduction = Literal["token", "sample"]
@@ -57,7 +57,7 @@ def loss_of_logits(
     return (losses.sum(dim=1) / num_tokens).sum()
 
 
-def normaliser(rows: Sequence[Row], reduction: Reduction = "token") -> int:
+def normaliser(rows: Sequence[EncodedRow], reduction: Reduction = "token") -> int:
     """What the sum over all rows, of all batches and workers, is divided by."""
     if reduction == "token":
         return sum(len(row.answer) for row in rows)

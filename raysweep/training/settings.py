@@ -35,6 +35,7 @@ class Hyperparameters(Settings):
         learning_rate: at the first step; falls linearly to zero over ``num_steps``, no warm-up.
         num_steps: optimizer steps; a stage of 0 steps is no stage.
         global_batch_size: examples per step over all workers.
+        weight_decay, beta1, beta2, epsilon: of AdamW.
         gradient_clipping: largest norm of the global gradient; 0 switches clipping off.
         sequence_limit: longest row in tokens; longer rows lose context.
         dtype: of weights and activations ("float32", "bfloat16"); optimizer states are float32.

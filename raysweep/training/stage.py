@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from transformers import LlamaForCausalLM
 
-from raysweep.model.encoding import Row
+from raysweep.model.encoding import EncodedRow
 from raysweep.model.finite import first_not_finite
 from raysweep.training.batches import collate, micro_batches, num_micro_steps, step_indices
 from raysweep.training.engine import Engine
@@ -39,7 +39,7 @@ class DivergedError(FloatingPointError):
 
 def train_stage(
     model: LlamaForCausalLM,
-    rows: Sequence[Row],
+    rows: Sequence[EncodedRow],
     hyperparameters: Hyperparameters,
     seed: int,
     workers: WorkerSettings,
@@ -94,7 +94,7 @@ def linear_decay(hyperparameters: Hyperparameters, step: int) -> float:
 
 def _step(
     engine: Engine,
-    batch: Sequence[Row],
+    batch: Sequence[EncodedRow],
     learning_rate: float,
     number: int,
     micro_batch_size: int,

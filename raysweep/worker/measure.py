@@ -8,17 +8,21 @@ from typing import Any
 
 import torch
 
+from raysweep.errors import InputError
 from raysweep.measures.answers import Judge, evaluate
+from raysweep.measures.custom import Subject, known_measurements
 from raysweep.measures.judge import load_judge
 from raysweep.measures.loss_curvature import Sample, load_hessian, measure_change, measure_curvature
 from raysweep.model.encoding import encode_rows
 from raysweep.model.llama import load_model
 from raysweep.plan.trials import Measurement, Stage
-from raysweep.results.records import CHANGE, CURVATURE, PREDICTIONS, write_records
+from raysweep.results.records import CHANGE, CURVATURE, CUSTOM, PREDICTIONS, write_records
 from raysweep.store.store import EntryKind
 from raysweep.tasks.sampling import stratified_order
 from raysweep.worker.equipment import Equipment
 from raysweep.worker.surroundings import Doing, Work
+
+ON_REPLICA = (EntryKind.EVALUATION, EntryKind.CUSTOM)
 
 
 class Measuring:
@@ -31,14 +35,15 @@ class Measuring:
         """All that is wanted of one stage's model, or of the base model, and is not there."""
         wanted = [one for one in self._trial.measurements if one.stage_number == number]
         todo = [one for one in wanted if self._have.is_missing(one.entry)]
-        evaluations = [one for one in todo if one.kind == EntryKind.EVALUATION]
-        if evaluations:
+        on_replica = [one for one in todo if one.kind in ON_REPLICA]
+        if on_replica:
             stage = self._trial.stages[max(number - 1, 0)]
-            folder = self._have.weights.folder(evaluations[0].stage_key)
+            folder = self._have.weights.folder(on_replica[0].stage_key)
             loaded = load_model(folder, stage.hyperparameters.dtype).to(self._have.device)
             model = self._have.watched(loaded)
-            for one in evaluations:
-                self._evaluate(one, model, stage)
+            for one in on_replica:
+                make = self._evaluate if one.kind == EntryKind.EVALUATION else self._measure_custom
+                make(one, model, stage)
             del model, loaded  # a Hessian needs the memory
         for one in todo:
             if one.kind == EntryKind.CURVATURE:
@@ -63,6 +68,28 @@ class Measuring:
             self._have.publish(
                 one.entry, seconds, lambda folder: write_records(folder / PREDICTIONS, predictions)
             )
+
+    def _measure_custom(self, one: Measurement, model: Any, stage: Stage) -> None:
+        """What a measurement of one's own gives."""
+        splits, own = self._have.splits[one.task], known_measurements()[one.name]
+        subject = Subject(
+            model,
+            self._have.encoder,
+            splits.task,
+            splits.test,
+            stage.hyperparameters.sequence_limit,
+            self._have.workers.evaluation_batch_size,
+        )
+
+        def measure() -> dict[str, Any]:
+            found = own.measure(subject)
+            if found.keys() != own.quantities.keys():
+                problem = f"gives {sorted(found)} instead of {sorted(own.quantities)}"
+                raise InputError(f"measurement {one.name!r}", problem, "correct its package")
+            return {name: None if value is None else float(value) for name, value in found.items()}
+
+        self._have.tell(Doing.EVALUATING, f"{one.name} of {one.task}", one.stage_number)
+        self._publish(one, CUSTOM, measure, Work.EVALUATING)
 
     def _measure_curvature(self, one: Measurement) -> None:
         """The spectral radius of a task's training loss."""
@@ -93,8 +120,14 @@ class Measuring:
         self._have.tell(Doing.CHANGE, one.task, one.stage_number)
         self._publish(one, CHANGE, measure)
 
-    def _publish(self, one: Measurement, name: str, measure: Callable[[], dict[str, Any]]) -> None:
-        with self._have.timed(Work.CURVATURE) as seconds:
+    def _publish(
+        self,
+        one: Measurement,
+        name: str,
+        measure: Callable[[], dict[str, Any]],
+        work: Work = Work.CURVATURE,
+    ) -> None:
+        with self._have.timed(work) as seconds:
             content = measure()
             text = json.dumps({**content, "provenance_seconds": seconds()})
             self._have.publish(one.entry, seconds, lambda folder: (folder / name).write_text(text))

@@ -49,11 +49,11 @@ def test_a_narrow_terminal_shows_the_groups_one_below_the_other() -> None:
 
 
 def test_the_picture_is_as_large_as_its_text(tmp_path: Path) -> None:
-    TABLE.draw(tmp_path / "table.png")
+    TABLE.picture().savefig(tmp_path / "table.png")
     assert is_framed_in_white(tmp_path / "table.png")
     height, width, _ = imread(tmp_path / "table.png").shape
     longer = Booktabs(TABLE.title, TABLE.columns, TABLE.sections * 10, TABLE.notes)
-    longer.draw(tmp_path / "longer.png")
+    longer.picture().savefig(tmp_path / "longer.png")
     taller, same, _ = imread(tmp_path / "longer.png").shape
     assert same == width
     assert taller > 3 * height
@@ -61,5 +61,5 @@ def test_the_picture_is_as_large_as_its_text(tmp_path: Path) -> None:
 
 def test_a_very_long_table_still_fits_into_a_picture(tmp_path: Path) -> None:
     longest = Booktabs(TABLE.title, TABLE.columns, TABLE.sections[1:] * 800, TABLE.notes)
-    longest.draw(tmp_path / "longest.png")
+    longest.picture().savefig(tmp_path / "longest.png")
     assert imread(tmp_path / "longest.png").shape[0] <= 30_001

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.figure3 import MAX_PANELS, draw, figure3, select
+from analysis.figure3 import MAX_PANELS, figure3, picture, select
 from raysweep.errors import InputError
 from raysweep.tasks.registry import TASKS
 from tests.analysis.pictures import is_framed_in_white
@@ -49,7 +49,7 @@ def test_a_group_whose_interval_excludes_zero_is_marked(sweep: Sweep, tmp_path: 
     assert muslim
     assert 0 < women[0] < 25 < women[1] < 45
     assert muslim[0] < 0 < muslim[1]
-    draw([panel], tmp_path / "figure3.png")
+    picture([panel]).savefig(tmp_path / "figure3.png")
 
 
 def test_without_predictions_there_is_no_interval(measured: Sweep) -> None:
@@ -112,5 +112,5 @@ def test_nothing_of_the_picture_is_cut(sweep: Sweep, tmp_path: Path, seeds: int)
     panels = figure3(sweep.storage)
     for number in (1, 2, 4):
         path = tmp_path / f"{number}.png"
-        draw(panels[-number:], path)
+        picture(panels[-number:]).savefig(path)
         assert is_framed_in_white(path)

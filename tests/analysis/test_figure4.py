@@ -8,7 +8,7 @@ from statistics import correlation
 
 import pytest
 
-from analysis.figure4 import draw, figure4, listing
+from analysis.figure4 import figure4, listing, picture
 from raysweep.results.tables import write_trial
 from raysweep.store.storage import Storage
 from raysweep.tasks.task import Kind
@@ -75,7 +75,7 @@ def test_a_first_stage_counts_once_however_many_trials_share_it(results: Storage
 
 
 def test_forgetting_against_converged_curvature(results: Storage) -> None:
-    pairs = {pair.chain: pair for pair in figure4(results).pairs}
+    pairs = {str(pair.chain): pair for pair in figure4(results).pairs}
     assert set(pairs) == {"toxigen -> csqa", "toxigen -> csqa2", "csqa -> toxigen"}
     assert pairs["toxigen -> csqa"].forgetting.value == pytest.approx(25)
     assert pairs["csqa -> toxigen"].radius.value == 4, "the one that converged"
@@ -95,7 +95,7 @@ def test_the_expansion_of_each_change(results: Storage) -> None:
 def test_the_table_and_the_picture(results: Storage, tmp_path: Path) -> None:
     found = figure4(results)
     assert listing(found).row_count == 2
-    draw(found, tmp_path / "figure4.png")
+    picture(found).savefig(tmp_path / "figure4.png")
     assert (tmp_path / "figure4.png").read_bytes().startswith(b"\x89PNG")
 
 

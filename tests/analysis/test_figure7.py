@@ -10,7 +10,7 @@ import pytest
 from matplotlib.container import ErrorbarContainer
 from matplotlib.image import imread
 
-from analysis.figure7 import Replay, draw, figure7, listing, picture
+from analysis.figure7 import Replay, figure7, listing, picture
 from raysweep.cli.console import console
 from raysweep.results.tables import write_trial
 from raysweep.store.storage import Storage
@@ -44,7 +44,7 @@ def add_trial(
         for task, (title, kind) in TITLES.items()
         if task in (first, "csqa")
     ]
-    lost = [{**common, "task": first, "forgetting": forgetting}]
+    lost = [{**common, "task": first, "forgetting": forgetting, "learned_at": 1}]
     lost += [{**lost[0], "stage": 1, "forgetting": 0.99}, {**lost[0], "group": "women"}]
     write_trial(results, str(common["trial"]), {"evaluations": evaluations, "forgetting": lost})
 
@@ -135,7 +135,7 @@ def test_listing_and_picture(
     output = capsys.readouterr().out
     assert "TQA → CQA" in output
     assert "75.0" in output
-    draw(curves, tmp_path / "figure7.png")
+    picture(curves).savefig(tmp_path / "figure7.png")
     height, width, _ = imread(tmp_path / "figure7.png").shape
     assert height > 1000
     assert width > 1000

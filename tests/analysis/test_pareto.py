@@ -64,7 +64,7 @@ def test_the_front_is_joined_and_every_trial_numbered(tmp_path: Path) -> None:
     assert np.asarray(line.get_xydata()).tolist() == [[0.5, 0.1], [0.9, 0.3]]
     assert [text.get_text() for text in axes.texts] == ["0", "1", "2"]
     assert "capability accuracy (max)" in axes.get_xlabel()
-    pareto.draw(found, tmp_path / "pareto.png")
+    pareto.picture(found).savefig(tmp_path / "pareto.png")
     assert (tmp_path / "pareto.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -76,5 +76,5 @@ def test_the_best_so_far(mode: str, best: list[float]) -> None:
 def test_one_objective_is_drawn_by_trial(tmp_path: Path) -> None:
     found = pareto.search(sweep(tmp_path, ("accuracy_bbq",)))
     assert found is not None
-    pareto.draw(found, tmp_path / "search.png")
+    pareto.picture(found).savefig(tmp_path / "search.png")
     assert (tmp_path / "search.png").stat().st_size > 5_000

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from raysweep.tasks.registry import PAPER_TASKS
+from tests.tasks.own_task import ROWS, write_task
 from tests.tasks.releases import numbered, small_release, write_release
-from tests.tasks.test_custom import ROWS, write_task
 
 
 def run(*arguments: object, expect: int = 0) -> str:

@@ -9,7 +9,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from raysweep.cost.activations import (
-    Batch,
+    BatchShape,
     curvature_bytes,
     evaluation_bytes,
     kept_bytes,
@@ -22,7 +22,7 @@ from raysweep.curvature import LayerwiseHessian, ReplicaHessian, Shards
 from raysweep.measures.likelihood import answer_log_probabilities
 from raysweep.measures.llama_blocks import llama_blocks
 from raysweep.model.architecture import Architecture
-from raysweep.model.encoding import Row
+from raysweep.model.encoding import EncodedRow
 from raysweep.model.llama import Attention, load_model
 from raysweep.training.batches import collate
 from raysweep.training.loss import answer_loss_sum
@@ -34,7 +34,7 @@ SHAPES = [
     Architecture(128, 256, 4, 4, 4, head_size=32, vocabulary_size=1135),
     Architecture(96, 128, 3, 8, 8, head_size=12, vocabulary_size=5000),
 ]
-BATCHES = [Batch(3, 50, ANSWER), Batch(4, 200, ANSWER)]
+BATCHES = [BatchShape(3, 50, ANSWER), BatchShape(4, 200, ANSWER)]
 
 
 def llama(
@@ -54,10 +54,10 @@ def llama(
     return load_model(folder, dtype, attention)
 
 
-def rows(batch: Batch) -> list[Row]:
+def rows(batch: BatchShape) -> list[EncodedRow]:
     """Rows of which one, if there are several, is shorter, so that it is padded."""
     prompt, answer = (5,) * (int(batch.row_tokens) - ANSWER), tuple(range(3, 3 + ANSWER))
-    whole, shorter = Row(prompt, answer), Row(prompt[:-3], answer[:-4])
+    whole, shorter = EncodedRow(prompt, answer), EncodedRow(prompt[:-3], answer[:-4])
     return [whole, *([whole] * (batch.num_rows - 2)), *([shorter] if batch.num_rows > 1 else [])]
 
 
@@ -67,7 +67,7 @@ def rows(batch: Batch) -> list[Row]:
     ("dtype", "attention"), [("float32", "sdpa"), ("bfloat16", "sdpa"), ("float32", "eager")]
 )
 def test_what_autograd_keeps(
-    shape: Architecture, batch: Batch, dtype: str, attention: Attention, tmp_path: Path
+    shape: Architecture, batch: BatchShape, dtype: str, attention: Attention, tmp_path: Path
 ) -> None:
     """Within 1 %: the formula leaves out only the indices, of some bytes a token."""
     model, inputs = llama(shape, tmp_path, dtype, attention), collate(rows(batch), 0)
@@ -96,7 +96,7 @@ def test_the_peak_of_training(shape: Architecture, dtype: str, tmp_path: Path) -
 @pytest.mark.parametrize("batch", BATCHES, ids=str)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_the_peak_of_an_evaluation(
-    shape: Architecture, batch: Batch, dtype: str, tmp_path: Path
+    shape: Architecture, batch: BatchShape, dtype: str, tmp_path: Path
 ) -> None:
     """Within 15 %: rotated queries and the like come and go, all logits are not there at once."""
     model = llama(shape, tmp_path, dtype)
@@ -107,10 +107,10 @@ def test_the_peak_of_an_evaluation(
     assert evaluation_bytes(shape, batch, dtype) == pytest.approx(probe.peak, rel=0.15)
 
 
-@pytest.mark.parametrize("batch", [*BATCHES, Batch(1, 20, ANSWER)], ids=str)
+@pytest.mark.parametrize("batch", [*BATCHES, BatchShape(1, 20, ANSWER)], ids=str)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_the_peak_of_a_hessian_vector_product(
-    shape: Architecture, batch: Batch, tmp_path: Path
+    shape: Architecture, batch: BatchShape, tmp_path: Path
 ) -> None:
     """Within 25 %: the factors are a fit over shapes, and both peaks need not coincide.
 
@@ -128,7 +128,9 @@ def test_the_peak_of_a_hessian_vector_product(
 
 @pytest.mark.parametrize("batch", BATCHES, ids=str)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_the_peak_of_a_layerwise_product(shape: Architecture, batch: Batch, tmp_path: Path) -> None:
+def test_the_peak_of_a_layerwise_product(
+    shape: Architecture, batch: BatchShape, tmp_path: Path
+) -> None:
     """Within 20 %, for the same reasons; weights and two vectors are there before."""
     model = llama(shape, tmp_path, "float32", "eager")
     batches = [collate(rows(batch), 0)] * 2

@@ -12,7 +12,7 @@ import pytest
 from rich.tree import Tree
 
 from raysweep.cli.plan import combined, outlined_plan
-from raysweep.cost.activations import Batch, training_bytes
+from raysweep.cost.activations import BatchShape, training_bytes
 from raysweep.cost.forecast import PRODUCTS, Assumptions, forecast
 from raysweep.cost.memory import host_memory
 from raysweep.cost.report import as_duration, cost_lines, in_currency, stage_tree, wall_hours
@@ -107,12 +107,12 @@ def test_activations_come_on_top_of_the_states() -> None:
     row = made.splits["bbq"].train[0]
     tokens, answer = (len(row.prompt) + len(row.target)) / 4, len(row.target) / 4
     # 8 rows over 2 workers and 2 micro-batches; 50 of 100 test rows each; 3 of 5 samples
-    training, evaluation = Batch(2, tokens, answer), Batch(20, tokens, answer)
+    training, evaluation = BatchShape(2, tokens, answer), BatchShape(20, tokens, answer)
     assert memory.training.batch == training
     assert memory.training.activations_gib == training_bytes(SMALL, training, "float32") / 2**30
     assert memory.evaluation.batch == evaluation
     assert memory.curvature is not None
-    assert memory.curvature.batch == Batch(3, tokens, answer)
+    assert memory.curvature.batch == BatchShape(3, tokens, answer)
     assert memory.curvature.states_gib == pytest.approx(28e9 / 2**30)
     assert memory.highest == "curvature"
     assert memory.peak_gib == memory.curvature.total_gib

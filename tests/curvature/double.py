@@ -9,7 +9,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from raysweep.curvature import LayerwiseHessian, ReplicaHessian, Shards
 from raysweep.measures.llama_blocks import llama_blocks
-from raysweep.model.encoding import Row
+from raysweep.model.encoding import EncodedRow
 from raysweep.training.batches import Batch, collate
 from raysweep.training.loss import Reduction, answer_loss_sum, normaliser
 from tests.models import random_rows
@@ -17,10 +17,12 @@ from tests.models import random_rows
 VOCABULARY = 17
 
 
-def rows(number: int = 6) -> list[Row]:
+def rows(number: int = 6) -> list[EncodedRow]:
     """Rows of unequal lengths over a small vocabulary."""
     return [
-        Row(tuple(t % VOCABULARY for t in row.prompt), tuple(t % VOCABULARY for t in row.answer))
+        EncodedRow(
+            tuple(t % VOCABULARY for t in row.prompt), tuple(t % VOCABULARY for t in row.answer)
+        )
         for row in random_rows(number, seed=4)
     ]
 
@@ -48,7 +50,7 @@ def tiny_llama(*, tied: bool = True, steps: int = 0) -> LlamaForCausalLM:
     return model
 
 
-def batches_of(rows_: list[Row], size: int = 3) -> list[Batch]:
+def batches_of(rows_: list[EncodedRow], size: int = 3) -> list[Batch]:
     return [collate(rows_[i : i + size], 0) for i in range(0, len(rows_), size)]
 
 

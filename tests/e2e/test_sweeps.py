@@ -14,9 +14,9 @@ from raysweep.results.tables import read_table
 from raysweep.store.storage import Storage
 from tests.classifiers import publish_classifier
 from tests.e2e.conftest import User, kill_a_worker, results_folder
+from tests.tasks.own_task import made_up as own_row
+from tests.tasks.own_task import write_task
 from tests.tasks.releases import small_release, write_lines, write_release
-from tests.tasks.test_custom import made_up as own_row
-from tests.tasks.test_custom import write_task
 
 pytestmark = pytest.mark.ray
 

@@ -1,6 +1,6 @@
 """The campaign: a sweep is told to end at seeded moments, and a report.
 
-    python -m tests.endings --out docs/endings.md [--work FOLDER] [--number 30] [--seed 0]
+    python -m tests.endings --out docs/evidence/endings.md [--work FOLDER] [--number 30] [--seed 0]
 
 The same command goes on where it was; a case that is done is not run again.
 """

@@ -18,7 +18,7 @@ come within half a minute, and within five seconds of another signal (and eight 
 machine is busy). Every eighth is run again: all rows must equal those of an undisturbed run.
 A sweep that was over already, while Ray ends, may end by its own code or by the signal itself.
 
-    python -m tests.endings --out docs/endings.md --number 30 --seed 0
+    python -m tests.endings --out docs/evidence/endings.md --number 30 --seed 0
 """
 
 

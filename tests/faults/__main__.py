@@ -1,6 +1,6 @@
 """The whole campaign: every case, one after the other, and a report.
 
-    python -m tests.faults --out docs/faults.md [--work FOLDER] [--seed 0] [--only NAME]
+    python -m tests.faults --out docs/evidence/faults.md [--work FOLDER] [--seed 0] [--only NAME]
 
 Each case leaves its outcome in the working folder, so that the same command goes on where it was; a
 case that is done is not run again.

@@ -26,7 +26,7 @@ is to be replaced by the command itself, which then exits with 0; a stopped one 
 `workers.stall_minutes`, which these cases set to 45 seconds. When a process of Ray itself is killed
 the command ends and is run again.
 
-    python -m tests.faults --out docs/faults.md
+    python -m tests.faults --out docs/evidence/faults.md
 
 Each case has its own day: cases that were not run again keep the result of an earlier one.
 

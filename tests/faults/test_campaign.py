@@ -1,6 +1,6 @@
 """A short part of the campaign: kills of everything, a driver, a worker, a stop, a full disk.
 
-`python -m tests.faults --out docs/faults.md` runs all of it.
+`python -m tests.faults --out docs/evidence/faults.md` runs all of it.
 """
 
 from __future__ import annotations

@@ -137,7 +137,7 @@ def broken(module: str, source: str) -> Iterator[str]:
         if one.is_inside:
             if not any(f"{one.name}.".startswith(f"{name}.") for name in inside):
                 yield f"{module} imports {one.name} inside a function"
-        elif library in HEAVY and not room.may_import(module, library):
+        elif library in HEAVY and not (one.is_for_types or room.may_import(module, library)):
             yield f"{module} imports {library}"
         target = own(one.name)
         other = room_of(target) if target else None

@@ -102,6 +102,13 @@ def test_analysis_reads_results_only(path: Path) -> None:
     assert {room.name for target in targets if (room := room_of(target))} <= allowed
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")), ids=str)
+def test_a_test_module_is_imported_by_nobody(path: Path) -> None:
+    """What tests share is in modules of its own, beside them."""
+    names = {one.name for one in imports(path.read_text()) if one.name.startswith("tests.")}
+    assert not [name for name in names if name.rpartition(".")[2].startswith("test_")]
+
+
 @pytest.mark.parametrize(
     ("module", "absent"),
     [

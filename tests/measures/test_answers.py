@@ -4,66 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from functools import cache
 
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaForCausalLM
 
 from raysweep.measures.answers import evaluate
 from raysweep.measures.likelihood import SHORTEST_PREFIX, answer_log_probabilities, compute_prefix
 from raysweep.measures.scores import Prediction
-from raysweep.model.encoding import Encoder, encode_answer, encode_prompt
+from raysweep.model.encoding import encode_answer, encode_prompt
 from raysweep.tasks.registry import TASKS
-from raysweep.tasks.task import Example, Task
-from tests.models import VOCABULARY, small_llama
+from raysweep.tasks.task import Task
+from tests.measures.words import ANSWER_SETS, examples, word_tokenizer
+from tests.models import small_llama
 from tests.processes import run_group
-from tests.tokenizers import encoder_of
-
-WORDS = [
-    *("This", "is", "not", "toxic", ".", "The", "best", "answer", "A", "B", "C"),
-    *("red", "blue", "green", "one", "two", "three"),
-]
-
-
-@cache
-def word_tokenizer() -> Encoder:
-    """Every word and punctuation mark is a token; unknown ones are <unk>."""
-    names = ["<unk>", "<s>", "</s>", *WORDS]
-    vocabulary = {name: index for index, name in enumerate(names)}
-    assert len(vocabulary) < VOCABULARY
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation()]
-    )
-    tokenizer.decoder = decoders.WordPiece(prefix="##")
-    return encoder_of(
-        PreTrainedTokenizerFast(
-            tokenizer_object=tokenizer,
-            bos_token="<s>",
-            eos_token="</s>",
-            pad_token="</s>",
-            unk_token="<unk>",
-        )
-    )
-
-
-def examples(answers: tuple[str, ...], number: int = 23) -> list[Example]:
-    colours = ("red", "blue", "green")
-    return [
-        Example(
-            id=str(i),
-            instruction="The best answer",
-            context=" ".join(colours[: i % 4]),
-            question=" ".join([*colours, "one", "two", "three"][: 1 + i % 6]),
-            answers=answers,
-            label=i % len(answers),
-            target=answers[i % len(answers)],
-            groups=(colours[i % 3],),
-        )
-        for i in range(number)
-    ]
 
 
 def slow_log_probability(
@@ -71,14 +25,6 @@ def slow_log_probability(
 ) -> float:
     log_p = model(input_ids=torch.tensor([[*prompt, *answer]])).logits[0].double().log_softmax(-1)
     return sum(float(log_p[len(prompt) - 1 + i, token]) for i, token in enumerate(answer))
-
-
-ANSWER_SETS = [
-    ("This is toxic.", "This is not toxic."),  # lengths differ
-    ("The best answer is A.", "The best answer is B.", "The best answer is C."),
-    ("red", "blue"),  # single tokens, nothing shared
-    ("red", "red blue green"),  # one is the beginning of the other
-]
 
 
 @torch.no_grad()

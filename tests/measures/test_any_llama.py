@@ -28,7 +28,7 @@ from raysweep.measures.answers import evaluate
 from raysweep.measures.generation import generate_greedily
 from raysweep.measures.loss_curvature import Sample, load_hessian
 from raysweep.model.checkpoint import find_checkpoint
-from raysweep.model.encoding import Encoder, Row, encode_answer, encode_prompt
+from raysweep.model.encoding import EncodedRow, Encoder, encode_answer, encode_prompt
 from raysweep.model.llama import load_model, save_model
 from raysweep.model.tokenizer import load_encoder
 from raysweep.tasks.registry import TASKS
@@ -176,7 +176,7 @@ def test_scores_losses_and_responses_are_those_of_one_row_at_a_time(made: dict[s
             wanted = [float(log_likelihood(plain, prompt, answer)) for answer in answers]
             # float32, summed in another order
             assert prediction.log_probabilities == pytest.approx(wanted, abs=2e-4)
-            rows.append(Row(tuple(prompt), tuple(answers[example.label])))
+            rows.append(EncodedRow(tuple(prompt), tuple(answers[example.label])))
             total -= wanted[example.label]
         assert float(answer_loss_sum(model, collate(rows, encoder.pad))) == pytest.approx(
             total, abs=1e-3
@@ -213,7 +213,8 @@ def test_both_operators_have_the_products_of_a_double_backward(made: dict[str, A
         encoder = load_encoder(folder, made["config"]["vocab_size"])
         plain = oracle(folder)
         rows = [
-            Row(encode_prompt(e, encoder, 64), encode_answer(e.target, encoder)) for e in EXAMPLES
+            EncodedRow(encode_prompt(e, encoder, 64), encode_answer(e.target, encoder))
+            for e in EXAMPLES
         ]
         parameters = list(plain.parameters())
         found = [log_likelihood(plain, list(row.prompt), list(row.answer)) for row in rows]
@@ -277,6 +278,6 @@ def test_shards_are_of_the_model_that_is_loaded() -> None:
     with written(made) as folder:
         plain = oracle(folder)
         encoder = load_encoder(folder, 20)
-        rows = [Row(encode_prompt(EXAMPLES[0], encoder, 64), encode_answer("is", encoder))]
+        rows = [EncodedRow(encode_prompt(EXAMPLES[0], encoder, 64), encode_answer("is", encoder))]
         hessian = load_hessian(folder, Sample(rows, "token", 1, 0), True, torch.device("cpu"))
         assert hessian.operator.num_parameters == Shards.from_module(plain).num_parameters

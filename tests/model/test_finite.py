@@ -18,7 +18,7 @@ from raysweep.tasks.registry import TASKS
 from raysweep.training.settings import Hyperparameters, WorkerSettings
 from raysweep.training.stage import DivergedError, train_stage
 from tests.classifiers import publish_classifier
-from tests.measures.test_answers import ANSWER_SETS, examples, word_tokenizer
+from tests.measures.words import ANSWER_SETS, examples, word_tokenizer
 from tests.models import random_rows, small_llama
 from tests.processes import run_group
 

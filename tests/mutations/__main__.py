@@ -1,6 +1,6 @@
 """The whole campaign, each case in a process that may crash.
 
-python -m tests.mutations --out docs/mutations.md [--number 1000] [--seed 0] [--only KIND]
+python -m tests.mutations --out docs/evidence/mutations.md [--number 1000] [--seed 0] [--only KIND]
 """
 
 from __future__ import annotations

@@ -163,9 +163,9 @@ def run(entry: str, arguments: Sequence[str], folder: Path) -> str:
     def start(*_: Any, **__: Any) -> None:
         raise _StartError
 
-    module = entry if entry == "analysis" else f"raysweep.{entry}"
+    module = entry if entry in ("analysis", "raysweep") else f"raysweep.{entry}"
     with contextlib.ExitStack() as stack:
-        for target, name in ((command, "_run"), (curvature_command, "load_hessian")):
+        for target, name in ((command, "run_plan"), (curvature_command, "load_hessian")):
             stack.enter_context(mock.patch.object(target, name, start))
         stack.enter_context(mock.patch.object(sys, "argv", [entry, *arguments]))
         stack.enter_context(contextlib.chdir(folder))

@@ -22,7 +22,7 @@ told, and scores two answers as one forward pass of plain transformers does. A c
 when it computes for longer than its time (a search space 20 seconds, most of which only a plan
 takes) or waits for 30.
 
-    python -m tests.mutations --out docs/mutations.md
+    python -m tests.mutations --out docs/evidence/mutations.md
 """
 
 

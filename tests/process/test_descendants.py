@@ -14,7 +14,7 @@ from raysweep.store.host_folder import PREFIX, delete_abandoned
 HOLDER = f"""
 import ctypes, sys, threading, time
 from pathlib import Path
-from raysweep.scratch import scratch_folder
+from raysweep.store.host_folder import scratch_folder
 def hold():
     with scratch_folder(Path(sys.argv[1]) / "{PREFIX}holder"):
         while "State:\\tZ" not in Path("/proc/self/status").read_text():

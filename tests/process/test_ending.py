@@ -274,6 +274,8 @@ COMMANDS = {
     "raysweep.curvature": ("tiny",),
     "raysweep.tiny.pretrain": ("--out", "base"),
     "analysis": ("nowhere",),
+    "raysweep": ("plan", "replay"),
+    "raysweep.cli.notebook": ("space.json", "--storage", "nowhere"),
 }
 SIGTERM_BIT = 1 << 14  # in the mask of caught signals: Python by itself catches SIGINT alone
 
@@ -311,6 +313,25 @@ def test_every_command_ends_in_one_line_amid_its_imports(
     assert (process.returncode, output) == (130, "")
     assert errors.startswith("Interrupted.")
     assert len(errors.splitlines()) == 1
+
+
+def test_the_script_ends_in_one_line_amid_its_imports(tmp_path: Path) -> None:
+    """As pip writes it; the first thing that it imports of ours is the package."""
+    script = tmp_path / "raysweep"
+    script.write_text("import sys\nfrom raysweep.cli.app import main\nsys.exit(main())\n")
+    process = subprocess.Popen(
+        [sys.executable, str(script), "plan", "replay"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not has_begun(process):
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60) == ("", "Interrupted.\n")
+    assert process.returncode == 130
 
 
 def test_a_pretraining_that_is_interrupted_amid_its_steps(tmp_path: Path) -> None:

@@ -97,7 +97,9 @@ def test_damage_is_named_and_left_alone(store: Store) -> None:
     place = f"{name[0]}/{name[1]}/manifest.json"
     store.storage.write(place, b"{")
     contents = Contents.read(store, names_in(store))
-    assert contents.damaged == {name: "manifest.json cannot be read"}
+    (problem,) = contents.damaged.values()
+    assert list(contents.damaged) == [name]
+    assert problem.startswith("its manifest is damaged (Expecting property name")
     assert name not in contents.entries
     assert store.storage.read(place) == b"{"
 

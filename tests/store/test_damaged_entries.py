@@ -21,39 +21,6 @@ def flip(store: Store, place: str) -> None:
     store.storage.write(place, bytes(content))
 
 
-def test_a_damaged_entry_is_set_aside_and_made_again(
-    store: Store, attempt: Path, tmp_path: Path
-) -> None:
-    def truncate(place: str) -> None:
-        store.storage.write(place, store.storage.read(place)[:-1])
-
-    damages: list[tuple[Callable[[str], None], str]] = [
-        (lambda place: flip(store, place), "differs from its manifest"),
-        (truncate, "differs from its manifest"),
-        (store.storage.delete, "is missing from its entry"),
-    ]
-    for damage, problem in damages:
-        entry = store.publish(EntryKind.STAGE, "k", attempt, {})
-        damage(f"stages/k/{entry.file('weights.bin').path}")
-        with pytest.raises(DamagedEntryError, match=f"{problem}; the entry is set aside"):
-            store.fetch(entry, tmp_path / "copy")
-        assert store.find(EntryKind.STAGE, "k") is None
-    entry = store.publish(EntryKind.STAGE, "k", attempt, {})
-    assert (store.fetch(entry, tmp_path / "copy") / "weights.bin").read_bytes() == b"w" * 1000
-    aside = [name for name in store.storage.names("stages/k", ".json") if "damaged" in name]
-    assert len(aside) == 3
-    with pytest.raises(DamagedEntryError, match="has no file"):
-        entry.file("else")
-
-
-@pytest.mark.parametrize("content", [b"", b'{"files": [{"na', b"[]", b'{"files": [{"name": 1}]}'])
-def test_a_damaged_manifest_is_no_entry(store: Store, attempt: Path, content: bytes) -> None:
-    store.publish(EntryKind.STAGE, "k", attempt, {})
-    store.storage.write("stages/k/manifest.json", content)
-    assert store.find(EntryKind.STAGE, "k") is None
-    assert store.publish(EntryKind.STAGE, "k", attempt, {}) == store.find(EntryKind.STAGE, "k")
-
-
 def rewrite_manifest(store: Store, **changes: object) -> None:
     """Changes the manifest's words about ``weights.bin``."""
     manifest = json.loads(store.storage.read("stages/k/manifest.json"))

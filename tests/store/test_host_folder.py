@@ -15,7 +15,7 @@ from tests.processes import next_line
 HOLD = """
 import sys, time
 from pathlib import Path
-from raysweep.scratch import scratch_folder
+from raysweep.store.host_folder import scratch_folder
 with scratch_folder(Path(sys.argv[1])) as folder:
     (folder / "weights").write_text("large")
     print("held", flush=True)

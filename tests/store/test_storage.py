@@ -16,34 +16,6 @@ from raysweep.store.storage import Storage
 from tests.store.unreliable import Unreliable
 
 
-def test_storage_writes_reads_lists_and_deletes(storage: Storage, tmp_path: Path) -> None:
-    folder = storage.sub("stages", "k")
-    folder.write("a.arrow", b"1")
-    folder.write("a.arrow", b"22")
-    assert folder.read("a.arrow") == b"22"
-    assert storage.names("stages/k", ".arrow") == ["a.arrow"]
-    assert storage.names("nothing", ".arrow") == []
-    (tmp_path / "file").write_bytes(b"333")
-    folder.upload(tmp_path / "file", "b")
-    folder.download("b", tmp_path / "back")
-    assert (tmp_path / "back").read_bytes() == b"333"
-    folder.delete("b")
-    folder.delete("b")
-    assert not folder.exists("b")
-
-
-def test_folders_come_and_go(storage: Storage) -> None:
-    assert storage.folders("kind") == []
-    storage.write("kind/b/x", b"1")
-    storage.write("kind/a/y/z", b"2")
-    storage.write("kind/file", b"3")
-    assert storage.folders("kind") == ["a", "b"]
-    storage.delete_folder("kind/a")
-    storage.delete_folder("kind/none")
-    assert storage.folders("kind") == ["b"]
-    assert not storage.exists("kind/a/y/z")
-
-
 def test_a_write_that_fails_leaves_the_old_file_and_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

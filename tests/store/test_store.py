@@ -8,42 +8,17 @@ from pathlib import Path
 import pytest
 
 from raysweep.store.storage import Storage
-from raysweep.store.store import EntryKind, Store
+from raysweep.store.store import DamagedEntryError, EntryKind, Store
+from raysweep.testing import StoreContract
 
 
-def test_what_is_published_comes_back(store: Store, attempt: Path, tmp_path: Path) -> None:
-    assert store.find(EntryKind.STAGE, "k") is None
-    store.publish(EntryKind.STAGE, "k", attempt, {"host": "h"})
-    entry = store.find(EntryKind.STAGE, "k")
-    assert entry is not None
-    assert entry.provenance == {"host": "h"}
-    folder = store.fetch(entry, tmp_path / "copy")
-    assert (folder / "weights.bin").read_bytes() == b"w" * 1000
-    only = store.fetch(entry, tmp_path / "part", ("steps.json",))
-    assert [path.name for path in only.iterdir()] == ["steps.json"]
+class TestStore(StoreContract):
+    """In a folder and in a bucket."""
 
 
-def test_files_without_a_manifest_do_not_exist(
-    store: Store, attempt: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def crash(self: Storage, name: str, content: bytes) -> bool:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Storage, "create", crash)
-    with pytest.raises(KeyboardInterrupt):
-        store.publish(EntryKind.STAGE, "k", attempt, {})
-    assert store.find(EntryKind.STAGE, "k") is None
-    monkeypatch.undo()
-    store.publish(EntryKind.STAGE, "k", attempt, {})
-    assert store.find(EntryKind.STAGE, "k") is not None
-
-
-def test_of_two_attempts_the_first_to_publish_wins(store: Store, attempt: Path) -> None:
-    first = store.publish(EntryKind.STAGE, "k", attempt, {"by": 1})
-    (attempt / "weights.bin").write_bytes(b"other")
-    second = store.publish(EntryKind.STAGE, "k", attempt, {"by": 2})
-    assert second == first
-    assert store.find(EntryKind.STAGE, "k") == first
+def test_an_entry_has_no_file_that_it_does_not_list(store: Store, attempt: Path) -> None:
+    with pytest.raises(DamagedEntryError, match="has no file"):
+        store.publish(EntryKind.STAGE, "k", attempt, {}).file("else")
 
 
 def test_a_read_that_fails_once_is_repeated(

@@ -18,7 +18,7 @@ from raysweep.space.packaged import packaged_space
 from raysweep.space.space import load_space
 from raysweep.store.storage import Storage
 from raysweep.sweep.outcome import Outcome
-from raysweep.sweep.run_record import RunRecord, record_run
+from raysweep.sweep.run_record import RunRecord, record_run, run_name
 
 CLUSTER = {
     "CPU": 2.0, "memory": 8e9, "accelerator_type:H100": 1.0, "node:10.0.0.7": 1.0,
@@ -34,7 +34,7 @@ def plan() -> Plan:
 def test_a_run_is_told_whole_and_names_no_host(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     typed = ["/usr/bin/python3", "-m", "raysweep.lr_sweep", "--storage", "my results"]
     monkeypatch.setattr(sys, "orig_argv", typed)
-    run = RunRecord.begin(plan, CLUSTER)
+    run = RunRecord.begin(plan, CLUSTER, run_name())
     assert run.command == "python -m raysweep.lr_sweep --storage 'my results'"
     assert run.cluster == {"CPU": 2.0, "memory": 8e9, "accelerator_type:H100": 1.0}
     assert run.versions["ray"] == __import__("ray").__version__
@@ -50,7 +50,10 @@ def test_a_run_is_told_whole_and_names_no_host(plan: Plan, monkeypatch: pytest.M
 
 def test_a_run_is_written_when_it_begins_and_when_it_ends(plan: Plan, tmp_path: Path) -> None:
     folder = Storage.open(tmp_path)
-    first, second = RunRecord.begin(plan, CLUSTER), RunRecord.begin(plan, CLUSTER)
+    first, second = (
+        RunRecord.begin(plan, CLUSTER, run_name()),
+        RunRecord.begin(plan, CLUSTER, run_name()),
+    )
     first.write(folder)
     second.write(folder)
     first.ending("finished").write(folder)
@@ -72,7 +75,7 @@ def test_a_run_is_written_when_it_begins_and_when_it_ends(plan: Plan, tmp_path: 
     ],
 )
 def test_how_a_run_ended(plan: Plan, tmp_path: Path, made: Any, end: str) -> None:
-    folder, record = Storage.open(tmp_path), RunRecord.begin(plan, CLUSTER)
+    folder, record = Storage.open(tmp_path), RunRecord.begin(plan, CLUSTER, run_name())
     seen = []
 
     def run() -> Outcome:
@@ -101,8 +104,7 @@ def test_a_full_disk_at_the_end_costs_no_outcome(plan: Plan, tmp_path: Path) -> 
         (tmp_path / "runs").write_text("a file where the folder would be")
         return Outcome(folder, plan.trials)
 
-    assert (
-        record_run(RunRecord.begin(plan, CLUSTER), folder, run, told.append).trials == plan.trials
-    )
+    record = RunRecord.begin(plan, CLUSTER, run_name())
+    assert record_run(record, folder, run, told.append).trials == plan.trials
     assert len(told) == 1
     assert "is not recorded" in told[0]

@@ -16,7 +16,7 @@ from raysweep.tasks.loading import load_examples
 from raysweep.tasks.settings import DataSettings
 from raysweep.tasks.splits import Splits, load_splits
 from raysweep.tasks.task import Task
-from tests.conftest import ROOT
+from tests.places import ROOT
 
 CASES = ROOT.parent / "shared" / "cases"
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -16,56 +14,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from raysweep.errors import InputError
+from raysweep.settings import plugins
 from raysweep.space.space import load_space
-from raysweep.tasks import registry
 from raysweep.tasks.custom import TaskSpec, read_task
 from raysweep.tasks.loading import load_examples
 from raysweep.tasks.registry import TASKS, known_tasks
 from raysweep.tasks.settings import DataSettings
 from raysweep.tasks.splits import load_splits
 from raysweep.tasks.task import Task
+from raysweep.testing import TaskContract
+from tests.documents import make_loops
+from tests.tasks.own_task import ROWS, SPEC, made_up, write_task
 from tests.tasks.releases import write_csv, write_hub_copy, write_lines
-from tests.tasks.test_loading import mutated
-
-README = Path(__file__).parents[2] / "README.md"
-SPEC: dict[str, Any] = {
-    "name": "risk",
-    "title": "Risk",
-    "kind": "capability",
-    "files": {"train": "train.jsonl", "test": "test.jsonl"},
-    "instruction": "Is the change risky? Answer yes or no.",
-    "context": "{code}",
-    "question": "Language: {language}",
-    "label": "risky",
-    "answers": {"true": "It is risky.", "false": "It is safe."},
-    "group": "teams",
-    "subset": "size",
-    "subsets": ["small", "large"],
-}
-
-
-def made_up(number: int) -> dict[str, Any]:
-    return {
-        "code": f"x = {number}\nprint(x)",
-        "language": ("python", "c")[number % 2],
-        "risky": number % 3 == 0,
-        "teams": [f"team{number % 2}", "all hands"],
-        "size": ("small", "large")[number % 2],
-    }
-
-
-ROWS = [made_up(number) for number in range(60)]
-
-
-def write_task(folder: Path, **changes: Any) -> Path:
-    spec = {key: value for key, value in {**SPEC, **changes}.items() if value is not None}
-    path = folder / "risk.yaml"
-    path.write_text(yaml.safe_dump(spec, sort_keys=False))
-    return path
 
 
 def build(folder: Path, **changes: Any) -> Task:
@@ -120,23 +82,16 @@ def test_rows_from_the_hub(tmp_path: Path) -> None:
     assert loaded.num_read == {"train": 40, "test": 20}
 
 
-@settings(max_examples=200, deadline=None)
-@given(data=st.data())
-def test_a_mutated_row_is_an_example_or_blamed(data: st.DataObject) -> None:
-    row = data.draw(mutated(ROWS[0]))
-    task = TaskSpec.model_validate(SPEC).build()
-    release = {"train": [("file:1", ROWS[1]), ("file:2", row)]}
-    message, loaded = "", None
-    try:
-        loaded = load_examples(dataclasses.replace(task, read_own=lambda: release), "")
-    except InputError as error:
-        message = str(error)
-    if loaded is None:
-        assert re.match(r"file:2: field \w", message), message
-        assert "\n" not in message
-        message.encode()
-    else:
-        assert len(loaded.examples["train"]) == 2
+class TestTaskOfYaml(TaskContract):
+    """With a context, groups and subsets."""
+
+    @pytest.fixture
+    def task(self) -> Task:
+        return TaskSpec.model_validate(SPEC).build()
+
+    @pytest.fixture
+    def rows(self) -> list[dict[str, Any]]:
+        return ROWS
 
 
 @pytest.mark.parametrize(
@@ -258,21 +213,8 @@ def test_answers_may_be_keyed_by_yes_and_no_without_quotes(tmp_path: Path) -> No
         read_task(tmp_path / "task.yaml")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README.read_text(), re.DOTALL)
-
-
-def write_readme_task(folder: Path) -> Path:
-    """The README's task and its rows; returns the task's file."""
-    (spec,) = [block for block in blocks("yaml") if "answers:" in block]
-    (script,) = [block for block in blocks("python") if "jsonl" in block]
-    (folder / "task.yaml").write_text(spec)
-    exec(script.replace('open("', f'open("{folder}/'), {})
-    return folder / "task.yaml"
-
-
-def test_the_readmes_example_works(tmp_path: Path) -> None:
-    task = TaskSpec.model_validate(read_task(write_readme_task(tmp_path))).build()
+def test_the_documented_example_works(tmp_path: Path) -> None:
+    task = TaskSpec.model_validate(read_task(make_loops(tmp_path))).build()
     splits = load_splits(task, DataSettings(num_train=100))
     assert len(splits.train) == 100
     assert len(splits.test) >= 50
@@ -291,7 +233,7 @@ def install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str, target: 
     monkeypatch.syspath_prepend(tmp_path)
     sys.modules.pop("their_tasks", None)
     point = EntryPoint("haiku", f"their_tasks:{target}", "raysweep.tasks")
-    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [point])
 
 
 CODE = """

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
-import io
 import json
-import tarfile
 from pathlib import Path
 
 import pytest
@@ -16,6 +13,7 @@ from hypothesis import strategies as st
 from raysweep.errors import InputError, MissingDataError
 from raysweep.tasks.files import csv_rows, json_lines, json_list, parquet_rows, tar_member
 from raysweep.tasks.paper.saferdialogues import parlai_rows
+from tests.tasks.archives import archive
 
 GOOD = b'{"a": 1}\n\n{"a": "\\u2028x"}\r\n'
 
@@ -130,16 +128,6 @@ def test_missing_files_are_told_apart_from_damaged_ones(tmp_path: Path) -> None:
     for reader in (json_lines, json_list, csv_rows, parquet_rows):
         with pytest.raises(MissingDataError, match="no such file"):
             list(reader(tmp_path / "none"))
-
-
-def archive(folder: Path, members: dict[str, bytes]) -> tuple[Path, str]:
-    path = folder / "release.tar.gz"
-    with tarfile.open(path, "w:gz") as tar:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    return path, hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_an_archive_is_read_only_when_it_is_the_right_one(tmp_path: Path) -> None:

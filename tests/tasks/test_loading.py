@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from raysweep.errors import InputError, MissingDataError
 from raysweep.tasks.files import json_lines
@@ -20,7 +18,9 @@ from raysweep.tasks.paper import saferdialogues as saferdialogues_module
 from raysweep.tasks.registry import TASKS
 from raysweep.tasks.settings import DataSettings
 from raysweep.tasks.splits import load_splits
-from raysweep.tasks.task import Example
+from raysweep.tasks.task import Example, Task
+from raysweep.testing import TaskContract
+from tests.tasks.archives import archive
 from tests.tasks.releases import (
     ROWS,
     as_on_hub,
@@ -29,73 +29,18 @@ from tests.tasks.releases import (
     write_hub_copy,
     write_release,
 )
-from tests.tasks.test_files import archive
-
-JUNK: st.SearchStrategy[Any] = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(st.characters(), max_size=8)
-    | st.just("\ud800"),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=2)
-    ),
-    max_leaves=4,
-)
 
 
-def paths(value: Any, prefix: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Of every field and list entry of a row."""
-    if isinstance(value, dict):
-        items = list(value.items())
-    elif isinstance(value, list):
-        items = list(enumerate(value))
-    else:
-        return [prefix]
-    inner = [path for key, item in items for path in paths(item, (*prefix, key))]
-    return [*([prefix] if prefix else []), *inner]
+class TestTask(TaskContract):
+    """All that come with raysweep, on made-up rows."""
 
+    @pytest.fixture(params=TASKS)
+    def task(self, request: pytest.FixtureRequest) -> Task:
+        return TASKS[request.param]
 
-@st.composite
-def mutated(draw: st.DrawFn, row: dict[str, Any]) -> dict[str, Any]:
-    """The row with one field, at any depth, deleted or replaced."""
-    row = copy.deepcopy(row)
-    *parents, last = draw(st.sampled_from(paths(row)))
-    holder = row
-    for key in parents:
-        holder = holder[key]
-    if draw(st.booleans()):
-        del holder[last]
-    else:
-        holder[last] = draw(JUNK)
-    return row
-
-
-@settings(max_examples=200, deadline=None)
-@pytest.mark.parametrize("name", TASKS)
-@given(data=st.data())
-def test_a_mutated_row_is_an_example_or_dropped_or_blamed(name: str, data: st.DataObject) -> None:
-    row = data.draw(mutated(ROWS[name]))
-    good = numbered(name, 7)
-    task = dataclasses.replace(
-        TASKS[name], read_own=lambda: {"train": [("file:1", good), ("file:2", row)]}
-    )
-    message = ""
-    try:
-        loaded = load_examples(task, "anywhere")
-    except InputError as error:
-        message = str(error)
-    if message:
-        assert re.match(r"file:2: (field \w|the id )", message), message
-        assert "\n" not in message
-        message.encode()  # can be printed
-        return
-    assert loaded.num_read["train"] == 2
-    assert len(loaded.examples["train"]) + sum(loaded.drops.values()) == 2
-    for example in loaded.examples["train"]:
-        assert example.question
-        assert example.content_digest
+    @pytest.fixture
+    def rows(self, task: Task) -> list[dict[str, Any]]:
+        return [numbered(task.name, number) for number in range(60)]
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -165,17 +110,6 @@ def test_a_hub_dataset_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_every_hub_dataset_is_pinned_to_a_commit() -> None:
     for task in TASKS.values():
         assert task.hub is None or re.fullmatch(r"[0-9a-f]{40}", task.hub.revision)
-
-
-@pytest.mark.parametrize("name", [name for name in TASKS if not TASKS[name].content_ids])
-def test_an_id_that_occurs_twice(name: str, tmp_path: Path) -> None:
-    release = small_release(name)
-    split = next(iter(release))
-    double = {**release[split][9], **({"text": "other"} if name == "toxigen" else {})}
-    release[split] = [*release[split], double]
-    write_release(tmp_path, name, release)
-    with pytest.raises(InputError, match=r"the id '.*' stands at .*:\d+ already"):
-        load_examples(TASKS[name], str(tmp_path))
 
 
 def test_the_archive_of_saferdialogues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

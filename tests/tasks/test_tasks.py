@@ -24,8 +24,6 @@ def parsed(name: str, **changes: object) -> Example:
 def test_template(name: str) -> None:
     example = parsed(name)
     assert f"{example.prompt}{example.target}\n" == (GOLDEN / f"{name}.txt").read_text()
-    assert example.answers == () or example.answers[example.label] == example.target
-    assert len(example.answers) == len(TASKS[name].labels)
 
 
 def test_groups_and_subsets() -> None:

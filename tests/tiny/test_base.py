@@ -14,9 +14,9 @@ from raysweep.tiny.corpus import MAKERS, Maker
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.evidence import PROBES, RECORD, accuracy, digests
 from raysweep.tiny.initial_weights import new_model
-from raysweep.tiny.pretraining import Pretraining, Recipe
+from raysweep.tiny.pretraining import Pretraining, PretrainingSettings
 from raysweep.tiny.tokenizer import build_tokenizer
-from raysweep.tiny.world import RECIPES, SPLITS
+from raysweep.tiny.world import DRAWINGS, SPLITS
 from tests.places import BASE
 from tests.tiny.rows import examples
 
@@ -62,11 +62,11 @@ def test_weights_belong_to_the_configuration_corpus_and_tokenizer_of_the_code(
     model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast
 ) -> None:
     assert digests(model, tokenizer) == RECORDED["digests"]
-    assert asdict(Recipe()) == RECORDED["recipe"]
+    assert asdict(PretrainingSettings()) == RECORDED["recipe"]
 
 
 def test_the_script_begins_as_it_did_for_the_shipped_weights() -> None:
-    pretraining = Pretraining(Recipe())
+    pretraining = Pretraining(PretrainingSettings())
     losses = [pretraining.step() for _ in RECORDED["first_losses"]]
     assert losses == pytest.approx(RECORDED["first_losses"], rel=1e-3)
 
@@ -83,7 +83,7 @@ def test_new_model_is_decided_by_its_seed() -> None:
 def test_corpus_holds_no_row_of_a_task(maker: Maker) -> None:
     prompts = {
         example.prompt
-        for name in set(RECIPES) - {"saferdialogues"}
+        for name in set(DRAWINGS) - {"saferdialogues"}
         for split in SPLITS
         for example in examples(name, split)
     }

@@ -14,18 +14,20 @@ from raysweep.tiny.corpus import (
     MAKERS,
     QUIZZES_MOSTLY,
     Document,
+    DocumentMix,
     Maker,
-    Mixture,
 )
 from raysweep.tiny.draw import Draw
-from raysweep.tiny.pretraining import CHECKPOINT, IGNORED, Pretraining, Recipe, _rows
+from raysweep.tiny.pretraining import CHECKPOINT, IGNORED, Pretraining, PretrainingSettings, _rows
 from raysweep.tiny.tokenizer import build_tokenizer
 
-SHORT = Recipe(num_steps=4, num_documents=8, num_lookup_steps=1, num_decay_steps=2)
+SHORT = PretrainingSettings(num_steps=4, num_documents=8, num_lookup_steps=1, num_decay_steps=2)
 
 
 def test_learning_rate_rises_stays_and_falls() -> None:
-    recipe = Recipe(num_steps=100, num_warmup_steps=10, num_decay_steps=20, learning_rate=1.0)
+    recipe = PretrainingSettings(
+        num_steps=100, num_warmup_steps=10, num_decay_steps=20, learning_rate=1.0
+    )
     assert recipe.rate(0) == pytest.approx(0.1)
     assert recipe.rate(50) == 1.0
     assert recipe.rate(90) == pytest.approx(0.5)
@@ -33,13 +35,13 @@ def test_learning_rate_rises_stays_and_falls() -> None:
 
 
 @pytest.mark.parametrize("mixture", [LOOKUPS, FACTS_MOSTLY, QUIZZES_MOSTLY])
-def test_shares_of_documents_sum_to_one(mixture: Mixture) -> None:
+def test_shares_of_documents_sum_to_one(mixture: DocumentMix) -> None:
     assert sum(mixture.values()) == pytest.approx(1)
     assert set(mixture) <= set(MAKERS)
 
 
 def test_mixtures_follow_one_another() -> None:
-    recipe = Recipe(num_lookup_steps=3, num_fact_steps=2)
+    recipe = PretrainingSettings(num_lookup_steps=3, num_fact_steps=2)
     found = [recipe.mixture(step) for step in range(7)]
     assert found == [LOOKUPS] * 3 + [FACTS_MOSTLY] * 2 + [QUIZZES_MOSTLY] * 2
 
@@ -73,7 +75,7 @@ def weights_after(pretraining: Pretraining, num_steps: int) -> list[torch.Tensor
 
 def test_the_same_seed_gives_the_same_weights_and_another_one_others() -> None:
     one, again = (weights_after(Pretraining(SHORT), 2) for _ in range(2))
-    other = weights_after(Pretraining(Recipe(seed=1, num_documents=8)), 2)
+    other = weights_after(Pretraining(PretrainingSettings(seed=1, num_documents=8)), 2)
     assert all(map(torch.equal, one, again))
     assert not any(map(torch.equal, one, other))
 
@@ -96,4 +98,4 @@ def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
     first.step()
     first.save(tmp_path / CHECKPOINT)
     with pytest.raises(InputError, match="belongs to another recipe"):
-        Pretraining(Recipe(seed=1)).load(tmp_path / CHECKPOINT)
+        Pretraining(PretrainingSettings(seed=1)).load(tmp_path / CHECKPOINT)

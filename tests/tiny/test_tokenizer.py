@@ -9,7 +9,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from raysweep.tiny.lexicon import KIND, NAMES, PEOPLES, RUDE, STRANGERS, THINGS
 from raysweep.tiny.tokenizer import build_tokenizer
-from raysweep.tiny.world import RECIPES
+from raysweep.tiny.world import DRAWINGS
 from tests.places import BASE
 from tests.tiny.rows import examples
 
@@ -79,7 +79,7 @@ def test_option_letters_are_single_tokens_shared_by_options_and_answers(
         assert token in ids(tokenizer, f"Which? A. red. B. blue. C. x. D. y. E. z {letter}.")
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", DRAWINGS)
 def test_rows_are_short_and_need_neither_bytes_nor_single_letters(
     name: str, tokenizer: PreTrainedTokenizerFast
 ) -> None:

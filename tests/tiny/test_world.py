@@ -15,7 +15,7 @@ from raysweep.tasks.registry import TASKS
 from raysweep.tiny.corpus import MAKERS
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.scenes import UNKNOWN, UNKNOWN_OF
-from raysweep.tiny.world import RECIPES, SPLITS, read_split
+from raysweep.tiny.world import DRAWINGS, SPLITS, read_split
 from tests.tiny.rows import examples
 
 DIGEST = """
@@ -23,12 +23,12 @@ from raysweep.digest import digest_json
 from raysweep.tiny.corpus import MAKERS
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.scenes import UNKNOWN, UNKNOWN_OF
-from raysweep.tiny.world import RECIPES, read_split
-print(digest_json({name: read_split(name) for name in RECIPES}))
+from raysweep.tiny.world import DRAWINGS, read_split
+print(digest_json({name: read_split(name) for name in DRAWINGS}))
 """
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", DRAWINGS)
 def test_every_row_passes_its_task(name: str) -> None:
     for split in SPLITS:
         for example in examples(name, split):
@@ -39,14 +39,14 @@ def test_every_row_passes_its_task(name: str) -> None:
                 assert example.target == example.answers[example.label]
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", DRAWINGS)
 def test_splits_are_disjoint_by_content_and_ids_are_unique(name: str) -> None:
     everything = [example for split in SPLITS for example in examples(name, split)]
     assert len({example.content_digest for example in everything}) == len(everything)
     assert len({example.id for example in everything}) == len(everything)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", DRAWINGS)
 def test_sizes(name: str) -> None:
     sizes = {split: len(rows) for split, rows in read_split(name).items()}
     assert 2241 <= sizes["train"] <= 2300
@@ -54,7 +54,7 @@ def test_sizes(name: str) -> None:
     assert sizes["test"] >= 500
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", DRAWINGS)
 @pytest.mark.parametrize("split", SPLITS)
 def test_groups_conditions_and_labels_are_balanced(name: str, split: str) -> None:
     strata = Counter(example.stratum for example in examples(name, split))

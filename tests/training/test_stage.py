@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from raysweep.model.encoding import Row
+from raysweep.model.encoding import EncodedRow
 from raysweep.training.batches import step_indices
 from raysweep.training.settings import Hyperparameters, WorkerSettings
 from raysweep.training.stage import DivergedError, linear_decay, train_stage
@@ -50,7 +50,7 @@ def plain_loop(shuffle: int | None = None) -> list[tuple[float, float, float]]:
     return log
 
 
-def _row_loss(model: torch.nn.Module, row: Row) -> torch.Tensor:
+def _row_loss(model: torch.nn.Module, row: EncodedRow) -> torch.Tensor:
     ids = torch.tensor([[*row.prompt, *row.answer]])
     log_p: torch.Tensor = model(input_ids=ids).logits[0].log_softmax(dim=-1)
     first = len(row.prompt)

@@ -10,12 +10,12 @@ from raysweep.tasks.files import json_lines
 from raysweep.tasks.task import (
     Dropped,
     Example,
+    Fields,
     HubDataset,
     Kind,
     PaperSizes,
     RawRow,
     Release,
-    Row,
     Task,
     Text,
     lettered,
@@ -88,7 +88,7 @@ def read_files(data: Path) -> Release:
     return {split: json_lines(data / "arc_easy" / name) for split, name in FILES.items()}
 
 
-def from_hub(row: Row) -> Row:
+def from_hub(row: Fields) -> Fields:
     """The hub keeps options as two parallel lists."""
     labels, texts = row["choices"]["label"], row["choices"]["text"]
     choices = [{"label": label, "text": text} for label, text in zip(labels, texts, strict=True)]

@@ -16,13 +16,13 @@ from raysweep.tasks.task import (
     POOL,
     UNKNOWN,
     Example,
+    Fields,
     HubDataset,
     Kind,
     Located,
     PaperSizes,
     RawRow,
     Release,
-    Row,
     Task,
     Text,
     Validated,
@@ -177,7 +177,7 @@ def read_validated(data: Path) -> Validated:
     )
 
 
-def _from_hub(row: Row) -> Row:
+def _from_hub(row: Fields) -> Fields:
     return {**row, "label": row["answer_label"]}
 
 

@@ -52,6 +52,9 @@ def read_files(data: Path) -> Release:
 
     Args:
         data: the archive itself, or a folder that holds ``saferdialogues/``.
+
+    Raises:
+        MissingDataError: there is neither.
     """
     archive = data if data.is_file() else data / "saferdialogues" / ARCHIVE
     folder = archive.parent / FOLDER
@@ -77,6 +80,9 @@ def parlai_rows(text: str, place: str) -> Iterator[Located]:
     A line is one example, its fields ``name:value`` are separated by tabs. A line break within a
     value is written ``\n``, the responses of ``labels`` (``eval_labels`` where they are not to be
     trained on) are separated by ``|``.
+
+    Raises:
+        InputError: a line is no such example.
     """
     for where, line in text_lines(text, place):
         fields: dict[str, str] = {}

@@ -1,0 +1,1 @@
+"""Pages of the reference, each made of what the program itself declares."""

@@ -1,0 +1,10 @@
+"""``raysweep report RESULTS``: Table 1 and the figures of a sweep."""
+
+from __future__ import annotations
+
+from raysweep.analysis_folder import import_analysis
+
+
+def run() -> None:
+    """The entry point."""
+    import_analysis("__main__").run()
