@@ -23,6 +23,8 @@ from raysweep.model.checkpoint import find_checkpoint
 from raysweep.plan.plan import make_plan
 from raysweep.space.packaged import packaged_names, packaged_space
 from raysweep.space.space import load_space
+from raysweep.store.storage import Storage
+from raysweep.store.store import EntryKind, Store
 from tests.analysis.sweep_folder import Sweep
 from tests.classifiers import publish_classifier
 from tests.documents import DOCUMENTS, ROOT, SPACE_PAGE, make_loops, only_block
@@ -118,9 +120,11 @@ def test_a_command_for_a_cluster_exists(command: str, monkeypatch: pytest.Monkey
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A reader's home: a model, a classifier, results, a task and search spaces."""
+    """A reader's home: a model, a classifier, a store, results, a task and search spaces."""
     home = tmp_path_factory.mktemp("reader")
     shutil.copytree(BASE, home / "llama-2-7b")
+    store = Store(Storage.open(home / "raysweep-results" / "store"))
+    store.publish(EntryKind.WEIGHTS, "KEY", home / "llama-2-7b", {})
     home.joinpath("tomh").mkdir()
     publish_classifier(home / "tomh" / "toxigen_roberta", ["some text", "another one"])
     home.joinpath("search_spaces").symlink_to(ROOT / "search_spaces")
