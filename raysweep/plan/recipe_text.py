@@ -64,7 +64,7 @@ class Wording:
     def _bases(self) -> dict[str, str]:
         """The names of base models by their digests."""
         models = (entry.provenance.get("model") for entry in self.contents.entries.values())
-        return {one["digest"]: one["name"] for one in models if isinstance(one, dict)}
+        return {one.get("digest"): one.get("name") for one in models if isinstance(one, dict)}
 
 
 def mixture_of(recipe: Mapping[str, Any]) -> Mixture:
