@@ -28,12 +28,12 @@ COMMANDS = {
     "optuna-sweep": Command("raysweep.optuna_sweep", "settings that keep both tasks", "main"),
     "plan": Command("raysweep.cli.plan", "what a sweep will do and cost"),
     "query": Command("raysweep.cli.query", "SQL over the results of a sweep"),
-    "store": Command("raysweep.cli.store", "what the store holds, and whether it is whole"),
     "report": Command("raysweep.cli.report", "the paper's tables and figures of a sweep"),
     "tasks": Command("raysweep.cli.tasks", "sizes and examples of the tasks; checks of files"),
     "curvature": Command("raysweep.cli.curvature", "spectral radius of one model's loss"),
     "judge": Command("raysweep.cli.judge", "convert a published toxicity classifier"),
     "pretrain": Command("raysweep.cli.pretrain", "build the embedded model again"),
+    "store": Command("raysweep.cli.store", "what the store holds: ls, show, verify"),
     "spaces": Command("raysweep.cli.spaces", "the search spaces that come with raysweep"),
     "schema": Command("raysweep.cli.schema", "JSON schema of a search space, for editors"),
 }

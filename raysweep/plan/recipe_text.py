@@ -64,7 +64,8 @@ class Wording:
     def _bases(self) -> dict[str, str]:
         """The names of base models by their digests."""
         models = (entry.provenance.get("model") for entry in self.contents.entries.values())
-        return {one.get("digest"): one.get("name") for one in models if isinstance(one, dict)}
+        told = (one for one in models if isinstance(one, dict) and {"digest", "name"} <= one.keys())
+        return {one["digest"]: one["name"] for one in told}
 
 
 def mixture_of(recipe: Mapping[str, Any]) -> Mixture:

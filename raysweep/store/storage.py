@@ -39,8 +39,8 @@ LASTING_ERRORS = {
 }
 LASTING_MESSAGES = ("ACCESS_DENIED", "NO_SUCH_BUCKET", "INVALID_ACCESS_KEY", "SIGNATURE", "403")
 NUM_TRIES = 7
-PIECE_BYTES = 2**22
 LOG = logging.getLogger(__name__)
+PIECE_BYTES = 2**22
 
 
 def _may_pass(error: BaseException) -> bool:

@@ -146,7 +146,7 @@ class Store:
 
         Raises:
             DamagedEntryError: its manifest is unreadable.
-            OSError: the storage is, for which the entry is not to blame.
+            OSError: the storage is to blame, and not the entry.
         """
         name = f"{kind}/{key}/{MANIFEST}"
         if not self.storage.is_taken(name):
@@ -156,10 +156,11 @@ class Store:
         except OSError as error:
             if error.errno not in UNREADABLE and self.storage.exists(name):
                 raise
-            problem = f"its manifest cannot be read ({error.strerror or error})"
+            raise DamagedEntryError(
+                f"{MANIFEST} cannot be read ({error.strerror or error})"
+            ) from None
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            problem = f"its manifest is damaged ({error})"
-        raise DamagedEntryError(problem)
+            raise DamagedEntryError(f"{MANIFEST} is damaged ({error})") from None
 
     def find(self, kind: EntryKind, key: str) -> Entry | None:
         """The published entry of that key, or None; an unreadable manifest is set aside."""
@@ -317,7 +318,7 @@ class Store:
             read: the size and digest of what is at a place in the storage.
 
         Raises:
-            OSError: the storage cannot be read, for which the entry is not to blame.
+            OSError: the storage is to blame, and not the entry.
         """
         place, problem = f"{entry.kind}/{entry.key}/{file.path}", ""
         for _ in range(2):

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray._private import ray_constants
-from ray._private.utils import read_ray_address
 from rich.console import Console
 
 from raysweep.errors import INPUT_ERROR_CODE, InputError
 from raysweep.process.descendants import end_descendants
 from raysweep.process.ending import ENDING
 from raysweep.store.host_folder import delete_abandoned
+from raysweep.sweep import ray_private
 from raysweep.sweep.address import check_address, why_silent
 from raysweep.sweep.token_file import protect_token, token_path
 from raysweep.training.settings import WorkerSettings
@@ -63,7 +62,7 @@ def connect(
         console.print(f"Joined the Ray cluster at {context.address_info['address']}.")
     else:
         _check_size(needed, {"CPU": os.cpu_count() or 1, "GPU": _num_local_gpus(workers)})
-        _stay_on_loopback()
+        ray_private.stay_on_loopback()
         # No cloud takes a laptop away: this spares every trial an actor that asks it.
         os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
         context = _init(
@@ -109,8 +108,7 @@ def losing_the_cluster() -> Iterator[None]:
 
 def leave() -> None:
     """Leaves the cluster. One that was started here ends, and each of its processes."""
-    node = ray._private.worker._global_node
-    is_own = node is not None and node.is_head()
+    is_own = ray_private.is_own_cluster()
     for left in _watching:
         left.set()
     if not (is_own and ENDING.is_requested):  # else its processes are killed, in no time
@@ -146,13 +144,12 @@ def _init(**arguments: Any) -> Any:
 
 def _watch_local_cluster() -> None:
     """Notices the death of a cluster of one's own before Ray does, which ends the process then."""
-    node, left = ray._private.worker._global_node, threading.Event()
+    node, left = ray_private.global_node(), threading.Event()
     _watching.append(left)
-    vital = {ray_constants.PROCESS_TYPE_RAYLET, ray_constants.PROCESS_TYPE_GCS_SERVER}
 
     def watch() -> None:
         while not left.wait(WATCH_SECONDS):
-            dead = vital & {kind for kind, _ in node.dead_processes()}
+            dead = ray_private.dead_processes(node)
             if dead and not left.is_set():
                 what = " and ".join(sorted(dead))
                 ENDING.request(LOST_CODE, f"The Ray cluster was lost: its {what} has ended.")
@@ -170,7 +167,7 @@ def _running_cluster() -> str | None:
         check_address(named)
         return named
     with suppress(OSError):  # a file of another user
-        started: str | None = read_ray_address()
+        started: str | None = ray_private.read_ray_address()
         if started and not why_silent(started):
             return started
     if named:
@@ -180,18 +177,6 @@ def _running_cluster() -> str | None:
             "start one (`ray start --head`), name another, or unset RAY_ADDRESS",
         )
     return None
-
-
-def _stay_on_loopback() -> None:
-    """Makes a cluster that is started here listen on 127.0.0.1 and nowhere else.
-
-    Ray's servers listen on all interfaces unless the node's own address is the loopback one, and
-    `ray.init` turns a loopback address into a public one unless clusters of several hosts are ruled
-    out. Ray has this switch for systems with a nagging firewall; it reads it once, when imported,
-    and again in each process that it starts.
-    """
-    os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = "0"
-    ray_constants.ENABLE_RAY_CLUSTER = False
 
 
 def _num_local_gpus(workers: WorkerSettings) -> int:

@@ -17,17 +17,19 @@ from collections.abc import Callable
 from typing import Any
 
 import ray
-from ray.train.v2._internal.callbacks.datasets import DatasetsCallback
-from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
-from ray.train.v2._internal.constants import get_env_vars_to_propagate
-from ray.train.v2._internal.execution.controller import TrainController
-from ray.train.v2._internal.execution.worker_group import WorkerGroup
-from ray.train.v2._internal.execution.worker_group.placement_group_handle import (
-    DefaultPlacementGroupHandle,
-)
-from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from ray.util import placement_group, placement_group_table, remove_placement_group
 from ray.util.placement_group import PlacementGroup
+
+from raysweep.sweep.ray_private import (
+    DataParallelTrainer,
+    DatasetsCallback,
+    DefaultPlacementGroupHandle,
+    PlacementGroupCleanerCallback,
+    TrainController,
+    WorkerGroup,
+    get_env_vars_to_propagate,
+    on_this_node,
+)
 
 GONE, PLACED = "REMOVED", "CREATED"
 LOOK_SECONDS = 5.0
@@ -54,8 +56,7 @@ class Trainer(DataParallelTrainer):
         return [one for one in callbacks if not isinstance(one, spared)]
 
     def _initialize_and_run_controller(self, **arguments: Any) -> Any:
-        here = {ray._raylet.RAY_NODE_ID_KEY: ray.get_runtime_context().get_node_id()}
-        options = {"num_cpus": 0, "label_selector": here}
+        options = {"num_cpus": 0, "label_selector": on_this_node()}
         environment = {"env_vars": get_env_vars_to_propagate()}
         actor = ray.remote(**options, runtime_env=environment)(_Controller)
         controller = actor.remote(**arguments)

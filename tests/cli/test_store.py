@@ -132,11 +132,11 @@ def test_damage_is_found_named_and_set_aside_where_asked(store: Store, tmp_path:
     assert f"{weights.parent.name}/content.bin differs from its manifest" in run.stdout
     assert f"evaluations/{other.key[:8]} (toxigen, test rows, of tiny)" in run.stdout
     assert "other.json is missing from its entry" in run.stdout
-    assert f"stages/{stage.key[:8]}: its manifest is damaged (" in run.stdout
+    assert f"stages/{stage.key[:8]}: manifest.json is damaged" in run.stdout
     assert f"{NUM_ENTRIES - 3} of {NUM_ENTRIES} entries are whole" in run.stdout
     assert "--set-aside" in run.stdout
     assert (
-        f"stages/{stage.key[:8]}: its manifest is damaged" in store_command(tmp_path, "ls").stdout
+        f"stages/{stage.key[:8]}: manifest.json is damaged" in store_command(tmp_path, "ls").stdout
     )
     assert contents(tmp_path) == before, "nothing is changed unless asked"
 

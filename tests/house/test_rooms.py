@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -80,6 +81,12 @@ def test_every_rule_is_about_something_that_is_there() -> None:
                     path = modules()[f"{room.name}.{name}"]
                     used = {one.name.partition(".")[0] for one in imports(path.read_text())}
                     assert library in used, (room.name, name, library)
+
+
+def test_private_names_of_ray_are_in_one_file() -> None:
+    private = re.compile(r"\bray(\.\w+)*\._\w+|\bray\.train\.v2\b")
+    found = {name for name, path in modules().items() if private.search(path.read_text())}
+    assert found == {"sweep.ray_private"}
 
 
 def test_every_room_says_what_is_in_it() -> None:

@@ -34,7 +34,7 @@ def test_an_entry_that_is_set_aside_is_told_once_with_the_reason(tmp_path: Path)
     shown = heard(folder)
     assert shown.count("is set aside as stages/k/damaged-") == 1
     assert shown.startswith("note   store: ")
-    assert "its manifest is damaged (Expecting property name" in shown
+    assert "manifest.json is damaged (Expecting property name" in shown
     assert "tried again" not in shown
     log = folder.read("runs/a.log").decode().splitlines()
     assert [line.split()[2] for line in log] == ["WARNING", "INFO"]
