@@ -104,7 +104,7 @@ def _show(entry: Entry, contents: Contents, words: Wording) -> None:
     _print(f"{'/'.join(entry.name)}: {words.of(entry)}")
     lineage = contents.lineage(entry)
     if lineage and lineage[0].recipe:
-        _print(f"from {words.model(lineage[0].recipe['parent'])}")
+        _print(f"from {words.model(str(lineage[0].recipe.get('parent')))}")
     for number, stage in enumerate(lineage, start=1):
         _print(f"  {number}. {stage.key[: words.num_digits]}  {words.of(stage)}")
     _print(f"files, {_size(entry.num_bytes)} in all")

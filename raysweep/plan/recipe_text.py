@@ -53,8 +53,9 @@ class Wording:
                 f"after {self.model(recipe['parent'])}"
             )
         task, model = recipe["task"], self.model(recipe["model"])
-        if kind == EntryKind.EVALUATION:
-            return f"{task}, {'test' if 'test' in recipe else 'validation'} rows, of {model}"
+        if kind in (EntryKind.EVALUATION, EntryKind.CUSTOM):
+            own = f"{recipe['measurement']} of " if kind == EntryKind.CUSTOM else ""
+            return f"{own}{task}, {'test' if 'test' in recipe else 'validation'} rows, of {model}"
         if kind == EntryKind.CURVATURE:
             return f"{task}, at {model}"
         return f"{task}, from {model} to {self.model(recipe['changed'])}"
@@ -63,7 +64,8 @@ class Wording:
     def _bases(self) -> dict[str, str]:
         """The names of base models by their digests."""
         models = (entry.provenance.get("model") for entry in self.contents.entries.values())
-        return {one["digest"]: one["name"] for one in models if isinstance(one, dict)}
+        told = (one for one in models if isinstance(one, dict) and {"digest", "name"} <= one.keys())
+        return {one["digest"]: one["name"] for one in told}
 
 
 def mixture_of(recipe: Mapping[str, Any]) -> Mixture:

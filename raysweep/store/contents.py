@@ -70,7 +70,7 @@ class Contents:
         """The step logs of the stages that an entry comes from, the first one first."""
         found: list[Entry] = []
         while source := next(iter(_sources(entry)), None):
-            if source not in self.entries:
+            if source not in self.entries or self.entries[source] in found:
                 break
             entry = self.entries[source]
             found.insert(0, entry)

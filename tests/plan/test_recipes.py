@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from raysweep.digest import digest_json
+from raysweep.measures.custom import CustomMeasurement
 from raysweep.model.checkpoint import find_checkpoint
 from raysweep.plan.plan import make_plan
 from raysweep.space.packaged import packaged_space
@@ -31,6 +32,22 @@ def test_a_worker_makes_the_recipe_of_every_key_of_its_trial(name: str, tmp_path
         entries = [*trial.entries, *((EntryKind.WEIGHTS, one.key) for one in trial.stages)]
         for entry in entries:
             assert digest_json(job.recipes.of(trial, entry)) == entry[1]
+
+
+def test_a_worker_makes_the_recipe_of_a_measurement_of_ones_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    own = CustomMeasurement("norm", {"norm": "of all weights"}, lambda _: {"norm": 1.0}, version=3)
+    known = {"norm": own}
+    for module in ("raysweep.space.space", "raysweep.plan.recipes"):
+        monkeypatch.setattr(f"{module}.known_measurements", lambda: known)
+    made = plan(measurements=["norm"])
+    trial = made.trials[0]
+    assert len(trial.custom) == 3 * 2
+    for one in trial.custom:
+        recipe = made.recipes.of(trial, one.entry)
+        assert digest_json(recipe) == one.key
+        assert (recipe["measurement"], recipe["version"]) == ("norm", 3)
 
 
 def test_a_recipe_is_plain_json_and_names_its_parent() -> None:
