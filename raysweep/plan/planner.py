@@ -16,13 +16,15 @@ from raysweep.plan.scouts import Findings
 from raysweep.plan.trials import Measurement, Stage, Trial
 from raysweep.settings.identity import Key, decisive
 from raysweep.space.chains import Chain
-from raysweep.space.search import Order
 from raysweep.space.space import SearchSpace
 from raysweep.store.store import EntryKind
 from raysweep.training.settings import Hyperparameters
 
 MAX_NAME = 100  # letters of the tasks in a trial's name; a file's name has room for 255 bytes
 NUM_DIGITS = 8  # of a key in it
+
+Placed = tuple[Chain, Point, int]
+"""A chain at a point of the search, with a seed."""
 
 
 class Planner:
@@ -49,24 +51,54 @@ class Planner:
 
         Args:
             findings: what the scouts have found. Without them the trials of a space that has
-                scouts are stand-ins, about as many as there will be: from every first stage's
-                first point, in the listed order, or for sharpest_first in its reverse. What
-                Optuna will propose is not known: its trials are drawn at random.
+                scouts are stand-ins for the purpose of counting, as are those of an Optuna search.
         """
-        if self._space.search.method == "optuna":
+        search = self._space.search
+        if search.method == "optuna":
             yield from self._drawn()
-            return
-        seen = set()
+        elif search.has_scouts and findings is None:
+            yield from self._distinct(self._stand_ins())
+        elif findings is not None:
+            yield from self._distinct(self._following(findings))
+        else:
+            yield from self._distinct(self._grid())
+
+    def _grid(self) -> Iterator[Placed]:
+        """Every chain at every point, with every seed."""
         for chain, seed in itertools.product(self._space.chains, self._space.seeds):
-            for point, order in itertools.product(
-                self._points_of(len(chain)), self._space.search.orders
-            ):
-                ordered = self._ordered(chain, point, seed, order, findings)
-                if ordered:
-                    stages = self._chain(ordered, point, seed)
-                    if stages[-1].key not in seen:
-                        seen.add(stages[-1].key)
-                        yield self._trial(stages)
+            for point in self._points_of(len(chain)):
+                yield chain, point, seed
+
+    def _following(self, findings: Findings) -> Iterator[Placed]:
+        """What follows from the scouts: chains in the wanted orders, from the best first stages.
+
+        A chain of which a scout has failed is left out: nothing is known of where it may start.
+        """
+        is_choosy = self._space.search.first_stage == "best"
+        for chain, point, seed in self._grid():
+            for order in self._space.search.orders:
+                ordered = findings.ordered(chain, point[0], seed, order)
+                if ordered and not (is_choosy and findings.best(ordered[0], seed) != point[0]):
+                    yield ordered, point, seed
+
+    def _stand_ins(self) -> Iterator[Placed]:
+        """About as many as will follow: from the first point of each first stage where one is
+        chosen, in the listed order, or for sharpest_first in its reverse.
+        """
+        is_choosy = self._space.search.first_stage == "best"
+        for chain, point, seed in self._grid():
+            if not is_choosy or point[0] == self._points_of(len(chain))[0][0]:
+                for order in self._space.search.orders:
+                    reverse = Chain(chain[::-1])
+                    yield reverse if order == "sharpest_first" else chain, point, seed
+
+    def _distinct(self, placed: Iterator[Placed]) -> Iterator[Trial]:
+        seen = set()
+        for chain, point, seed in placed:
+            stages = self._chain(chain, point, seed)
+            if stages[-1].key not in seen:
+                seen.add(stages[-1].key)
+                yield self._trial(stages)
 
     def _drawn(self) -> Iterator[Trial]:
         """Stand-ins for what Optuna will propose: as many trials, drawn at random."""
@@ -80,25 +112,6 @@ class Planner:
             trial = self.trial(chain, values, self._space.seeds[0])
             drawn.setdefault(trial.id, trial)
         yield from drawn.values()
-
-    def _ordered(
-        self,
-        chain: Chain,
-        point: Point,
-        seed: int,
-        order: Order,
-        findings: Findings | None,
-    ) -> Chain | None:
-        """The chain in the wanted order; None if the first stage is not one to chain from."""
-        is_choosy = self._space.search.first_stage == "best"
-        if findings is None:
-            if is_choosy and point[0] != self._points_of(len(chain))[0][0]:
-                return None
-            return Chain(chain[::-1]) if order == "sharpest_first" else chain
-        ordered = findings.ordered(chain, point[0], seed, order)
-        if ordered and is_choosy and findings.best(ordered[0], seed) != point[0]:
-            return None
-        return ordered
 
     def scouts(self) -> Iterator[Trial]:
         """Single stages by which it is decided which trials follow; none if nothing is."""

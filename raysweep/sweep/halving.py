@@ -86,7 +86,10 @@ class ChainHalving(FIFOScheduler):
         if settings.every_steps:
             first = settings.every_steps
             last = float(sum(stage.hyperparameters.num_steps for stage in trial.stages))
-        else:  # the end of each stage is a rung: its place is the rung's in Tune's progression
+        else:
+            # Tune puts its rungs at the powers of the reduction factor r, wherever trials are. So
+            # the end of stage k is told to stand at r^(k - 1), and each stage end is a rung of its
+            # own: with r = 3 and three stages at 1, 3 and 9.
             first, last = 1, factor ** len(trial.stages)
         return AsyncHyperBandScheduler(
             time_attr=RUNG,
