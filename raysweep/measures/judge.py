@@ -13,10 +13,7 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 from torch.nn.utils.rnn import pad_sequence
-from transformers import (
-    AutoModelForSequenceClassification,
-    PreTrainedModel,
-)
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from raysweep.errors import InputError
 from raysweep.measures.judge_files import toxic_index

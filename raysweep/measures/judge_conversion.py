@@ -7,11 +7,7 @@ import shutil
 from pathlib import Path
 
 import torch
-from transformers import (
-    AutoConfig,
-    AutoModelForSequenceClassification,
-    AutoTokenizer,
-)
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from raysweep.errors import InputError
 from raysweep.measures.judge_files import toxic_index

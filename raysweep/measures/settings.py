@@ -7,13 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import model_validator
 
 from raysweep.settings.base import Settings
-from raysweep.settings.bounds import (
-    Flag,
-    Parameters,
-    PositiveRows,
-    Products,
-    Tolerance,
-)
+from raysweep.settings.bounds import Flag, Parameters, PositiveRows, Products, Tolerance
 from raysweep.settings.identity import Key, part_of
 
 OF_LOSS = part_of(Key.LOSS, Key.SWEEP)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from raysweep.settings.base import Settings
-from raysweep.settings.bounds import (
-    Gigabytes,
-)
+from raysweep.settings.bounds import Gigabytes
 from raysweep.settings.identity import NO_KEY
 
 

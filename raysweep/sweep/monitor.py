@@ -12,13 +12,7 @@ from typing import Any
 from ray.tune import Callback
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from raysweep.plan.names import full_name
 from raysweep.plan.trials import Trial

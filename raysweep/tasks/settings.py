@@ -8,12 +8,7 @@ from typing import ClassVar
 from pydantic import field_validator
 
 from raysweep.settings.base import TINY, Settings, absolute
-from raysweep.settings.bounds import (
-    Flag,
-    PositiveRows,
-    Rows,
-    Seed,
-)
+from raysweep.settings.bounds import Flag, PositiveRows, Rows, Seed
 from raysweep.settings.identity import NO_KEY
 
 
