@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 from raysweep.errors import InputError
 from raysweep.measures.forgetting import Forgetting, worst_group
@@ -21,29 +20,38 @@ from raysweep.tasks.task import Kind
 Value = float | None
 
 
-class Known(Protocol):
-    """What is known of a trial after one of its stages; None is what is not (yet) defined."""
+@dataclass(frozen=True)
+class Known:
+    """What is known of a trial after one of its stages; None is what is not (yet) defined.
 
-    def first_forgetting(self) -> Forgetting | None:
-        """Of the chain's first task, overall."""
+    Attributes:
+        overall, groups: forgetting of the chain's first task, of all rows and by group.
+        spectral_radius: of the first task's loss after the first stage.
+        loss: of the stage's last step.
+        kinds: of the chain's tasks.
+        accuracies: of each task's test rows.
+        lost: forgetting of each task that was learned before this stage.
+    """
 
-    def first_groups(self) -> Mapping[str, Forgetting]:
-        """Of the chain's first task, by group."""
+    overall: Forgetting | None
+    groups: Mapping[str, Forgetting]
+    spectral_radius: Value
+    loss: Value
+    kinds: Mapping[str, Kind]
+    accuracies: Mapping[str, Value]
+    lost: Mapping[str, Value]
 
-    def spectral_radius(self) -> Value:
-        """Of the first task's loss after the first stage."""
+    def mean(self, values: Mapping[str, Value], kind: Kind | None = None) -> Value:
+        """Over the tasks of a kind, or all, of those values that are known; None without any."""
+        of_kind = (value for task, value in values.items() if kind in (None, self.kinds[task]))
+        known = [value for value in of_kind if value is not None]
+        return sum(known) / len(known) if known else None
 
-    def last_loss(self) -> Value:
-        """Of the stage's last step."""
-
-    def accuracy(self, task: str) -> Value:
-        """Of a task's test rows."""
-
-    def accuracies(self, kind: Kind) -> list[Value]:
-        """Of the chain's tasks of a kind."""
-
-    def losses_of(self, kind: Kind | None) -> list[Value]:
-        """Forgetting of the tasks of a kind, or of all, that were learned before this stage."""
+    @property
+    def worst(self) -> Forgetting | None:
+        """Of the group that forgets most."""
+        group = worst_group(self.groups)
+        return self.groups[group] if group else None
 
 
 @dataclass(frozen=True)
@@ -88,18 +96,6 @@ class Metric:
     lacks: Callable[[Prospect], str] = lambda chain: ""
 
 
-def _mean(values: Iterable[Value]) -> Value:
-    """Of those that are known; None if there are none."""
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
-
-
-def _worst(known: Known, of: Callable[[Forgetting], Value]) -> Value:
-    groups = known.first_groups()
-    worst = worst_group(groups)
-    return of(groups[worst]) if worst else None
-
-
 def _unless_first_learned(chain: Prospect) -> str:
     return "" if chain.is_first_learned else "its first task is not learned before its last stage"
 
@@ -114,21 +110,16 @@ def _unless_present(kind: Kind, chain: Prospect) -> str:
     return "" if kind in chain.kinds.values() else f"no {kind} task is in it"
 
 
-def _overall(of: Callable[[Forgetting], Value], known: Known) -> Value:
-    forgetting = known.first_forgetting()
-    return of(forgetting) if forgetting else None
-
-
 def _of_kind(kind: Kind) -> dict[str, Metric]:
     return {
         f"{kind}_accuracy": Metric(
             f"mean accuracy over the chain's {kind} tasks",
-            lambda known: _mean(known.accuracies(kind)),
+            lambda known: known.mean(known.accuracies, kind),
             partial(_unless_present, kind),
         ),
         f"{kind}_forgetting": Metric(
             f"mean forgetting over the {kind} tasks learned before this stage",
-            lambda known: _mean(known.losses_of(kind)),
+            lambda known: known.mean(known.lost, kind),
             partial(_unless_learned, kind),
         ),
     }
@@ -137,38 +128,38 @@ def _of_kind(kind: Kind) -> dict[str, Metric]:
 METRICS: Mapping[str, Metric] = {
     "forgetting": Metric(
         "of the first task, overall (equation 1)",
-        partial(_overall, lambda one: one.forgetting),
+        lambda known: known.overall.forgetting if known.overall else None,
         _unless_first_learned,
     ),
     "relative_forgetting": Metric(
         "forgetting / accuracy before",
-        partial(_overall, lambda one: one.relative),
+        lambda known: known.overall.relative if known.overall else None,
         _unless_first_learned,
     ),
     "worst_group_forgetting": Metric(
         "of the group of the first task that forgets most",
-        lambda known: _worst(known, lambda one: one.forgetting),
+        lambda known: known.worst.forgetting if known.worst else None,
         _unless_first_learned,
     ),
     "max_biased_forgetting": Metric(
         "that group's forgetting - the overall one (equation 2)",
-        lambda known: _worst(known, lambda one: one.biased),
+        lambda known: known.worst.biased if known.worst else None,
         _unless_first_learned,
     ),
     "spectral_radius": Metric(
         "of the first task's loss after the first stage",
-        lambda known: known.spectral_radius(),
+        lambda known: known.spectral_radius,
         lambda chain: "" if chain.space.curvature.enabled else "curvature.enabled is false",
     ),
     "loss": Metric(
         "of the last step; inside a stage the mean since the last report",
-        lambda known: known.last_loss(),
+        lambda known: known.loss,
     ),
     **_of_kind(Kind.CAPABILITY),
     **_of_kind(Kind.SAFETY),
     "mean_forgetting": Metric(
         "mean forgetting over all tasks learned before this stage",
-        lambda known: _mean(known.losses_of(None)),
+        lambda known: known.mean(known.lost),
         partial(_unless_learned, None),
     ),
 }
@@ -183,7 +174,7 @@ def metrics_of(tasks: Iterable[str]) -> dict[str, Metric]:
 def _accuracy_of(task: str) -> Metric:
     return Metric(
         f"of the test rows of {task}",
-        lambda known: known.accuracy(task),
+        lambda known: known.accuracies.get(task),
         lambda chain: "" if task in chain.kinds else "the task is not in it",
     )
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from raysweep.measures.forgetting import Forgetting, worst_group
-from raysweep.plan.metrics import METRICS, metrics_of
+from raysweep.measures.forgetting import worst_group
+from raysweep.plan.metrics import METRICS, Known, metrics_of
 from raysweep.plan.trials import Stage, Trial
 from raysweep.results.records import TrialRecords
-from raysweep.tasks.task import OVERALL, Kind
+from raysweep.tasks.task import OVERALL
 
 SECONDS = "provenance_seconds"
 
@@ -22,15 +22,16 @@ def report(records: TrialRecords, stage_number: int) -> dict[str, Any]:
     Raises:
         DamagedEntryError: an entry is missing or damaged.
     """
-    trial, known = records.trial, _AfterStage(records, stage_number)
+    trial = records.trial
     metrics = metrics_of(trial.tasks) if trial.evaluations else METRICS
     last = records.steps(trial.stages[stage_number - 1])[-1] if stage_number else {}
+    known = _known(records, stage_number, last.get("loss"))
     validation = records.validation() if stage_number else None
     return {
         "stage": stage_number,
         "steps_trained": steps_trained(trial, stage_number),
         **{name: metric.value(known) for name, metric in metrics.items()},
-        "worst_group": worst_group(known.first_groups()),
+        "worst_group": worst_group(known.groups),
         "gradient_norm": last.get("gradient_norm"),
         "update_norm": last.get("update_norm"),
         "tokens_per_second": last.get("provenance_tokens_per_second"),
@@ -73,47 +74,18 @@ def _details(records: TrialRecords, stage_number: int) -> dict[str, Any]:
     return found
 
 
-class _AfterStage:
-    """What is known after a stage: see `raysweep.plan.metrics.Known`."""
-
-    def __init__(self, records: TrialRecords, stage_number: int) -> None:
-        self._records, self._trial, self._stage = records, records.trial, stage_number
-
-    def first_forgetting(self) -> Forgetting | None:
-        return self._forgetting(self._trial.first_task)[0]
-
-    def first_groups(self) -> Mapping[str, Forgetting]:
-        return self._forgetting(self._trial.first_task)[1]
-
-    def spectral_radius(self) -> float | None:
-        one = self._trial.curvature
-        if one is None or one.stage_number > self._stage:
-            return None
-        radius: float = self._records.curvature(one)["spectral_radius"]
-        return radius
-
-    def last_loss(self) -> float | None:
-        if not self._stage:
-            return None
-        return self._records.losses(self._trial.stages[self._stage - 1])[-1]
-
-    def accuracy(self, task: str) -> float | None:
-        if not self._trial.evaluations:
-            return None
-        return self._records.scores(task, self._stage)[0].accuracy.value
-
-    def accuracies(self, kind: Kind) -> list[float | None]:
-        return [self.accuracy(task) for task in self._of(kind)]
-
-    def losses_of(self, kind: Kind | None) -> list[float | None]:
-        overall = (self._forgetting(task)[0] for task in self._of(kind))
-        return [one.forgetting for one in overall if one]
-
-    def _of(self, kind: Kind | None) -> list[str]:
-        tasks = self._records.tasks
-        return [task for task in self._trial.tasks if kind in (None, tasks[task].kind)]
-
-    def _forgetting(self, task: str) -> tuple[Forgetting | None, Mapping[str, Forgetting]]:
-        if not self._trial.evaluations:
-            return None, {}
-        return self._records.forgetting(task, self._stage)
+def _known(records: TrialRecords, stage_number: int, loss: float | None) -> Known:
+    trial, one = records.trial, records.trial.curvature
+    is_measured = one is not None and one.stage_number <= stage_number
+    tasks = trial.tasks if trial.evaluations else ()
+    forgetting = {task: records.forgetting(task, stage_number) for task in tasks}
+    overall, groups = forgetting.get(trial.first_task, (None, {}))
+    return Known(
+        overall,
+        groups,
+        records.curvature(one)["spectral_radius"] if one and is_measured else None,
+        loss,
+        {task: records.tasks[task].kind for task in trial.tasks},
+        {task: records.scores(task, stage_number)[0].accuracy.value for task in tasks},
+        {task: one.forgetting for task, (one, _) in forgetting.items() if one},
+    )

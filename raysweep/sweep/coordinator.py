@@ -72,8 +72,8 @@ class Coordinator(Leases):
         """One of a trial's workers has done something, whatever it is."""
         self._counts[trial] += 1
 
-    def progress(self, trial: str) -> tuple[int, str]:
-        """A count of what a trial's workers have done, and what they do now."""
+    def progress(self, trial: str) -> tuple[int | None, str]:
+        """A count of what a trial's workers have done, and what they do now; None if unknown."""
         return self._counts[trial], str(self._activities.get(trial, Activity(Doing.STARTING)))
 
     def attend(self, trial: str, driver: Any) -> None:
@@ -123,7 +123,7 @@ class Coordinator(Leases):
         return dict(self._spent)
 
     def begin(self, trial: str, keys: Sequence[str]) -> None:
-        """A trial's workers are to start."""
+        """A trial's workers are to start, and need the weights of these stages."""
         if self._budget:
             self._budget.begin(trial, keys)
 
