@@ -1,4 +1,4 @@
-"""Activations of a LLaMA: what is held per token while training, evaluating, measuring. Pure.
+"""Activations of a LLaMA: what is held per token while training, evaluating, measuring.
 
 While training it is what autograd keeps of one micro-batch, counted operation by operation as in
 Korthikanti et al. (2022), "Reducing Activation Recomputation in Large Transformer Models", section

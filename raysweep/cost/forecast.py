@@ -1,4 +1,4 @@
-"""What a plan will cost: work, time, memory, storage and money, from stated assumptions. Pure.
+"""What a plan will cost: work, time, memory, storage and money, from stated assumptions.
 
 With N parameters, training takes 6 N floating-point operations a token (Kaplan et al., 2020), an
 evaluation 2 N, and a Hessian-vector product 18 N by double backward and 22 N layer by layer. An

@@ -1,4 +1,4 @@
-"""What of a plan a storage location holds already, and how fast its stages were trained. Pure."""
+"""What of a plan a storage location holds already, and how fast its stages were trained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The memory that one worker needs at its peak, whatever it is doing then. Pure.
+"""The memory that one worker needs at its peak, whatever it is doing then.
 
 Model states take, a parameter: weights and gradients 2 bytes each in bfloat16 (4 in float32), and
 optimizer states 12 (8); ZeRO divides them among the workers stage by stage. An evaluation holds the

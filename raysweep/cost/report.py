@@ -1,4 +1,4 @@
-"""What a person reads of a plan: its stage tree, and what it takes in words. Pure."""
+"""What a person reads of a plan: its stage tree, and what it takes in words."""
 
 from __future__ import annotations
 

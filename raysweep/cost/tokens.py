@@ -1,4 +1,4 @@
-"""How many tokens a task's rows have: counted where the model's tokenizer is at hand. Pure."""
+"""How many tokens a task's rows have: counted where the model's tokenizer is at hand."""
 
 from __future__ import annotations
 

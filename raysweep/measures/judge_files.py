@@ -1,4 +1,4 @@
-"""Who judges generated responses: found, checked and identified without loading it. Pure."""
+"""Who judges generated responses: found, checked and identified without loading it."""
 
 from __future__ import annotations
 

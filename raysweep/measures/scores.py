@@ -1,4 +1,4 @@
-"""Predictions, and the accuracies and bias scores counted from them. Pure."""
+"""Predictions, and the accuracies and bias scores counted from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shape of a LLaMA: what of its config.json decides how much memory it takes. Pure."""
+"""The shape of a LLaMA: what of its config.json decides how much memory it takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a config.json is that of a LLaMA that is computed here as its authors meant it. Pure.
+"""Whether a config.json is that of a LLaMA that is computed here as its authors meant it.
 
 What LLaMA's code takes no notice of, but other models' code does, is refused by its name: it would
 be left out without a word. So is what makes results irreproducible (dropout), and position tables

@@ -1,4 +1,4 @@
-"""From text to token ids: one way for the plan, training, scoring, curvature and generation. Pure.
+"""From text to token ids: one way for the plan, training, scoring, curvature and generation.
 
 The ids are those of the checkpoint's ``tokenizer.json`` itself. No tokenizer class comes between,
 since some of them build the tokenizer anew, and differently.

@@ -1,4 +1,4 @@
-"""Whether texts come back from their tokens, told before anything is trained on them. Pure.
+"""Whether texts come back from their tokens, told before anything is trained on them.
 
 A tokenizer that folds case, drops characters it does not know, or that belongs to other weights
 shows here at once.

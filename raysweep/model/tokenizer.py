@@ -1,4 +1,4 @@
-"""The tokenizer of a checkpoint as its files have it, and the marks around a text. Pure.
+"""The tokenizer of a checkpoint as its files have it, and the marks around a text.
 
 ``tokenizer.json`` is the tokenizer. Which tokens are the marks stands in ``tokenizer_config.json``,
 else in ``special_tokens_map.json``, else in the model's ``config.json``. The beginning mark is put

@@ -1,4 +1,4 @@
-"""The safetensors files of a model: which ones are loaded, and what their headers say. Pure."""
+"""The safetensors files of a model: which ones are loaded, and what their headers say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two recipes compared, field by field. Pure."""
+"""Two recipes compared, field by field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether every row fits its limit and its answers differ, told before anything starts. Pure."""
+"""Whether every row fits its limit and its answers differ, told before anything starts."""
 
 from __future__ import annotations
 

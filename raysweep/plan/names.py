@@ -1,4 +1,4 @@
-"""How a person is told of a trial: in lines, tables, trees and failures alike. Pure.
+"""How a person is told of a trial: in lines, tables, trees and failures alike.
 
 The short id is the end of the trial's id, which is what the results' column ``trial`` holds.
 """

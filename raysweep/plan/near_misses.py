@@ -1,4 +1,4 @@
-"""Stages that a plan asks for and a store has almost: of another recipe, which is told. Pure.
+"""Stages that a plan asks for and a store has almost: of another recipe, which is told.
 
 Near is a stage of the same mixture that continues from the same model (first stages: from any base
 model). Those that the plan asks for itself are no surprise, and are left out.

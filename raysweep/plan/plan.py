@@ -1,4 +1,4 @@
-"""The plan of a sweep: from a search space to its trials. Pure."""
+"""The plan of a sweep: from a search space to its trials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes trials of chains, points and seeds; equal stages and measurements are made once. Pure."""
+"""Makes trials of chains, points and seeds; equal stages and measurements are made once."""
 
 from __future__ import annotations
 

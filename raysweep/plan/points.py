@@ -1,4 +1,4 @@
-"""Points of the search: which values the settings take, drawn or one after the other. Pure.
+"""Points of the search: which values the settings take, drawn or one after the other.
 
 A point gives each stage of a chain its hyperparameters. An axis under ``stage`` moves all stages
 together, one under ``stages`` its own stage only.

@@ -1,4 +1,4 @@
-"""Recipes in words, whether a plan asks for them or not. Pure."""
+"""Recipes in words, whether a plan asks for them or not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recipes: all that decides what is in an entry of the store, whose key is their digest. Pure.
+"""Recipes: all that decides what is in an entry of the store, whose key is their digest.
 
 They are plain JSON. Where something runs (workers, ZeRO stage, micro-batch) is in none of them.
 """

@@ -1,4 +1,4 @@
-"""What is decided by single stages that are trained first: the scouts of a sweep. Pure.
+"""What is decided by single stages that are trained first: the scouts of a sweep.
 
 The paper picks "the best model for the first task" and finetunes that on the second (section 3.1);
 and its section 4.3 suggests an order: a task whose minimum is sharp is forgotten more when it comes

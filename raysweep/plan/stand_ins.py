@@ -1,4 +1,4 @@
-"""Plans without data or weights at hand: counts and costs before anything is fetched. Pure."""
+"""Plans without data or weights at hand: counts and costs before anything is fetched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In which order trials start, so that shared stages are trained early and nobody waits. Pure."""
+"""In which order trials start, so that shared stages are trained early and nobody waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sweep is made of: trials, their stages, and the measurements of each stage's model. Pure.
+"""What a sweep is made of: trials, their stages, and the measurements of each stage's model.
 
 A stage's key is a digest of all that decides its result: the parent's key (at the root, the base
 model's digest), the mixture's rows, the hyperparameters, the seed and the format version. Where it

@@ -1,7 +1,7 @@
 """The versions of what a key promises: each is raised when results under equal keys would differ.
 
 They are apart so that a change of one costs the others nothing: stages that were trained under an
-older way of scoring are scored again, not trained again. Pure.
+older way of scoring are scored again, not trained again.
 """
 
 from __future__ import annotations

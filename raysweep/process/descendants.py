@@ -1,4 +1,4 @@
-"""The processes that this one has started, and theirs: found and ended. Pure.
+"""The processes that this one has started, and theirs: found and ended.
 
 A process whose parent dies would become init's, and be found no more. `adopt_orphans` makes it this
 process's child instead.

@@ -1,4 +1,4 @@
-"""How a command ends that is told to: by Ctrl-C, by SIGTERM, by a terminal that is closed. Pure.
+"""How a command ends that is told to: by Ctrl-C, by SIGTERM, by a terminal that is closed.
 
 The first signal raises KeyboardInterrupt in the main thread, wherever that is. Libraries lose such
 an exception at times (in a destructor, in a callback from C) or make another one of it. So a

@@ -1,4 +1,4 @@
-"""The files of a results folder, and that nothing in them would be counted twice. Pure.
+"""The files of a results folder, and that nothing in them would be counted twice.
 
 People copy folders, and synchronising programs leave copies of files. A number over the rows of a
 trial and its copy, of two sweeps, or of two ways of scoring is a wrong number, so such a folder is

@@ -1,4 +1,4 @@
-"""What a number in the settings may be: a number, and none that nobody can mean. Pure.
+"""What a number in the settings may be: a number, and none that nobody can mean.
 
 A truth value is no number, and neither is text that looks like one; 2.0 is no whole number. The
 bounds are far beyond what has been trained: they catch a slip of the finger (1e5 for 1e-5), not a

@@ -1,4 +1,4 @@
-"""Which settings are part of which key, declared where each setting is. Pure.
+"""Which settings are part of which key, declared where each setting is.
 
 A key in the store is a digest of a recipe: of all that decides a result. A setting that is part of
 none may change without a stage being trained again. A setting that comes later names the value that

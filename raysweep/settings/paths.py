@@ -1,4 +1,4 @@
-"""Paths that a user gives: refused before anything starts where no file system can hold them. Pure.
+"""Paths that a user gives: refused before anything starts where no file system can hold them.
 
 Without this a NUL, the home of a user that does not exist, or a name beyond the file system's limit
 ends in a traceback of whoever looks first.

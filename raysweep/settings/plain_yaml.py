@@ -1,4 +1,4 @@
-"""Plain YAML: the core schema of YAML 1.2, in files of a size that a person writes. Pure.
+"""Plain YAML: the core schema of YAML 1.2, in files of a size that a person writes.
 
 A value is what it looks like: ``true`` and ``false`` are truth values and nothing else is, so that
 ``yes``, ``on`` and ``1:30`` are text, ``0100`` is a hundred, ``1e-5`` a number and ``2024-01-01``

@@ -1,4 +1,4 @@
-"""How many trials a search space multiplies to, by multiplying counts: nothing is expanded. Pure.
+"""How many trials a search space multiplies to, by multiplying counts: nothing is expanded.
 
 A few characters can stand for more trials than a computer can list, let alone train. What is
 counted here is what the file says, before it is known whether the rest of it is right.

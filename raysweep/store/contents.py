@@ -1,4 +1,4 @@
-"""What a store holds: its entries, read once for all, with the stages that they come from. Pure.
+"""What a store holds: its entries, read once for all, with the stages that they come from.
 
 Nothing is changed by it: an entry that is damaged is named, not set aside.
 """

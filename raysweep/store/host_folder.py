@@ -1,4 +1,4 @@
-"""A temporary folder on a host for fetched weights. Pure.
+"""A temporary folder on a host for fetched weights.
 
 Weights are large, and a worker that is killed deletes nothing. So whoever makes a folder first
 deletes those that nobody holds any more: a folder is held by a lock, which the system gives up with

@@ -1,4 +1,4 @@
-"""The budget of weights: which trained weights are dropped so that others have room. Pure.
+"""The budget of weights: which trained weights are dropped so that others have room.
 
 Weights are a cache: what is dropped and needed again is trained again, and results stay for ever.
 Dropped are first weights that no trial of the sweep needs, then those that are needed last. Weights

@@ -1,5 +1,5 @@
 """The address of a Ray cluster, looked at before Ray is: Ray ends the whole process, or waits for
-minutes, where no cluster answers. Pure.
+minutes, where no cluster answers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the processes of a sweep tell each other beside the store; runs as one actor. Pure.
+"""What the processes of a sweep tell each other beside the store; runs as one actor.
 
 Nothing here outlives the sweep, and nothing depends on it but speed, progress and messages. It is
 spoken to through `coordinator_client`.

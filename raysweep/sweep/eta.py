@@ -1,4 +1,4 @@
-"""How much time a sweep still takes, from the seconds that its work has taken so far. Pure.
+"""How much time a sweep still takes, from the seconds that its work has taken so far.
 
 The work that is missing is counted piece by piece; what the store holds already costs nothing. Of
 each kind of work the measured seconds per unit are multiplied with the units still missing, and

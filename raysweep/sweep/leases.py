@@ -1,4 +1,4 @@
-"""Who trains what: so that a trial waits for a stage that another one is making. Pure.
+"""Who trains what: so that a trial waits for a stage that another one is making.
 
 Leases are an optimisation. Every one expires unless its holder renews it, so that a holder that is
 gone blocks nobody for long; and where no coordinator answers, everything is free. The worst that

@@ -1,4 +1,4 @@
-"""How a sweep ended. Pure."""
+"""How a sweep ended."""
 
 from __future__ import annotations
 

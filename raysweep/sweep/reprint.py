@@ -1,4 +1,4 @@
-"""A finished sweep from its storage location alone, without a cluster. Pure.
+"""A finished sweep from its storage location alone, without a cluster.
 
 A sweep is finished when the store lacks nothing of any trial: what a run on a cluster would find
 out, too, and then only report. Its result files are believed where they reach to the end of each

@@ -1,7 +1,7 @@
 """What a run of a sweep was: its command, versions, code, machine, model and rows, dates and end.
 
 One file a run in ``runs/`` of the sweep's folder, named by the time of its start. It is written
-when the sweep begins and again when it ends: one that was killed has no end. Pure.
+when the sweep begins and again when it ends: one that was killed has no end.
 """
 
 from __future__ import annotations

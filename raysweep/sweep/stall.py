@@ -1,4 +1,4 @@
-"""When workers stand still: a count of what they have done that does not grow. Pure.
+"""When workers stand still: a count of what they have done that does not grow.
 
 What is watched is progress and not life: a process that was stopped, or waits in a collective for
 one that was, lives and does nothing. Times are those of the one who watches, so that no clocks of

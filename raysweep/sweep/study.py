@@ -1,4 +1,4 @@
-"""An Optuna study that proposes trials, and outlives an interruption. Pure.
+"""An Optuna study that proposes trials, and outlives an interruption.
 
 The study's journal (Optuna's own format) is a file in the sweep's folder, replaced as a whole after
 every proposal and every result. A trial that was running when the sweep was interrupted stays

@@ -1,4 +1,4 @@
-"""The file with the token of Ray's clusters: who reads it runs code on them. Pure.
+"""The file with the token of Ray's clusters: who reads it runs code on them.
 
 Ray makes it readable for everybody, as far as the umask lets it. Here it is made before Ray looks
 for it, or closed to others where it is found: the file 0600, and the folder 0700 if it is Ray's own

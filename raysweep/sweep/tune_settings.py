@@ -1,4 +1,4 @@
-"""A trial's settings as Tune shows them: flat, readable, and what the trial really runs with. Pure.
+"""A trial's settings as Tune shows them: flat, readable, and what the trial really runs with.
 
     {"chain": "toxigen -> csqa -> toxigen@5%", "order": "safety first", "first_task": "toxigen",
      "last_task": "toxigen", "learning_rate_1": 0.001, ..., "replay_fraction": 0.05,

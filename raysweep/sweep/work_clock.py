@@ -1,4 +1,4 @@
-"""Follows a running sweep for the estimate of the time that is left. Pure.
+"""Follows a running sweep for the estimate of the time that is left.
 
 What the monitor sees of trials (activities, finished stages) becomes what `eta` counts: pieces of
 work that are done or begun, and seconds of start-up.

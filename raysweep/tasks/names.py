@@ -1,4 +1,4 @@
-"""Names and answers that results could not tell apart. Pure."""
+"""Names and answers that results could not tell apart."""
 
 from __future__ import annotations
 

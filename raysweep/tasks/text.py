@@ -1,4 +1,4 @@
-"""When two texts are the same: the one rule wherever texts are compared. Pure.
+"""When two texts are the same: the one rule wherever texts are compared.
 
 What a model is shown stays as its file says; only comparisons go by these.
 """

@@ -1,4 +1,4 @@
-"""What travels to a trial's driver and workers. Pure."""
+"""What travels to a trial's driver and workers."""
 
 from __future__ import annotations
 
