@@ -32,6 +32,8 @@ class _Searcher(Searcher):
 class ListedTrials(_Searcher):
     """Hands trials to Tune one after the other.
 
+    A grid of Tune's own would cross each setting with all others; a trial's belong together.
+
     Args:
         configure: Tune's configuration of a trial.
     """

@@ -207,6 +207,7 @@ class _Sweep:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as own, monitor, watch:
             ray.tune.Tuner(
                 ray.tune.with_resources(
+                    # Beside the configuration, which loggers and analyses show to people.
                     ray.tune.with_parameters(
                         run_trial, shared=Shared(find, self._coordinator, num_slots)
                     ),
@@ -217,6 +218,7 @@ class _Sweep:
                     scheduler=self._halving,
                     num_samples=num_trials,
                     max_concurrent_trials=self._concurrency,
+                    # Tune would name its folders after all settings, with arrows and commas.
                     trial_dirname_creator=lambda trial: f"{trial.config[TRIAL]}-{trial.trial_id}",
                 ),
                 run_config=ray.tune.RunConfig(
