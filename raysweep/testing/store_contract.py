@@ -110,7 +110,10 @@ class StoreContract:
         """Whether a file is another one, too short or gone."""
         storage = store.storage
         damages: dict[str, tuple[Callable[[str], object], str]] = {
-            "other": (lambda place: storage.write(place, b"x" * 1000), "differs from its manifest"),
+            "other": (
+                lambda place: storage.write(place, b"w" * 999 + b"v"),
+                "differs from its manifest",
+            ),
             "short": (lambda place: storage.write(place, b"w" * 999), "differs from its manifest"),
             "gone": (storage.delete, "is missing from its entry"),
         }

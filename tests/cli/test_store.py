@@ -135,7 +135,8 @@ def test_damage_is_found_named_and_set_aside_where_asked(store: Store, tmp_path:
     assert f"stages/{stage.key[:8]}: manifest.json is damaged" in run.stdout
     assert f"{NUM_ENTRIES - 3} of {NUM_ENTRIES} entries are whole" in run.stdout
     assert "--set-aside" in run.stdout
-    assert f"stages/{stage.key[:8]}: manifest.json is" in store_command(tmp_path, "ls").stdout
+    listed = store_command(tmp_path, "ls").stdout
+    assert f"stages/{stage.key[:8]}: manifest.json is damaged" in listed
     assert contents(tmp_path) == before, "nothing is changed unless asked"
 
     assert store_command(tmp_path, "verify", "--kind", "curvature").returncode == 0

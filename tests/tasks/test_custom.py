@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from raysweep.errors import InputError
 from raysweep.settings import plugins
@@ -26,6 +30,7 @@ from raysweep.tasks.splits import load_splits
 from raysweep.tasks.task import Task
 from raysweep.testing import TaskContract
 from tests.documents import make_loops
+from tests.tasks.junk import mutated
 from tests.tasks.own_task import ROWS, SPEC, made_up, write_task
 from tests.tasks.releases import write_csv, write_hub_copy, write_lines
 
@@ -92,6 +97,25 @@ class TestTaskOfYaml(TaskContract):
     @pytest.fixture
     def rows(self) -> list[dict[str, Any]]:
         return ROWS
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_a_mutated_row_is_an_example_or_blamed(data: st.DataObject) -> None:
+    row = data.draw(mutated(ROWS[0]))
+    task = TaskSpec.model_validate(SPEC).build()
+    release = {"train": [("file:1", ROWS[1]), ("file:2", row)]}
+    message, loaded = "", None
+    try:
+        loaded = load_examples(dataclasses.replace(task, read_own=lambda: release), "")
+    except InputError as error:
+        message = str(error)
+    if loaded is None:
+        assert re.match(r"file:2: field \w", message), message
+        assert "\n" not in message
+        message.encode()
+    else:
+        assert len(loaded.examples["train"]) == 2
 
 
 @pytest.mark.parametrize(

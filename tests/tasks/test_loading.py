@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from raysweep.errors import InputError, MissingDataError
 from raysweep.tasks.files import json_lines
@@ -21,6 +23,7 @@ from raysweep.tasks.splits import load_splits
 from raysweep.tasks.task import Example, Task
 from raysweep.testing import TaskContract
 from tests.tasks.archives import archive
+from tests.tasks.junk import mutated
 from tests.tasks.releases import (
     ROWS,
     as_on_hub,
@@ -41,6 +44,32 @@ class TestTask(TaskContract):
     @pytest.fixture
     def rows(self, task: Task) -> list[dict[str, Any]]:
         return [numbered(task.name, number) for number in range(60)]
+
+
+@settings(max_examples=200, deadline=None)
+@pytest.mark.parametrize("name", TASKS)
+@given(data=st.data())
+def test_a_mutated_row_is_an_example_or_dropped_or_blamed(name: str, data: st.DataObject) -> None:
+    row = data.draw(mutated(ROWS[name]))
+    good = numbered(name, 7)
+    task = dataclasses.replace(
+        TASKS[name], read_own=lambda: {"train": [("file:1", good), ("file:2", row)]}
+    )
+    message = ""
+    try:
+        loaded = load_examples(task, "anywhere")
+    except InputError as error:
+        message = str(error)
+    if message:
+        assert re.match(r"file:2: (field \w|the id )", message), message
+        assert "\n" not in message
+        message.encode()  # can be printed
+        return
+    assert loaded.num_read["train"] == 2
+    assert len(loaded.examples["train"]) + sum(loaded.drops.values()) == 2
+    for example in loaded.examples["train"]:
+        assert example.question
+        assert example.content_digest
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -70,9 +99,9 @@ def test_rows_from_the_hub_are_those_of_the_raw_files(name: str, tmp_path: Path)
     write_hub_copy(tmp_path / "hub", hub.config, copies, ending)
     copied = dataclasses.replace(hub, repository=str(tmp_path / "hub"))
     task = dataclasses.replace(TASKS[name], hub=copied)
-    settings = {"num_train": 15, "num_validation": 5}
-    raw = load_splits(task, DataSettings(source=str(tmp_path / "raw"), **settings))
-    same = load_splits(task, DataSettings(source="hub", **settings))
+    sizes = {"num_train": 15, "num_validation": 5}
+    raw = load_splits(task, DataSettings(source=str(tmp_path / "raw"), **sizes))
+    same = load_splits(task, DataSettings(source="hub", **sizes))
     assert same.train == raw.train
     assert same.validation == raw.validation
     assert same.test == raw.test
