@@ -1,0 +1,204 @@
+"""Each group's biased forgetting with an interval that crosses test rows and seeds.
+
+Several seeds of a chain share test rows, and each seed's training adds its own deviation: rows and
+seeds are crossed. The variance of a group's mean over seeds is therefore taken in two parts,
+
+    V = V_rows + tau^2 k / S
+
+- V_rows is the variance over test rows, or over templates where rows come from templates, by the
+  estimate's influence function (the infinitesimal jackknife: Efron, 1982; cluster-robust: Liang and
+  Zeger, 1986). It holds what rows have in common over seeds.
+- tau^2 is the variance of a group's deviation between S seeds beyond what rows explain: the
+  variance of the seeds' estimates less its part of rows, pooled over the groups (seeds are few,
+  groups are not). Like every unbiased estimate of a variance component it may come out below 0;
+  cut there, intervals of seeds that do not differ would be too wide. Only V may not fall below
+  half of V_rows. k = the share of a deviation that equation 2 leaves in a group, since the overall
+  moves with it.
+
+Degrees of freedom are Satterthwaite's (1946). With one seed there is no second part: such an
+interval is about chance in the rows only, and says nothing of another training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import stats
+
+from raysweep.statistics.grouped_losses import GroupedLosses, over_seeds
+
+CONFIDENCE = 0.95
+LEAST = 0.5  # of the variance over rows
+NOTHING = 1e-9  # differences and errors below are those of rounding
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One group's difference from the overall, as fractions; a mean over seeds.
+
+    Attributes:
+        value: the estimate.
+        error: its standard error; None where the group has too few rows (`MIN_ROWS`).
+        freedom: degrees of freedom of that error.
+        low, high: 95 % interval of this group alone.
+        p: two-sided, of no difference.
+        p_holm: corrected for all groups at once (Holm, 1979): family-wise error.
+        p_bh: corrected for the rate of false discoveries (Benjamini and Hochberg, 1995).
+        shrunken: empirical-Bayes estimate: ``value`` drawn towards 0 by the share of its variance
+            that is noise.
+    """
+
+    group: str
+    num_rows: int
+    value: float
+    error: float | None = None
+    freedom: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    p_holm: float | None = None
+    p_bh: float | None = None
+    shrunken: float | None = None
+
+    @property
+    def is_distinct(self) -> bool:
+        """Whether the group differs after correction for all groups."""
+        return self.p_holm is not None and self.p_holm <= 1 - CONFIDENCE
+
+
+def biased_effects(rows: GroupedLosses) -> list[Effect]:
+    """Equation 2 of each group, not yet corrected for their number: see `corrected`."""
+    return _effects(rows, rows.biased, np.zeros_like(rows.strata))
+
+
+def standardised_effects(rows: GroupedLosses) -> list[Effect]:
+    """The same with all groups' answers in equal shares: see `GroupedLosses.standardised`."""
+    return _effects(rows, rows.standardised, rows.strata)
+
+
+def corrected(effects: Sequence[Effect]) -> list[Effect]:
+    """Effects with the corrected p-values of one family, all that are given."""
+    from statsmodels.stats.multitest import multipletests
+
+    tested = [effect.p for effect in effects if effect.p is not None]
+    if not tested:
+        return list(effects)
+    holm, bh = (iter(multipletests(tested, method=name)[1]) for name in ("holm", "fdr_bh"))
+    return [
+        effect
+        if effect.p is None
+        else replace(effect, p_holm=float(next(holm)), p_bh=float(next(bh)))
+        for effect in effects
+    ]
+
+
+def _effects(rows: GroupedLosses, by_seed: np.ndarray, strata: np.ndarray) -> list[Effect]:
+    values = over_seeds(by_seed)
+    grams = [_gram(rows, strata, group) for group in range(len(rows.groups))]
+    kept = rows.is_eligible & ~rows.members.all(axis=0)
+    between, share, residual = _between_seeds(rows, by_seed, grams, kept)
+    num_seeds, found = rows.num_seeds, []
+    for number, group in enumerate(rows.groups):
+        effect = Effect(group, int(rows.sizes[number]), float(values[number]))
+        if kept[number]:
+            by_rows = float(grams[number].sum()) / num_seeds**2
+            by_seeds = between * share[number] / num_seeds
+            noise = (between * share[number] + residual[number]) / num_seeds
+            spread = noise**2 / max((num_seeds - 1) * (kept.sum() - 1), 1) if num_seeds > 1 else 0
+            variance = max(by_rows + by_seeds, LEAST * by_rows)
+            clusters = len(np.unique(rows.clusters[rows.members[:, number]]))
+            below = by_rows**2 / max(clusters - 1, 1) + spread
+            effect = _with_error(effect, variance, variance**2 / below if below else np.inf)
+        found.append(effect)
+    return _shrunken(found)
+
+
+def _with_error(effect: Effect, variance: float, freedom: float) -> Effect:
+    error = float(np.sqrt(variance))
+    reach = error * float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom))
+    size = abs(effect.value)
+    ratio = 0.0 if size < NOTHING else np.inf if error < NOTHING else size / error
+    return replace(
+        effect,
+        error=error,
+        freedom=float(freedom),
+        low=effect.value - reach,
+        high=effect.value + reach,
+        p=float(2 * stats.t.sf(ratio, freedom)),
+    )
+
+
+def _gram(rows: GroupedLosses, strata: np.ndarray, group: int) -> np.ndarray:
+    """Sums over clusters of products of two seeds' influences, shape [seeds, seeds].
+
+    The influence of a row on a group's value in a seed: with the share W of its stratum, the means
+    m and numbers n of rows, W (d - m_g) / n_g if it is the group's, less W (d - m) / n.
+    """
+    member = rows.members[:, group].astype(float)[:, None] * rows.present
+    influence = np.zeros_like(rows.filled)
+    numbers = np.unique(strata)
+    shares = np.stack([rows.present[strata == s].sum(axis=0) for s in numbers])
+    has_rows = np.stack([member[strata == s].sum(axis=0) > 0 for s in numbers])
+    weights = shares * has_rows
+    weights = weights / np.maximum(weights.sum(axis=0), 1)
+    for weight, stratum in zip(weights, numbers, strict=True):
+        inside = strata == stratum
+        losses = rows.filled[inside]
+        for sign, chosen in ((1.0, member[inside]), (-1.0, rows.present[inside])):
+            count = np.maximum(chosen.sum(axis=0), 1)
+            mean = (chosen * losses).sum(axis=0) / count
+            scale = np.sqrt(count / np.maximum(count - 1, 1))  # an unbiased variance of few rows
+            influence[inside] += sign * weight * scale * chosen * (losses - mean) / count
+    if not rows.is_clustered:
+        return np.asarray(influence.T @ influence)
+    summed = np.zeros((int(rows.clusters.max()) + 1, rows.num_seeds))
+    np.add.at(summed, rows.clusters, influence)
+    own = len(np.unique(rows.clusters[rows.members[:, group]]))
+    return np.asarray(summed.T @ summed) * (own / max(own - 1, 1))
+
+
+def _between_seeds(
+    rows: GroupedLosses, by_seed: np.ndarray, grams: Sequence[np.ndarray], kept: np.ndarray
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """tau^2, and of each group k and the variance between seeds that rows explain."""
+    number, num_groups = rows.num_seeds, len(grams)
+    share = rows.sizes / max(rows.present.any(axis=1).sum(), 1)
+    left = (1 - share) ** 2 + (share**2).sum() - share**2
+    if number < 2:
+        return 0.0, left, np.zeros(num_groups)
+    residual = np.array(
+        [
+            np.trace(gram) / number - (gram.sum() - np.trace(gram)) / (number * (number - 1))
+            for gram in grams
+        ]
+    )
+    complete = kept & ~np.isnan(by_seed).any(axis=1)
+    if not complete.any():
+        return 0.0, left, residual
+    spread = by_seed[complete].var(axis=1, ddof=1)
+    between = float((spread - residual[complete]).sum() / left[complete].sum())
+    return between, left, residual
+
+
+def _shrunken(effects: Sequence[Effect]) -> list[Effect]:
+    """With the variance between groups by Paule and Mandel (1982)."""
+    from statsmodels.stats.meta_analysis import combine_effects
+
+    known = [effect for effect in effects if (effect.error or 0.0) > NOTHING]
+    if len(known) < 2:
+        return list(effects)
+    values = np.array([effect.value for effect in known])
+    variances = np.array([effect.error or 0.0 for effect in known]) ** 2
+    with np.errstate(divide="ignore"):  # in a measure of theirs that is not used
+        spread = max(float(combine_effects(values, variances, method_re="iterated").tau2), 0.0)
+    drawn = dict(
+        zip((effect.group for effect in known), spread / (spread + variances), strict=True)
+    )
+    return [
+        replace(effect, shrunken=float(drawn[effect.group] * effect.value))
+        if effect.group in drawn
+        else effect
+        for effect in effects
+    ]

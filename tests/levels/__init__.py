@@ -1,0 +1,1 @@
+"""Do the statistics keep their level? Planted worlds, whose truth is known, by the thousand."""

@@ -1,0 +1,38 @@
+"""The whole campaign.
+
+python -m tests.levels --out docs/evidence/levels.md [--number 2000] [--seed 0] [--only WORLD]
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tests.levels.campaign import Tally, run
+from tests.levels.report import is_level, is_promised, report
+from tests.levels.worlds import NULL, PLANTED
+
+
+def main(
+    out: Annotated[Path, typer.Option(help="The report, as Markdown.")],
+    number: Annotated[int, typer.Option(help="Sweeps of a world.", min=100)] = 2000,
+    seed: Annotated[int, typer.Option(help="Of a world's first sweep.")] = 0,
+    only: Annotated[list[str] | None, typer.Option(help="Worlds, by name; repeatable.")] = None,
+) -> None:
+    """Draws planted sweeps; exits with 1 where a test errs otherwise than it says."""
+    null, planted = list[Tally](), list[Tally]()
+    for world in (world for world in NULL + PLANTED if not only or world.name in only):
+        tally = run(world, number, seed)
+        found = f"group {tally.group_error:.3f}, family {tally.family_error:.3f}"
+        typer.echo(f"{world.name}: {f'power {tally.power:.3f}' if world.effect else found}")
+        (planted if world.effect else null).append(tally)
+        out.write_text(report(null, planted, seed))
+    typer.echo(f"Report: {out}")
+    if not all(map(is_level, null)) or not all(map(is_promised, planted)):
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    typer.run(main)

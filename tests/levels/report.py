@@ -1,0 +1,90 @@
+"""The campaign's report, as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from scipy.stats import kstest
+
+from tests.faults.report import machine
+from tests.levels.campaign import LEVEL, Tally, promised
+
+GROUP = 0.04, 0.06
+FAMILY = 0.055
+CLOSE = 0.05
+PERMUTED = ("maximum", "standardised", "omnibus")
+HEAD = """# Levels
+
+Planted worlds without any model: rows with answers, groups and templates, trainings with seeds, of
+which it is known whether groups differ (`tests/levels/worlds.py`). Unless a world says otherwise it
+has 13 groups of 100 rows, 3 seeds that share them, and 90 % right before, 75 % after.
+
+    python -m tests.levels --out docs/evidence/levels.md
+"""
+NULL = """## Worlds in which groups make no difference
+
+How often, in %, a group's own test says at the 5 % level that it differs (it should: 4 to 6); how
+often any group does after Holm's correction (at most 5.5); how often the 95 % interval of
+equation 2, which is not corrected for the groups' shares of answers, excludes 0; and how often the
+permutation tests say at the 5 % level that the models at hand are uneven. Models whose groups
+deviate between seeds are uneven, although the chain is not, so that for them this is no error: the
+tests across seeds tell both apart. Where nothing deviates, "uniform" is the p-value of Kolmogorov
+and Smirnov's test that the permutation p-values are uniform, for the least uniform of the three.
+"""
+PLANTED = """## Worlds in which one group forgets more
+
+How often, in %, that group is found after Holm's correction, beside the power that `plan --power`
+promises with the world's noise; they should agree within 5.
+"""
+
+
+def is_level(tally: Tally) -> bool:
+    """Whether the tests of a world without an effect err as rarely, and as often, as they say."""
+    return GROUP[0] <= tally.group_error <= GROUP[1] and tally.family_error <= FAMILY
+
+
+def is_promised(tally: Tally) -> bool:
+    """Whether an effect is found as often as promised."""
+    return abs(tally.power - promised(tally.world)) <= CLOSE
+
+
+def report(null: Sequence[Tally], planted: Sequence[Tally], first_seed: int) -> str:
+    """All rates, and how many of them are what they should be."""
+    good = sum(map(is_level, null)) + sum(map(is_promised, planted))
+    lines = [HEAD, f"{date.today().isoformat()}; seeds from {first_seed}; {machine()}.", ""]
+    lines += [f"**{good} of {len(null) + len(planted)} worlds as they should be.**", ""]
+    if null:
+        heads = ("world", "sweeps", "group", "family", "equation 2", *PERMUTED, "uniform")
+        lines += [NULL, *_table(heads, map(_null, null)), ""]
+    if planted:
+        lines += [PLANTED, *_table(("world", "sweeps", "found", "promised"), map(_found, planted))]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _null(tally: Tally) -> list[str]:
+    world, permuted = tally.world, {name: tally.permutation(name) for name in PERMUTED}
+    uniform = min(float(kstest(values, "uniform").pvalue) for values in permuted.values())
+    return [
+        world.name,
+        str(len(tally.found)),
+        _percent(tally.group_error),
+        _percent(tally.family_error),
+        _percent(tally.excluded),
+        *(_percent(float((values <= LEVEL).mean())) for values in permuted.values()),
+        "" if world.between else f"{uniform:.2f}",
+    ]
+
+
+def _found(tally: Tally) -> list[str]:
+    rates = tally.power, promised(tally.world)
+    return [tally.world.name, str(len(tally.found)), *map(_percent, rates)]
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    cells = [list(heads), ["---"] * len(heads), *map(list, rows)]
+    return ["| " + " | ".join(row) + " |" for row in cells]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"

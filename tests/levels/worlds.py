@@ -1,0 +1,91 @@
+"""Planted worlds: losses of rows as trainings would give them, without any model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm
+
+from raysweep.statistics.grouped_losses import GroupedLosses
+
+BEFORE = 0.9  # accuracy
+
+
+@dataclass(frozen=True)
+class World:
+    """What is planted.
+
+    Attributes:
+        after: accuracy after the later stage, of a group without an effect.
+        between: standard deviation of a group's effect between seeds, in points.
+        uneven_answers: whether the right answers' shares differ between groups, 28 to 54 % as in
+            ToxiGen's test rows, while one of both answers is lost more.
+        template_rows: rows that one template makes; its rows are lost together in part.
+        collapse: whether every row gets the same answer after the later stage.
+        effect: biased forgetting of one group, in points.
+    """
+
+    name: str
+    num_seeds: int = 3
+    num_groups: int = 13
+    num_rows: int = 100
+    after: float = 0.75
+    between: float = 0.0
+    uneven_answers: bool = False
+    template_rows: int = 1
+    collapse: bool = False
+    effect: float = 0.0
+
+    def draw(self, rng: np.random.Generator) -> GroupedLosses:
+        """One sweep's losses."""
+        groups = np.repeat(np.arange(self.num_groups), self.num_rows)
+        shares = np.linspace(0.28, 0.54, self.num_groups) if self.uneven_answers else 0.5
+        answers = (rng.random(len(groups)) < np.broadcast_to(shares, self.num_groups)[groups]) * 1
+        templates = np.arange(len(groups)) // self.template_rows
+        lasting = rng.standard_normal(len(groups))
+        if self.template_rows > 1:
+            of_template = rng.standard_normal(templates[-1] + 1)[templates]
+            lasting = np.sqrt(0.5) * lasting + np.sqrt(0.5) * of_template
+        others = 1 - self.effect / 100 * np.eye(self.num_groups)[0]  # of the first group
+        drop = (1 - others) * self.num_groups / (self.num_groups - 1)
+        deviations = rng.standard_normal((self.num_groups, self.num_seeds)) * self.between / 100
+        by_answer = 0.1 * (answers - 0.5) if self.uneven_answers else 0.0
+        losses = np.zeros((len(groups), self.num_seeds))
+        for seed in range(self.num_seeds):
+            before = self._answers(rng, lasting, np.full(len(groups), BEFORE))
+            chance = self.after - drop[groups] - deviations[groups, seed] + by_answer
+            after = answers == 1 if self.collapse else self._answers(rng, lasting, chance)
+            losses[:, seed] = before.astype(float) - after
+        return GroupedLosses(
+            losses,
+            tuple(f"group {number:02}" for number in range(self.num_groups)),
+            np.eye(self.num_groups, dtype=bool)[groups],
+            answers,
+            templates,
+        )
+
+    @staticmethod
+    def _answers(rng: np.random.Generator, lasting: np.ndarray, accuracy: np.ndarray) -> np.ndarray:
+        """Which rows are right: half of a row's difficulty is its own, half is the training's."""
+        difficulty = np.sqrt(0.5) * lasting + np.sqrt(0.5) * rng.standard_normal(len(lasting))
+        return np.asarray(difficulty < norm.ppf(np.clip(accuracy, 1e-3, 1 - 1e-3)))
+
+
+NULL = (
+    *(World(f"{between} points between seeds", between=between) for between in (0, 2, 5, 10)),
+    World("one seed", num_seeds=1),
+    World("five seeds, 5 points between", num_seeds=5, between=5),
+    World("280 rows, 5 points between", num_rows=280, between=5),
+    World("little is lost", after=0.89),
+    World("uneven answers", uneven_answers=True, between=2),
+    World("rows from templates", num_groups=9, num_rows=300, template_rows=10, between=2),
+    World("collapse to one answer", uneven_answers=True, collapse=True),
+)
+"""Worlds in which groups make no difference."""
+PLANTED = tuple(
+    World(f"{effect} points, {between} between", between=between, effect=effect)
+    for between in (0, 5)
+    for effect in (5, 10, 15)
+)
+"""Worlds in which the first group forgets more."""
