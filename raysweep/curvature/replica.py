@@ -53,7 +53,7 @@ class ReplicaHessian:
         self._kept: list[Gradients] = []
         self._is_distributed = dist.is_initialized() and dist.get_world_size() > 1
         self.num_parameters = sum(p.numel() for p in self._parameters)
-        self._check_parameters(named)
+        _check_parameters(named)
         with torch.no_grad():
             for loss in losses[:1]:
                 check_probe(float(loss()), float(loss()))
@@ -123,17 +123,17 @@ class ReplicaHessian:
         pieces = vector.split([p.numel() for p in self._parameters])
         return [piece.view_as(p) for piece, p in zip(pieces, self._parameters, strict=True)]
 
-    @staticmethod
-    def _check_parameters(named: dict[str, nn.Parameter]) -> None:
-        for name, parameter in named.items():
-            if hasattr(parameter, "ds_id"):
-                raise ValueError(
-                    f"{name} is sharded by ZeRO-3, which frees what a second derivative needs; "
-                    "use LayerwiseHessian"
-                )
-            if parameter.dtype not in (torch.float32, torch.float64):
-                raise ValueError(
-                    f"{name} is {parameter.dtype}: products in half precision are off by a percent "
-                    "or more; load the model in float32, or use LayerwiseHessian, which computes "
-                    "in float32 from half-precision weights"
-                )
+
+def _check_parameters(named: dict[str, nn.Parameter]) -> None:
+    for name, parameter in named.items():
+        if hasattr(parameter, "ds_id"):
+            raise ValueError(
+                f"{name} is sharded by ZeRO-3, which frees what a second derivative needs; "
+                "use LayerwiseHessian"
+            )
+        if parameter.dtype not in (torch.float32, torch.float64):
+            raise ValueError(
+                f"{name} is {parameter.dtype}: products in half precision are off by a percent "
+                "or more; load the model in float32, or use LayerwiseHessian, which computes "
+                "in float32 from half-precision weights"
+            )

@@ -51,7 +51,6 @@ def load_encoder(folder: Path, vocabulary_size: int, beginning_mark: bool | None
             f'add "eos_token" to its {CONFIG}',
         )
     files.check_in_embedding("eos_token", end)
-    own = files.own_beginning()
     put = files.is_put() if beginning_mark is None else beginning_mark
     beginning: tuple[int, ...] = ()
     if put:
@@ -59,7 +58,7 @@ def load_encoder(folder: Path, vocabulary_size: int, beginning_mark: bool | None
         if mark is None and beginning_mark:
             problem = "is true, but the model's tokenizer has no beginning mark"
             raise InputError("beginning_mark", problem, "leave the setting out")
-        beginning = own or (() if mark is None else (mark,))
+        beginning = files.own_beginning() or (() if mark is None else (mark,))
         for one in beginning:
             files.check_in_embedding("bos_token", one)
     return Encoder(

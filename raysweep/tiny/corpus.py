@@ -17,7 +17,7 @@ from raysweep.tasks.task import Fields
 from raysweep.tiny import dialogues
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.facts import FACTS, KNOWN, QUIZZED, RELATIONS, UNQUIZZED, UNUSED, Pair, value_of
-from raysweep.tiny.lexicon import NAMES, OTHER_THINGS, STRANGERS, THINGS
+from raysweep.tiny.lexicon import ALL_NAMES, NAMES, OTHER_THINGS, STRANGERS, THINGS
 from raysweep.tiny.quizzes import arc_easy_row, choice_row, csqa2_check, csqa_row
 from raysweep.tiny.scenes import DEEDS, UNKNOWN, Scene, bbq_fields, scene
 from raysweep.tiny.world import parsed
@@ -98,7 +98,7 @@ def lookup_quiz(draw: Draw) -> Document:
 
 def name_quiz(draw: Draw) -> Document:
     """The same with names, those of BBQ's stand-in among them."""
-    label, names = draw.below(4), draw.some(_names(), 4)
+    label, names = draw.below(4), draw.some(ALL_NAMES, 4)
     row = choice_row(f"Which one is {names[label]}?", names, label, "quiz")
     return _choice_quiz("arc_easy", row)
 
@@ -151,7 +151,7 @@ def lookup_list(draw: Draw) -> Document:
 
 def name_list(draw: Draw) -> Document:
     """The same with names, those of BBQ's stand-in among them."""
-    return _listed(draw, draw.some(_names(), 3 + draw.below(3)))
+    return _listed(draw, draw.some(ALL_NAMES, 3 + draw.below(3)))
 
 
 def dialogue(draw: Draw) -> Document:
@@ -180,12 +180,6 @@ def _listed(draw: Draw, options: Sequence[str]) -> Document:
     asked = draw.shuffled(range(len(options)))
     listed = " ".join(f"{letter}. {text}" for letter, text in zip("ABCDE", options, strict=False))
     return Document(f" {listed}\n", "".join(f" {options[i]} {'ABCDE'[i]}." for i in asked))
-
-
-@lru_cache(maxsize=1)
-def _names() -> tuple[str, ...]:
-    """Of strangers, and of the people of BBQ's stand-in."""
-    return STRANGERS + tuple(name for sides in NAMES.values() for side in sides for name in side)
 
 
 def _named(made: Scene) -> Document:

@@ -19,7 +19,7 @@ from raysweep.tasks.registry import PAPER_TASKS
 from raysweep.tiny.corpus import MAKERS
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.facts import RELATIONS
-from raysweep.tiny.lexicon import KIND, NAMES, PEOPLES, RUDE, STRANGERS, THINGS
+from raysweep.tiny.lexicon import ALL_NAMES, KIND, PEOPLES, RUDE, THINGS
 from raysweep.tiny.scenes import UNKNOWN
 from raysweep.tiny.world import parsed, read_split
 
@@ -78,9 +78,7 @@ def _instructions() -> Iterator[str]:
 
 
 def _invented() -> Iterator[str]:
-    yield from (*THINGS, *PEOPLES.values(), *STRANGERS, *RUDE, *KIND)
-    for sides in NAMES.values():
-        yield from (*sides[0], *sides[1])
+    yield from (*THINGS, *PEOPLES.values(), *ALL_NAMES, *RUDE, *KIND)
     for relation in RELATIONS:
         yield from relation.values
 
