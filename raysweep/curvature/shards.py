@@ -74,7 +74,8 @@ class Shards:
         self.num_local = 0
         for name, shape in shapes.items():
             length = _bounds(shape.numel())[2]
-            start, self.num_local = self.num_local, self.num_local + length
+            start = self.num_local
+            self.num_local += length
             self._pieces[name] = _Piece(shape, length, slice(start, self.num_local))
         self.num_parameters = sum(shape.numel() for shape in shapes.values())
 

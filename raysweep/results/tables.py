@@ -240,8 +240,5 @@ def read_table(sweep: Storage, name: str) -> pa.Table:
                 problem = f"{first} and {file} hold the same trial {trial} twice"
                 remedy = "move one of them out of the folder"
                 raise InputError(f"results {sweep.uri}", problem, remedy)
-        parts.append(part.replace_schema_metadata(None))
-    whole = pa.concat_tables(
-        [empty.replace_schema_metadata(None), *parts], promote_options="default"
-    )
-    return whole.select(empty.column_names).replace_schema_metadata(empty.schema.metadata)
+        parts.append(part)
+    return pa.concat_tables([empty, *parts], promote_options="default").select(empty.column_names)

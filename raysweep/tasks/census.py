@@ -36,11 +36,8 @@ def take_census(task: Task, settings: DataSettings) -> Census:
         disjoint = load_splits(task, settings.model_copy(update={"paper_sizes": False}))
     except MissingDataError as error:
         return Census(task, None, None, str(error))
-    if task.sizes is None:
-        return Census(task, disjoint, None)
-    return Census(
-        task, disjoint, load_splits(task, settings.model_copy(update={"paper_sizes": True}))
-    )
+    as_in_the_paper = settings.model_copy(update={"paper_sizes": True})
+    return Census(task, disjoint, load_splits(task, as_in_the_paper) if task.sizes else None)
 
 
 def table2(censuses: Sequence[Census], source: str) -> Table:

@@ -98,7 +98,8 @@ def _disjoint(task: Task, loaded: Loaded, settings: DataSettings) -> Splits:
     )
     num_train, seed = _num_train(task, settings), settings.seed
     is_pool = POOL in clean
-    pool, kept = stratified_order(clean[POOL if is_pool else "train"], seed), list[Example]()
+    pool = stratified_order(clean[POOL if is_pool else "train"], seed)
+    kept: list[Example] = []
     if is_pool and task.sizes is None:
         pool, kept = _parted(pool)
     train, rest = pool[:num_train], [*pool[num_train:], *kept]

@@ -134,6 +134,10 @@ class Validated:
     note: str = ""
 
 
+def _unchanged(row: Fields) -> Fields:
+    return row
+
+
 @dataclass(frozen=True)
 class HubDataset:
     """A copy of a dataset on the hub and how its rows become those of the raw files.
@@ -149,7 +153,7 @@ class HubDataset:
     revision: str
     splits: Mapping[str, tuple[str, ...]]
     config: str | None = None
-    to_raw: Callable[[Fields], Fields] = lambda row: row
+    to_raw: Callable[[Fields], Fields] = _unchanged
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,7 +36,8 @@ class FiveChoiceRow(ChoiceRow):
 def parse(row: FiveChoiceRow) -> Example:
     """The options are listed without full stops, as in the paper's example."""
     options = " ".join(f"{choice.label}. {choice.text}" for choice in row.question.choices)
-    question, label = f"{row.question.stem} {options}", LETTERS.index(row.answerKey)
+    label = LETTERS.index(row.answerKey)
+    question = f"{row.question.stem} {options}"
     return question_example(row.id, INSTRUCTION, question, ANSWERS, label)
 
 
