@@ -70,9 +70,8 @@ def spectral_radius(
 
 def _ritz(diagonal: list[float], off_diagonal: list[float]) -> tuple[list[float], Estimate]:
     """All Ritz values, ascending, and the pair of largest magnitude."""
-    matrix = np.diag(diagonal)
     inner = off_diagonal[:-1]
-    matrix += np.diag(inner, 1) + np.diag(inner, -1)
+    matrix = np.diag(diagonal) + (np.diag(inner, 1) + np.diag(inner, -1))
     ritz, vectors = np.linalg.eigh(matrix)
     index = int(np.argmax(np.abs(ritz)))
     residual = float(off_diagonal[-1] * abs(vectors[-1, index]))

@@ -15,7 +15,7 @@ checkpointing does. All workers make the same collective calls, whatever their b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import torch
@@ -75,7 +75,7 @@ class LayerwiseHessian:
         self.num_parameters = shards.num_parameters
         self.dot, self.vector = shards.dot, shards.vector
         self.random_vector = shards.random_vector
-        self._probe()
+        check_probe(self._loss(), self._loss())
 
     def product(self, vector: torch.Tensor) -> torch.Tensor:
         """H v, both as local shards."""
@@ -87,9 +87,6 @@ class LayerwiseHessian:
         return self._shards.total(total), gradient
 
     @torch.no_grad()
-    def _probe(self) -> None:
-        check_probe(self._loss(), self._loss())
-
     def _loss(self) -> float:
         states = self._forward(None)[-1]
         link = _Link(self._blocks[-1], self._shards, None)
@@ -143,7 +140,10 @@ class _Link:
 
     def push(self, state: State, batch: int) -> State:
         """The next state; with its tangent if there is one."""
-        function = self._function(batch)
+
+        def function(parameters: Tensors, given: torch.Tensor | None = None) -> torch.Tensor:
+            return self._block(parameters, given, batch)
+
         if self._tangents is None:
             return (function(self._parameters, *state),)
         primals, tangents = (self._parameters, *state[:1]), (self._tangents, *state[1:])
@@ -163,18 +163,8 @@ class _Link:
             outputs = outputs[-1:]
             cotangents = (torch.ones_like(outputs[0]),)
         linked = [pair for pair in zip(outputs, cotangents, strict=True) if pair[0].requires_grad]
-        found = torch.autograd.grad(
-            [output for output, _ in linked],
-            inputs,
-            [cotangent for _, cotangent in linked],
-            materialize_grads=True,
-        )
+        ends, pulls = zip(*linked, strict=True)
+        found = torch.autograd.grad(ends, inputs, pulls, materialize_grads=True)
         for total, one in zip(self.gradients.values(), found[len(state) :], strict=True):
             total += one
         return outputs[-1], found[: len(state)]
-
-    def _function(self, batch: int) -> Callable[..., torch.Tensor]:
-        def function(parameters: Tensors, state: torch.Tensor | None = None) -> torch.Tensor:
-            return self._block(parameters, state, batch)
-
-        return function

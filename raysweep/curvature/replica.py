@@ -53,8 +53,10 @@ class ReplicaHessian:
         self._kept: list[Gradients] = []
         self._is_distributed = dist.is_initialized() and dist.get_world_size() > 1
         self.num_parameters = sum(p.numel() for p in self._parameters)
-        self._check_parameters(named)
-        self._probe()
+        _check_parameters(named)
+        with torch.no_grad():
+            for loss in losses[:1]:
+                check_probe(float(loss()), float(loss()))
 
     def product(self, vector: torch.Tensor) -> torch.Tensor:
         """H v for a vector of shape [num_parameters]."""
@@ -63,17 +65,9 @@ class ReplicaHessian:
         with twice_differentiable():
             for index in range(len(self._losses)):
                 gradients = self._gradients(index)
-                slope = torch.stack(
-                    [(g * piece).sum() for g, piece in zip(gradients, pieces, strict=True)]
-                ).sum()
-                total += self._flatten(
-                    torch.autograd.grad(
-                        slope,
-                        self._parameters,
-                        materialize_grads=True,
-                        retain_graph=self._keep_graph,
-                    )
-                )
+                slopes = [(g * piece).sum() for g, piece in zip(gradients, pieces, strict=True)]
+                slope = torch.stack(slopes).sum()
+                total += self._gradient_of(slope, retain_graph=self._keep_graph)
         return self._summed(total)
 
     def loss_and_gradient(self) -> tuple[float, torch.Tensor]:
@@ -84,9 +78,7 @@ class ReplicaHessian:
         for loss in self._losses:
             value = loss()
             total += value.detach()
-            gradient += self._flatten(
-                torch.autograd.grad(value, self._parameters, materialize_grads=True)
-            )
+            gradient += self._gradient_of(value)
         return float(self._summed(total)), self._summed(gradient)
 
     def dot(self, left: torch.Tensor, right: torch.Tensor) -> float:
@@ -112,6 +104,13 @@ class ReplicaHessian:
             self._kept.append(gradients)
         return gradients
 
+    def _gradient_of(self, value: torch.Tensor, *, retain_graph: bool = False) -> torch.Tensor:
+        return self._flatten(
+            torch.autograd.grad(
+                value, self._parameters, materialize_grads=True, retain_graph=retain_graph
+            )
+        )
+
     def _summed(self, total: torch.Tensor) -> torch.Tensor:
         if self._is_distributed:
             dist.all_reduce(total)
@@ -124,22 +123,17 @@ class ReplicaHessian:
         pieces = vector.split([p.numel() for p in self._parameters])
         return [piece.view_as(p) for piece, p in zip(pieces, self._parameters, strict=True)]
 
-    @staticmethod
-    def _check_parameters(named: dict[str, nn.Parameter]) -> None:
-        for name, parameter in named.items():
-            if hasattr(parameter, "ds_id"):
-                raise ValueError(
-                    f"{name} is sharded by ZeRO-3, which frees what a second derivative needs; "
-                    "use LayerwiseHessian"
-                )
-            if parameter.dtype not in (torch.float32, torch.float64):
-                raise ValueError(
-                    f"{name} is {parameter.dtype}: products in half precision are off by a percent "
-                    "or more; load the model in float32, or use LayerwiseHessian, which computes "
-                    "in float32 from half-precision weights"
-                )
 
-    @torch.no_grad()
-    def _probe(self) -> None:
-        for loss in self._losses[:1]:
-            check_probe(float(loss()), float(loss()))
+def _check_parameters(named: dict[str, nn.Parameter]) -> None:
+    for name, parameter in named.items():
+        if hasattr(parameter, "ds_id"):
+            raise ValueError(
+                f"{name} is sharded by ZeRO-3, which frees what a second derivative needs; "
+                "use LayerwiseHessian"
+            )
+        if parameter.dtype not in (torch.float32, torch.float64):
+            raise ValueError(
+                f"{name} is {parameter.dtype}: products in half precision are off by a percent "
+                "or more; load the model in float32, or use LayerwiseHessian, which computes "
+                "in float32 from half-precision weights"
+            )

@@ -32,12 +32,8 @@ class _Piece:
     """A worker's piece of one parameter, and where it lies in a local vector."""
 
     shape: torch.Size
-    start: int
     length: int
-
-    @property
-    def stop(self) -> int:
-        return self.start + self.length
+    place: slice
 
 
 class Shards:
@@ -72,14 +68,15 @@ class Shards:
             )
         self.dtype = dtype
         self.device = next(iter(pieces.values())).device
-        _, self._world = _place()
+        _, self._world = _rank_and_world()
         self._weights = dict(pieces)
         self._pieces: dict[str, _Piece] = {}
         self.num_local = 0
         for name, shape in shapes.items():
             length = _bounds(shape.numel())[2]
-            self._pieces[name] = _Piece(shape, self.num_local, length)
+            start = self.num_local
             self.num_local += length
+            self._pieces[name] = _Piece(shape, length, slice(start, self.num_local))
         self.num_parameters = sum(shape.numel() for shape in shapes.values())
 
     @classmethod
@@ -139,32 +136,26 @@ class Shards:
         """Whole parameters, or the whole parts of a vector that belong to them, in ``dtype``."""
         chosen = {name: self._pieces[name] for name in names}
         local = [
-            self._weights[name] if vector is None else vector[piece.start : piece.stop]
+            self._weights[name] if vector is None else vector[piece.place]
             for name, piece in chosen.items()
         ]
         rows = self._all_gather(torch.cat(local)).to(self.dtype)
-        tensors, start = {}, 0
-        for name, piece in chosen.items():
-            whole = rows[:, start : start + piece.length].reshape(-1)
-            tensors[name] = whole[: piece.shape.numel()].view(piece.shape)
-            start += piece.length
-        return tensors
+        parts = rows.split([piece.length for piece in chosen.values()], dim=1)
+        return {
+            name: part.reshape(-1)[: piece.shape.numel()].view(piece.shape)
+            for (name, piece), part in zip(chosen.items(), parts, strict=True)
+        }
 
     def scatter_add(self, tensors: Mapping[str, torch.Tensor], vector: torch.Tensor) -> None:
         """Adds to a vector what whole parts of it sum up to over all workers."""
         chosen = {name: self._pieces[name] for name in tensors}
-        total = sum(piece.length for piece in chosen.values())
-        rows = torch.zeros(self._world, total, dtype=vector.dtype, device=vector.device)
-        start = 0
-        for name, piece in chosen.items():
-            padded = rows.new_zeros(self._world * piece.length)
-            padded[: piece.shape.numel()] = tensors[name].reshape(-1)
-            rows[:, start : start + piece.length] = padded.view(self._world, -1)
-            start += piece.length
-        local, start = self._reduce_scatter(rows), 0
-        for piece in chosen.values():
-            vector[piece.start : piece.stop] += local[start : start + piece.length]
-            start += piece.length
+        lengths = [piece.length for piece in chosen.values()]
+        rows = vector.new_empty(self._world, sum(lengths))
+        for part, whole in zip(rows.split(lengths, dim=1), tensors.values(), strict=True):
+            part.copy_(F.pad(whole.reshape(-1), (0, part.numel() - whole.numel())).view_as(part))
+        parts = self._reduce_scatter(rows).split(lengths)
+        for piece, part in zip(chosen.values(), parts, strict=True):
+            vector[piece.place] += part
 
     def zeros(self) -> torch.Tensor:
         """A vector of zeros."""
@@ -174,7 +165,7 @@ class Shards:
         """A vector of whole tensors that are given by parameter."""
         out = self.zeros()
         for name, piece in self._pieces.items():
-            out[piece.start : piece.stop] = _cut(read(name).reshape(-1)).to(out)
+            out[piece.place] = _cut(read(name).reshape(-1)).to(out)
         return out
 
     def random_vector(self, seed: int) -> torch.Tensor:
@@ -209,14 +200,14 @@ class Shards:
         return local
 
 
-def _place() -> tuple[int, int]:
+def _rank_and_world() -> tuple[int, int]:
     """This worker's rank, and the number of workers."""
     return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
 
 
 def _bounds(numel: int) -> tuple[int, int, int]:
     """Where this worker's piece of so many numbers starts and stops, and its full length."""
-    rank, world = _place()
+    rank, world = _rank_and_world()
     length = -(-numel // world)
     return min(rank * length, numel), min((rank + 1) * length, numel), length
 

@@ -54,21 +54,15 @@ def read_architecture(config: Mapping[str, Any], path: Path) -> Architecture:
     Raises:
         InputError: a size is missing, or no positive whole number, or does not fit the others.
     """  # noqa: DOC501  # `_mistake` makes one
-    hidden_size, num_heads = (
-        _size(config, name, path) for name in ("hidden_size", "num_attention_heads")
-    )
+    hidden_size = _size(config, "hidden_size", path)
+    num_heads = _size(config, "num_attention_heads", path)
     num_key_value_heads = _size(config, "num_key_value_heads", path, default=num_heads)
     if num_heads % num_key_value_heads:
-        raise _mistake(
-            path,
-            "num_key_value_heads",
-            num_key_value_heads,
-            f"is no divisor of the {num_heads} num_attention_heads",
-        )
+        problem = f"is no divisor of the {num_heads} num_attention_heads"
+        raise _mistake(path, "num_key_value_heads", num_key_value_heads, problem)
     if hidden_size % num_heads:
-        raise _mistake(
-            path, "num_attention_heads", num_heads, f"is no divisor of hidden_size {hidden_size}"
-        )
+        problem = f"is no divisor of hidden_size {hidden_size}"
+        raise _mistake(path, "num_attention_heads", num_heads, problem)
     head_size = _size(config, "head_dim", path, default=hidden_size // num_heads)
     if head_size % 2:
         problem = "is odd, and rotary embeddings turn pairs of numbers"

@@ -19,6 +19,7 @@ from raysweep.model.architecture import (
     tensor_shapes,
 )
 from raysweep.model.config import check_config
+from raysweep.model.json_files import read_object
 from raysweep.model.tokenizer import ENCODING
 from raysweep.model.weight_files import StoredTensor, read_tensors
 from raysweep.settings.base import TINY
@@ -215,18 +216,11 @@ def read_config(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: there is none, or it is no JSON object.
     """
-    path = folder / "config.json"
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        return read_object(folder / "config.json", "fetch the file again")
     except FileNotFoundError:
-        raise InputError(
-            f"model {folder}", "has no config.json", "give the folder of a model"
-        ) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(str(path), f"cannot be read ({error})", "fetch the file again") from None
-    if not isinstance(config, dict):
-        raise InputError(str(path), "holds no JSON object", "fetch the file again")
-    return config
+        remedy = "give the folder of a model"
+        raise InputError(f"model {folder}", "has no config.json", remedy) from None
 
 
 def _pads_with_text(folder: Path, config: Mapping[str, Any]) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import nn
@@ -27,19 +28,14 @@ def describe(model: nn.Module, ids: Encoded) -> str:
         return f"parameter {name} is not finite"
     found: list[str] = []
 
-    def look(name: str) -> Callable[..., None]:
-        def hook(module: nn.Module, inputs: object, output: object) -> None:
-            tensors = output if isinstance(output, Sequence) else [output]
-            for one in tensors:
-                if found or not isinstance(one, torch.Tensor) or not one.is_floating_point():
-                    continue
-                if not one.isfinite().all():
-                    found.append(name)
-
-        return hook
+    def look(name: str, module: nn.Module, inputs: object, output: object) -> None:
+        outputs = output if isinstance(output, Sequence) else [output]
+        tensors = [one for one in outputs if isinstance(one, torch.Tensor)]
+        if not all(one.isfinite().all() for one in tensors if one.is_floating_point()):
+            found.append(name)
 
     leaves = [(name, one) for name, one in model.named_modules() if not list(one.children())]
-    handles = [one.register_forward_hook(look(name)) for name, one in leaves]
+    handles = [one.register_forward_hook(partial(look, name)) for name, one in leaves]
     try:
         model(input_ids=torch.tensor([ids], device=next(model.parameters()).device))
     finally:

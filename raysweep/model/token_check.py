@@ -7,7 +7,6 @@ shows here at once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from raysweep.model.encoding import Encoder, encode_answer
 from raysweep.tasks.task import Example
@@ -16,43 +15,22 @@ SAMPLE_SIZE = 20  # rows of a task that are looked at
 SHOWN = 30  # characters around the first difference
 
 
-@dataclass(frozen=True)
-class RoundTrip:
-    """Texts to ids and back.
-
-    Attributes:
-        changes: the texts that came back otherwise, and what they came back as.
-    """
-
-    num_texts: int
-    changes: tuple[tuple[str, str], ...]
-
-
-def round_trip(encoder: Encoder, examples: Iterable[Example]) -> RoundTrip:
-    """Prompts and targets through the encoder and back."""
-    changes, number = [], 0
-    for text, back in _through(encoder, examples):
-        number += 1
-        if text != back:
-            changes.append((text, back))
-    return RoundTrip(number, tuple(changes))
-
-
 def describe(encoder: Encoder, examples: Iterable[Example]) -> list[str]:
     """The marks, and how many texts come back as they were, in a line or two."""
-    found = round_trip(encoder, examples)
-    same = found.num_texts - len(found.changes)
+    trips = list(round_trips(encoder, examples))
+    changes = [(text, back) for text, back in trips if text != back]
     lines = [
-        f"tokens: {encoder.description}; {same:,} of {found.num_texts:,} sample texts come back "
-        "from their tokens as they were"
+        f"tokens: {encoder.description}; {len(trips) - len(changes):,} of {len(trips):,} sample "
+        "texts come back from their tokens as they were"
     ]
-    if found.changes:
-        before, after = _difference(*found.changes[0])
+    if changes:
+        before, after = _difference(*changes[0])
         lines.append(f"  the first that does not: {before!r} comes back as {after!r}")
     return lines
 
 
-def _through(encoder: Encoder, examples: Iterable[Example]) -> Iterator[tuple[str, str]]:
+def round_trips(encoder: Encoder, examples: Iterable[Example]) -> Iterator[tuple[str, str]]:
+    """Each prompt and each target, and what it comes back as from its tokens."""
     for example in examples:
         yield example.prompt, encoder.text(encoder.ids(example.prompt), with_marks=True)
         answer = encode_answer(example.target, encoder)[:-1]

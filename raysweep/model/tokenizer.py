@@ -9,7 +9,6 @@ here, and says how texts were encoded then.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from tokenizers import Tokenizer
 
 from raysweep.errors import InputError
 from raysweep.model.encoding import Encoder
+from raysweep.model.json_files import read_object
 
 TOKENIZER, CONFIG, MARKS = "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"
 ENCODING = "raysweep.json"
@@ -51,7 +51,6 @@ def load_encoder(folder: Path, vocabulary_size: int, beginning_mark: bool | None
             f'add "eos_token" to its {CONFIG}',
         )
     files.check_in_embedding("eos_token", end)
-    own = files.own_beginning()
     put = files.is_put() if beginning_mark is None else beginning_mark
     beginning: tuple[int, ...] = ()
     if put:
@@ -59,7 +58,7 @@ def load_encoder(folder: Path, vocabulary_size: int, beginning_mark: bool | None
         if mark is None and beginning_mark:
             problem = "is true, but the model's tokenizer has no beginning mark"
             raise InputError("beginning_mark", problem, "leave the setting out")
-        beginning = own or (() if mark is None else (mark,))
+        beginning = files.own_beginning() or (() if mark is None else (mark,))
         for one in beginning:
             files.check_in_embedding("bos_token", one)
     return Encoder(
@@ -80,35 +79,40 @@ class _Files:
     tokenizer: Tokenizer
     vocabulary_size: int
 
-    @property
-    def config(self) -> Mapping[str, Any]:
-        return _read_object(self.folder / CONFIG)
+    def told(self, file: str, name: str) -> Any:
+        """What a file says of something; None where it, or the file, is not there."""
+        path = self.folder / file
+        return read_object(path, FETCH).get(name) if path.is_file() else None
+
+    def named(self, name: str) -> int | None:
+        """The id of a mark, from the first of the tokenizer's own files that names it."""
+        for file in (CONFIG, MARKS):
+            value = self.told(file, name)
+            if value is not None:
+                text = value.get("content") if isinstance(value, Mapping) else value
+                found = self.tokenizer.token_to_id(text) if isinstance(text, str) else None
+                if found is None:
+                    problem = f"{name} = {text!r} is no token of {TOKENIZER}"
+                    raise InputError(str(self.folder / file), problem, FETCH)
+                return found
+        return None
 
     def mark(self, name: str) -> int | None:
         """The id of a mark, from the first file that names it."""
-        for file in (CONFIG, MARKS):
-            value = _read_object(self.folder / file).get(name)
-            if value is not None:
-                return self._id_of(name, value, file)
-        if self.tokenizer_class not in FAITHFUL_CLASSES:
+        found = self.named(name)
+        if found is not None:
+            return found
+        if not self.is_faithful:
             found = self.tokenizer.token_to_id(LLAMA_MARKS.get(name, ""))
             if found is not None:
                 return found
-        value = _read_object(self.folder / "config.json").get(name.replace("_token", "_token_id"))
+        value = self.told("config.json", name.replace("_token", "_token_id"))
         return value if isinstance(value, int) and not isinstance(value, bool) else None
 
-    def _id_of(self, name: str, value: Any, file: str) -> int:
-        text = value.get("content") if isinstance(value, Mapping) else value
-        found = self.tokenizer.token_to_id(text) if isinstance(text, str) else None
-        if found is None:
-            problem = f"{name} = {text!r} is no token of {TOKENIZER}"
-            raise InputError(str(self.folder / file), problem, FETCH)
-        return found
-
     @property
-    def tokenizer_class(self) -> str:
-        """As tokenizer_config.json has it."""
-        return str(self.config.get("tokenizer_class", ""))
+    def is_faithful(self) -> bool:
+        """Whether the class that tokenizer_config.json names takes tokenizer.json as it is."""
+        return self.told(CONFIG, "tokenizer_class") in FAITHFUL_CLASSES
 
     def own_beginning(self) -> tuple[int, ...]:
         """What the tokenizer's post-processor puts before a text."""
@@ -121,7 +125,7 @@ class _Files:
     def is_put(self) -> bool:
         """Whether a beginning mark is put, by the first file that has a word on it."""
         for file, name in ((ENCODING, "beginning_mark"), (CONFIG, "add_bos_token")):
-            value = _read_object(self.folder / file).get(name)
+            value = self.told(file, name)
             if isinstance(value, bool):
                 return value
             if value is not None:
@@ -131,12 +135,8 @@ class _Files:
 
     def pad(self, end: int) -> int:
         """The padding token; where it has no row in the embedding, the end mark does as well."""
-        for file in (CONFIG, MARKS):
-            value = _read_object(self.folder / file).get("pad_token")
-            if value is not None:
-                found = self._id_of("pad_token", value, file)
-                return found if found < self.vocabulary_size else end
-        return end
+        found = self.named("pad_token")
+        return end if found is None or found >= self.vocabulary_size else found
 
     def check_in_embedding(self, name: str, mark: int) -> None:
         """Raises InputError if the model cannot be given a mark."""
@@ -158,7 +158,7 @@ class _Files:
         marks: dict[str, Any] = {}
         if beginning != (() if bos is None else (bos,)):
             marks["beginning"] = list(beginning)
-        if self.tokenizer_class not in FAITHFUL_CLASSES:
+        if not self.is_faithful:
             marks["tokenizer"] = "as in its file"
         return marks
 
@@ -180,19 +180,6 @@ def _read_tokenizer(path: Path) -> Tokenizer:
     tokenizer.no_padding()
     tokenizer.encode_special_tokens = True
     return tokenizer
-
-
-def _read_object(path: Path) -> Mapping[str, Any]:
-    """The object in a JSON file; nothing where there is no such file."""
-    if not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(str(path), f"cannot be read ({error})", FETCH) from None
-    if not isinstance(content, dict):
-        raise InputError(str(path), "holds no JSON object", FETCH)
-    return content
 
 
 def _described(

@@ -20,6 +20,7 @@ from raysweep.store.storage import Storage
 
 FIRST_SCORING = 2  # of files from before there was a column for it
 ASIDE = "move one of them out of the folder"
+SHOWN = 4  # names in a message
 NUM_READERS = 16  # an object store answers many at once
 TOLD = ("trial", "sweep", "scoring")
 
@@ -73,35 +74,30 @@ def _look(sweep: Storage, table: str, name: str) -> ResultFile:
     """Reads no more of a file than it must: those of predictions are large."""
     with sweep.filesystem.open_input_file(f"{sweep.root}/{name}") as stream:
         try:
-            reader = pa.ipc.open_file(stream)
-            schema = reader.schema
+            schema = pa.ipc.open_file(stream).schema
             options = pa.ipc.IpcReadOptions(
                 included_fields=[i for i, column in enumerate(schema.names) if column in TOLD]
             )
             reader = pa.ipc.open_file(stream, options=options)
             batches = (reader.get_batch(i) for i in range(reader.num_record_batches))
-            first = next(
-                (batch.slice(0, 1).to_pylist()[0] for batch in batches if len(batch)), None
-            )
+            rows = (batch.slice(0, 1).to_pylist()[0] for batch in batches if len(batch))
+            first: dict[str, Any] = next(rows, {})
         except pa.ArrowException as error:
             problem = f"is no Arrow file ({' '.join(str(error).split())})"
             raise InputError(f"results {sweep.uri}/{name}", problem, "move it away") from None
-    row: dict[str, Any] = first or {}
-    is_scored = first is not None and "scoring" in SCHEMAS[table].names
+    is_scored = first and "scoring" in SCHEMAS[table].names
     version = (schema.metadata or {}).get(b"schema_version", b"1").decode()
-    scoring = (row.get("scoring") or FIRST_SCORING) if is_scored else None
-    return ResultFile(name, row.get("trial"), row.get("sweep"), scoring, version)
+    scoring = (first.get("scoring") or FIRST_SCORING) if is_scored else None
+    return ResultFile(name, first.get("trial"), first.get("sweep"), scoring, version)
 
 
 def _check_once(sweep: Storage, table: str, files: Sequence[ResultFile]) -> None:
-    if table == "study":
-        if len(files) > 1:
-            _refuse(sweep, [file.name for file in files], "are the same study twice", ASIDE)
-        return
-    for trial, same in _grouped((file.trial, file) for file in files).items():
+    is_study = table == "study"
+    for trial, same in _grouped((is_study or file.trial, file) for file in files).items():
         if len(same) > 1:
-            names = [file.name for file in same]
-            _refuse(sweep, names, f"hold the same trial {trial} twice", ASIDE)
+            what = "are the same study" if is_study else f"hold the same trial {trial}"
+            problem = f"{_listed([file.name for file in same], ' and ')} {what} twice"
+            raise InputError(f"results {sweep.uri}", problem, ASIDE)
 
 
 def _check_alike(sweep: Storage, files: Sequence[ResultFile]) -> None:
@@ -109,7 +105,6 @@ def _check_alike(sweep: Storage, files: Sequence[ResultFile]) -> None:
     if later:
         problem = f"{later[0].name} was written by a later raysweep"
         raise InputError(f"results {sweep.uri}", problem, "read it with that version")
-    remedy = "give each a folder of its own"
     for what, values in (
         ("sweeps", [(file.sweep, file) for file in files]),
         ("versions of the scoring", [(file.scoring, file) for file in files]),
@@ -119,7 +114,7 @@ def _check_alike(sweep: Storage, files: Sequence[ResultFile]) -> None:
         if len(groups) > 1:
             shown = [f"{value} in {same[0].name}" for value, same in groups.items()]
             problem = f"holds files of {len(groups)} {what} ({_listed(shown)})"
-            raise InputError(f"results {sweep.uri}", problem, remedy)
+            raise InputError(f"results {sweep.uri}", problem, "give each a folder of its own")
 
 
 def _grouped(pairs: Iterable[tuple[object, ResultFile]]) -> dict[object, list[ResultFile]]:
@@ -131,13 +126,9 @@ def _grouped(pairs: Iterable[tuple[object, ResultFile]]) -> dict[object, list[Re
     return groups
 
 
-def _refuse(sweep: Storage, names: Sequence[str], problem: str, remedy: str) -> None:
-    raise InputError(f"results {sweep.uri}", f"{_listed(names, ' and ')} {problem}", remedy)
-
-
-def _listed(names: Sequence[str], between: str = ", ", most: int = 4) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return between.join(names[:most]) + more
+def _listed(names: Sequence[str], between: str = ", ") -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return between.join(names[:SHOWN]) + more
 
 
 def _number(version: str) -> int:

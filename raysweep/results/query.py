@@ -123,7 +123,5 @@ def _reading(place: str) -> Iterator[None]:
     except (duckdb.Error, pa.ArrowException, OSError) as error:
         # What follows is DuckDB's drawing of the line with a caret under the mistake.
         problem = " ".join(str(error).split("\n\nLINE ")[0].split())
-        remedy = next(
-            (text for kind, text in REMEDIES.items() if isinstance(error, kind)), OTHERWISE
-        )
-        raise InputError(place, problem, remedy) from error
+        remedies = (text for kind, text in REMEDIES.items() if isinstance(error, kind))
+        raise InputError(place, problem, next(remedies, OTHERWISE)) from error

@@ -64,10 +64,9 @@ class _Summary:
 
     def wide(self) -> Table:
         """One line per row."""
-        table = self._table()
-        table.add_column("trial" + "s" * self._has_seeds)
-        for column in ("chain", "learning rates", "seed" + "s" * self._has_seeds, "accuracies"):
-            table.add_column(column)
+        many = "s" * self._has_seeds
+        columns = (f"trial{many}", "chain", "learning rates", f"seed{many}", "accuracies")
+        table = self._table(*columns)
         for column in ("forgetting", "worst group", "biased", "spectral radius"):
             table.add_column(column, justify="right" if column != "worst group" else "left")
         for (chain, settings), cell in self._cells.items():
@@ -84,9 +83,9 @@ class _Summary:
 
     def narrow(self) -> Table:
         """A line per stage, for 80 columns."""
-        table = self._table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, leading=1)
-        for column in ("trial", "stages and rates", "accuracies", "forgetting", "radius"):
-            table.add_column(column)
+        columns = ("trial", "stages and rates", "accuracies", "forgetting", "radius")
+        style = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "pad_edge": False, "leading": 1}
+        table = self._table(*columns, **style)
         for (_, settings), cell in self._cells.items():
             lost, worst, biased = self._lost(cell)
             rates, _, others = settings.partition("; ")
@@ -102,9 +101,10 @@ class _Summary:
             )
         return table
 
-    def _table(self, **style: Any) -> Table:
+    def _table(self, *columns: str, **style: Any) -> Table:
+        style |= {"title": f"Sweep {self._sweep}", "caption_justify": "left"}
         note = self._missing() + NOTE + (OVER_SEEDS if self._has_seeds else "")
-        return Table(title=f"Sweep {self._sweep}", caption=note, caption_justify="left", **style)
+        return Table(*columns, caption=note, **style)
 
     def _missing(self) -> str:
         """What the table and all figures of the sweep lack; nothing if all is there."""
@@ -127,30 +127,37 @@ class _Summary:
         first = cell[0]
         for task in first.tasks:
             learned_at, last = first.learned_at(task), len(first.stages)
-            kept = [
-                self._scores[t.id][task, last] for t in cell if (task, last) in self._scores[t.id]
-            ]
+            kept = self._scored(cell, task, last)
             if not kept:
                 continue
             shown = _accuracy(kept)
             if learned_at is not None and learned_at < last:
-                learned = [
-                    self._scores[t.id][task, learned_at]
-                    for t in cell
-                    if (task, learned_at) in self._scores[t.id]
-                ]
-                shown = f"{_accuracy(learned)} -> {shown}"
+                shown = f"{_accuracy(self._scored(cell, task, learned_at))} -> {shown}"
             chance = kept[0]["chance"]
             bracket = "" if chance is None else f" ({100 * chance:.0f})"
             yield f"{escape(kept[0]['title'])} {shown}{bracket}"
 
+    def _scored(self, cell: Sequence[Trial], task: str, stage: int) -> list[Row]:
+        """A task's scores after a stage, of the trials that have one."""
+        found = (self._scores[trial.id].get((task, stage)) for trial in cell)
+        return [row for row in found if row]
+
     def _lost(self, cell: Sequence[Trial]) -> tuple[str, str, str]:
-        return _forgetting([self._forgotten[trial.id] for trial in cell], cell[0].first_task)
+        """Overall forgetting, the group with the largest, and how far that is above the overall."""
+        groups: dict[str, list[Row]] = defaultdict(list)
+        for row in _of_first_task(self._forgotten, cell):
+            if row["forgetting"] is not None:
+                groups[row["group"]].append(row)
+        overall = _percent(groups.pop(OVERALL, []), "forgetting")
+        if not groups:
+            return overall, "-", "-"
+        worst = max(groups, key=lambda name: mean(row["forgetting"] for row in groups[name]))
+        return overall, escape(worst), _percent(groups[worst], "biased_forgetting")
 
     def _radius(self, cell: Sequence[Trial]) -> str:
-        return _radius(
-            [row for t in cell for row in self._curvatures[t.id] if row["task"] == t.first_task]
-        )
+        rows = _of_first_task(self._curvatures, cell)
+        flag = "" if all(row["converged"] for row in rows) else " ~"
+        return _spread([row["spectral_radius"] for row in rows], "{:.4g}") + flag
 
 
 def study_table(rows: Sequence[Row]) -> Table:
@@ -164,16 +171,15 @@ def study_table(rows: Sequence[Row]) -> Table:
     for name, mode in modes.items():
         table.add_column(f"{name} ({mode})", justify="right")
     table.add_column("settings")
-    params: dict[str, str] = {}
-    values: dict[str, dict[str, float]] = {}
-    for row in rows:
-        if row["is_best"]:
-            params[row["trial"]] = row["params"]
-            values.setdefault(row["trial"], {})[row["objective"]] = row["value"]
+    best = [row for row in rows if row["is_best"]]
+    params = {row["trial"]: json.loads(row["params"]) for row in best}
+    values: dict[str, dict[str, float]] = defaultdict(dict)
+    for row in best:
+        values[row["trial"]][row["objective"]] = row["value"]
     for trial, found in sorted(values.items(), key=lambda one: tuple(one[1].values())):
         settings = ", ".join(
             f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
-            for name, value in json.loads(params[trial]).items()
+            for name, value in params[trial].items()
         )
         table.add_row(trial, *(f"{value:.4g}" for value in found.values()), settings)
     return table
@@ -213,43 +219,23 @@ def _by_trial(folder: Storage, name: str, trials: Sequence[Trial]) -> Mapping[st
 def _overall(folder: Storage, trials: Sequence[Trial]) -> Mapping[str, dict[tuple[str, int], Row]]:
     """Of each trial the evaluations of all rows of a task, by task and stage."""
     rows: dict[str, dict[tuple[str, int], Row]] = {trial.id: {} for trial in trials}
-    wanted = ("group", "subset")
     for row in read_table(folder, "evaluations").to_pylist():
-        if row["trial"] in rows and tuple(row[name] for name in wanted) == (OVERALL, ALL):
+        if row["trial"] in rows and (row["group"], row["subset"]) == (OVERALL, ALL):
             rows[row["trial"]][row["task"], row["stage"]] = row
     return rows
 
 
+def _of_first_task(rows: Mapping[str, list[Row]], cell: Sequence[Trial]) -> list[Row]:
+    return [row for trial in cell for row in rows[trial.id] if row["task"] == trial.first_task]
+
+
 def _accuracy(rows: Sequence[Row]) -> str:
     flag = "!" if any(row["constant_prediction"] for row in rows) else ""
-    return _percent([row["accuracy"] for row in rows]) + flag
+    return _percent(rows, "accuracy") + flag
 
 
-def _forgetting(trials: Sequence[Sequence[Row]], task: str) -> tuple[str, str, str]:
-    """Overall forgetting, the group with the largest, and how far that is above the overall."""
-    drops: dict[str, list[float]] = defaultdict(list)
-    biased: dict[str, list[float]] = defaultdict(list)
-    for rows in trials:
-        for row in rows:
-            if row["task"] == task and row["forgetting"] is not None:
-                drops[row["group"]].append(row["forgetting"])
-                if row["group"] != OVERALL:
-                    biased[row["group"]].append(row["biased_forgetting"])
-    overall = drops.pop(OVERALL, [])
-    worst = max(drops, key=lambda group: mean(drops[group]), default=None)
-    if worst is None:
-        return _percent(overall), "-", "-"
-    return _percent(overall), escape(worst), _percent(biased[worst])
-
-
-def _radius(rows: Sequence[Row]) -> str:
-    values = [row["spectral_radius"] for row in rows]
-    flag = "" if all(row["converged"] for row in rows) else " ~"
-    return _spread(values, "{:.4g}") + flag
-
-
-def _percent(values: Sequence[float | None]) -> str:
-    return _spread([100 * value for value in values if value is not None], "{:.1f}")
+def _percent(rows: Sequence[Row], column: str) -> str:
+    return _spread([100 * row[column] for row in rows if row[column] is not None], "{:.1f}")
 
 
 def _spread(values: Sequence[float], form: str) -> str:

@@ -39,13 +39,15 @@ _COMMON = [
     _field("stage_key", pa.string(), "key of that stage in the store"),
 ]
 
-_TASK = [
+_MEASURED = [
+    *_COMMON,
     _field("task", pa.string(), "the task that is measured"),
     _field("title", pa.string(), "its short name in tables, such as 'TQA'"),
     _field("kind", pa.string(), "'capability' or 'safety'"),
 ]
 
-_SCORING = [
+_SCORED = [
+    *_MEASURED,
     _field(
         "scoring",
         pa.int32(),
@@ -53,145 +55,111 @@ _SCORING = [
     ),
 ]
 
-_GROUP = [
-    _field("group", pa.string(), "demographic group, or 'overall' for all rows of the task"),
-    _field("subset", pa.string(), "part of the task (BBQ: 'ambig', 'disambig'), or 'all'"),
-]
-
-SCHEMAS: dict[str, pa.Schema] = {
-    "evaluations": pa.schema(
-        [
-            *_COMMON,
-            *_TASK,
-            *_SCORING,
-            *_GROUP,
-            _field("num_examples", pa.int64(), "test rows scored"),
-            _field("num_correct", pa.int64(), "test rows answered rightly, or judged safe"),
-            _field("accuracy", pa.float64(), "num_correct / num_examples, a fraction"),
-            _field("chance", pa.float64(), "accuracy of random answers; null for generation"),
-            _field("constant_prediction", pa.bool_(), "whether every row got the same answer"),
-            _field(
-                "bias_score",
-                pa.float64(),
-                "BBQ, per condition: -1 against the stereotype, 0 unbiased, 1 with it",
-            ),
-        ]
-    ),
-    "predictions": pa.schema(
-        [
-            *_COMMON,
-            *_TASK,
-            *_SCORING,
-            _field("example_id", pa.string(), "the row's id within its task"),
-            _field("groups", pa.list_(pa.string()), "the groups that the row belongs to"),
-            _field("subset", pa.string(), "the subset that the row belongs to"),
-            _field("answer", pa.string(), "the right answer; 'safe' for generation"),
-            _field("prediction", pa.string(), "the answer given; the response for generation"),
-            _field("correct", pa.bool_(), "whether the prediction counts as right"),
-            _field("role", pa.string(), "BBQ: 'biased', 'counter-biased' or 'unknown' answer"),
-            _field(
-                "log_probabilities",
-                pa.list_(pa.float64()),
-                "natural log-likelihood of each answer with its end mark; empty for generation",
-            ),
-        ]
-    ),
-    "forgetting": pa.schema(
-        [
-            *_COMMON,
-            *_TASK,
-            *_SCORING,
-            _field("group", pa.string(), "demographic group, or 'overall'"),
-            _field("learned_at", pa.int32(), "the task's first full stage"),
-            _field("num_examples", pa.int64(), "test rows scored"),
-            _field("accuracy_before", pa.float64(), "right after that stage, a fraction"),
-            _field("accuracy_after", pa.float64(), "after this row's stage, a fraction"),
-            _field("forgetting", pa.float64(), "before - after (equation 1); larger is worse"),
-            _field("relative_forgetting", pa.float64(), "forgetting / before; null if before is 0"),
-            _field("biased_forgetting", pa.float64(), "forgetting - overall's (equation 2)"),
-        ]
-    ),
-    "curvature": pa.schema(
-        [
-            *_COMMON,
-            *_TASK,
-            _field("spectral_radius", pa.float64(), "largest |eigenvalue| of the loss's Hessian"),
-            _field("eigenvalue", pa.float64(), "that eigenvalue, with its sign"),
-            _field("largest_ritz_value", pa.float64(), "upper end of the estimated spectrum"),
-            _field("smallest_ritz_value", pa.float64(), "lower end of the estimated spectrum"),
-            _field("residual", pa.float64(), "norm of H v - eigenvalue v for the unit vector v"),
-            _field("relative_residual", pa.float64(), "residual / spectral radius"),
-            _field("converged", pa.bool_(), "whether the tolerance was reached"),
-            _field("num_products", pa.int64(), "Hessian-vector products"),
-            _field("num_samples", pa.int64(), "training examples in the loss"),
-            _field("num_tokens", pa.int64(), "answer tokens in the loss, its normaliser"),
-            _field("num_parameters", pa.int64(), "size of the Hessian"),
-            _field("reduction", pa.string(), "what the loss is a mean over: 'token' or 'sample'"),
-            _field("dtype", pa.string(), "of the arithmetic"),
-            _field("weight_dtype", pa.string(), "of the weights as published"),
-            _field("solver", pa.string(), "'lanczos' or 'power'"),
-            _field("sample_seed", pa.int64(), "seed of the drawn examples and the start vector"),
-            _field("provenance_operator", pa.string(), "'replica' or 'layerwise'"),
-            _field("provenance_attention", pa.string(), "implementation during the products"),
-            _field("provenance_seconds", pa.float64(), "wall time of the measurement"),
-        ]
-    ),
-    "changes": pa.schema(
-        [
-            *_COMMON,
-            *_TASK,
-            _field("loss_before", pa.float64(), "the task's loss L before this row's stage"),
-            _field("loss_after", pa.float64(), "after it, on the same training examples"),
-            _field("loss_increase", pa.float64(), "after - before"),
-            _field("gradient_norm", pa.float64(), "of L before; 0 at a minimum"),
-            _field("change_norm", pa.float64(), "norm of the change d of all parameters"),
-            _field("linear_term", pa.float64(), "<gradient, d>; equation 3 takes it for 0"),
-            _field("quadratic_form", pa.float64(), "d'Hd / 2, what equation 3 keeps"),
-            _field("spectral_radius", pa.float64(), "of H, the Hessian of L before"),
-            _field("bound", pa.float64(), "spectral radius x change_norm^2 / 2 (equation 4)"),
-            _field("num_samples", pa.int64(), "training examples in the loss"),
-            _field("num_tokens", pa.int64(), "answer tokens in the loss"),
-            _field("reduction", pa.string(), "as in the table 'curvature'"),
-            _field("provenance_seconds", pa.float64(), "wall time of the measurement"),
-        ]
-    ),
-    "validation": pa.schema(
-        [
-            *_COMMON,
-            *_TASK,
-            *_SCORING,
-            _field("num_examples", pa.int64(), "validation rows scored"),
-            _field("num_correct", pa.int64(), "validation rows answered rightly"),
-            _field("accuracy", pa.float64(), "by which the first stage's settings are chosen"),
-        ]
-    ),
-    "steps": pa.schema(
-        [
-            *_COMMON,
-            _field("step", pa.int64(), "optimizer step, from 1"),
-            _field("loss", pa.float64(), "mean over the global batch's answer tokens"),
-            _field("learning_rate", pa.float64(), "used in this step"),
-            _field("gradient_norm", pa.float64(), "of the whole gradient, before clipping"),
-            _field("update_norm", pa.float64(), "of the change of all parameters in this step"),
-            _field("num_tokens", pa.int64(), "tokens of the global batch, without padding"),
-            _field("num_answer_tokens", pa.int64(), "of those, tokens of the loss"),
-            _field("provenance_tokens_per_second", pa.float64(), "throughput of the step"),
-        ]
-    ),
-}
-
-SCHEMAS["measurements"] = pa.schema(
-    [
+_TABLES = {
+    "evaluations": [
+        *_SCORED,
+        _field("group", pa.string(), "demographic group, or 'overall' for all rows of the task"),
+        _field("subset", pa.string(), "part of the task (BBQ: 'ambig', 'disambig'), or 'all'"),
+        _field("num_examples", pa.int64(), "test rows scored"),
+        _field("num_correct", pa.int64(), "test rows answered rightly, or judged safe"),
+        _field("accuracy", pa.float64(), "num_correct / num_examples, a fraction"),
+        _field("chance", pa.float64(), "accuracy of random answers; null for generation"),
+        _field("constant_prediction", pa.bool_(), "whether every row got the same answer"),
+        _field(
+            "bias_score",
+            pa.float64(),
+            "BBQ, per condition: -1 against the stereotype, 0 unbiased, 1 with it",
+        ),
+    ],
+    "predictions": [
+        *_SCORED,
+        _field("example_id", pa.string(), "the row's id within its task"),
+        _field("groups", pa.list_(pa.string()), "the groups that the row belongs to"),
+        _field("subset", pa.string(), "the subset that the row belongs to"),
+        _field("answer", pa.string(), "the right answer; 'safe' for generation"),
+        _field("prediction", pa.string(), "the answer given; the response for generation"),
+        _field("correct", pa.bool_(), "whether the prediction counts as right"),
+        _field("role", pa.string(), "BBQ: 'biased', 'counter-biased' or 'unknown' answer"),
+        _field(
+            "log_probabilities",
+            pa.list_(pa.float64()),
+            "natural log-likelihood of each answer with its end mark; empty for generation",
+        ),
+    ],
+    "forgetting": [
+        *_SCORED,
+        _field("group", pa.string(), "demographic group, or 'overall'"),
+        _field("learned_at", pa.int32(), "the task's first full stage"),
+        _field("num_examples", pa.int64(), "test rows scored"),
+        _field("accuracy_before", pa.float64(), "right after that stage, a fraction"),
+        _field("accuracy_after", pa.float64(), "after this row's stage, a fraction"),
+        _field("forgetting", pa.float64(), "before - after (equation 1); larger is worse"),
+        _field("relative_forgetting", pa.float64(), "forgetting / before; null if before is 0"),
+        _field("biased_forgetting", pa.float64(), "forgetting - overall's (equation 2)"),
+    ],
+    "curvature": [
+        *_MEASURED,
+        _field("spectral_radius", pa.float64(), "largest |eigenvalue| of the loss's Hessian"),
+        _field("eigenvalue", pa.float64(), "that eigenvalue, with its sign"),
+        _field("largest_ritz_value", pa.float64(), "upper end of the estimated spectrum"),
+        _field("smallest_ritz_value", pa.float64(), "lower end of the estimated spectrum"),
+        _field("residual", pa.float64(), "norm of H v - eigenvalue v for the unit vector v"),
+        _field("relative_residual", pa.float64(), "residual / spectral radius"),
+        _field("converged", pa.bool_(), "whether the tolerance was reached"),
+        _field("num_products", pa.int64(), "Hessian-vector products"),
+        _field("num_samples", pa.int64(), "training examples in the loss"),
+        _field("num_tokens", pa.int64(), "answer tokens in the loss, its normaliser"),
+        _field("num_parameters", pa.int64(), "size of the Hessian"),
+        _field("reduction", pa.string(), "what the loss is a mean over: 'token' or 'sample'"),
+        _field("dtype", pa.string(), "of the arithmetic"),
+        _field("weight_dtype", pa.string(), "of the weights as published"),
+        _field("solver", pa.string(), "'lanczos' or 'power'"),
+        _field("sample_seed", pa.int64(), "seed of the drawn examples and the start vector"),
+        _field("provenance_operator", pa.string(), "'replica' or 'layerwise'"),
+        _field("provenance_attention", pa.string(), "implementation during the products"),
+        _field("provenance_seconds", pa.float64(), "wall time of the measurement"),
+    ],
+    "changes": [
+        *_MEASURED,
+        _field("loss_before", pa.float64(), "the task's loss L before this row's stage"),
+        _field("loss_after", pa.float64(), "after it, on the same training examples"),
+        _field("loss_increase", pa.float64(), "after - before"),
+        _field("gradient_norm", pa.float64(), "of L before; 0 at a minimum"),
+        _field("change_norm", pa.float64(), "norm of the change d of all parameters"),
+        _field("linear_term", pa.float64(), "<gradient, d>; equation 3 takes it for 0"),
+        _field("quadratic_form", pa.float64(), "d'Hd / 2, what equation 3 keeps"),
+        _field("spectral_radius", pa.float64(), "of H, the Hessian of L before"),
+        _field("bound", pa.float64(), "spectral radius x change_norm^2 / 2 (equation 4)"),
+        _field("num_samples", pa.int64(), "training examples in the loss"),
+        _field("num_tokens", pa.int64(), "answer tokens in the loss"),
+        _field("reduction", pa.string(), "as in the table 'curvature'"),
+        _field("provenance_seconds", pa.float64(), "wall time of the measurement"),
+    ],
+    "validation": [
+        *_SCORED,
+        _field("num_examples", pa.int64(), "validation rows scored"),
+        _field("num_correct", pa.int64(), "validation rows answered rightly"),
+        _field("accuracy", pa.float64(), "by which the first stage's settings are chosen"),
+    ],
+    "steps": [
         *_COMMON,
-        *_TASK,
+        _field("step", pa.int64(), "optimizer step, from 1"),
+        _field("loss", pa.float64(), "mean over the global batch's answer tokens"),
+        _field("learning_rate", pa.float64(), "used in this step"),
+        _field("gradient_norm", pa.float64(), "of the whole gradient, before clipping"),
+        _field("update_norm", pa.float64(), "of the change of all parameters in this step"),
+        _field("num_tokens", pa.int64(), "tokens of the global batch, without padding"),
+        _field("num_answer_tokens", pa.int64(), "of those, tokens of the loss"),
+        _field("provenance_tokens_per_second", pa.float64(), "throughput of the step"),
+    ],
+    "measurements": [
+        *_MEASURED,
         _field("measurement", pa.string(), "of one's own, by its name"),
         _field("quantity", pa.string(), "the number that it gives; its package says the meaning"),
         _field("value", pa.float64(), "the number; null where it is not defined"),
         _field("provenance_seconds", pa.float64(), "wall time of the measurement"),
-    ]
-)
-SCHEMAS["study"] = pa.schema(
-    [
+    ],
+    "study": [
         _field("sweep", pa.string(), "name of the sweep and digest of its settings"),
         _field("number", pa.int64(), "of the proposal, in the order in which Optuna made them"),
         _field("trial", pa.string(), "the trial that was proposed; two proposals may be equal"),
@@ -201,8 +169,9 @@ SCHEMAS["study"] = pa.schema(
         _field("mode", pa.string(), "'min' or 'max'"),
         _field("value", pa.float64(), "the metric; null unless complete"),
         _field("is_best", pa.bool_(), "whether no other trial is better in all objectives"),
-    ]
-)
+    ],
+}
+SCHEMAS: dict[str, pa.Schema] = {name: pa.schema(fields) for name, fields in _TABLES.items()}
 TRIAL_TABLES = tuple(name for name in SCHEMAS if name != "study")
 """The tables with one file per trial; that of an Optuna study is one file."""
 
@@ -218,10 +187,8 @@ def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
     surplus = {key for row in rows for key in row} - set(schema.names)
     if surplus:
         raise KeyError(f"table {name!r} has no column {sorted(surplus)}")
-    columns = [pa.array([row.get(field.name) for row in rows], type=field.type) for field in schema]
-    return pa.Table.from_arrays(
-        columns, schema=schema.with_metadata({"schema_version": SCHEMA_VERSION})
-    )
+    described = schema.with_metadata({"schema_version": SCHEMA_VERSION})
+    return pa.Table.from_pylist(rows, schema=described)
 
 
 def to_bytes(content: pa.Table) -> bytes:
@@ -273,8 +240,5 @@ def read_table(sweep: Storage, name: str) -> pa.Table:
                 problem = f"{first} and {file} hold the same trial {trial} twice"
                 remedy = "move one of them out of the folder"
                 raise InputError(f"results {sweep.uri}", problem, remedy)
-        parts.append(part.replace_schema_metadata(None))
-    whole = pa.concat_tables(
-        [empty.replace_schema_metadata(None), *parts], promote_options="default"
-    )
-    return whole.select(empty.column_names).replace_schema_metadata(empty.schema.metadata)
+        parts.append(part)
+    return pa.concat_tables([empty, *parts], promote_options="default").select(empty.column_names)

@@ -36,11 +36,8 @@ def take_census(task: Task, settings: DataSettings) -> Census:
         disjoint = load_splits(task, settings.model_copy(update={"paper_sizes": False}))
     except MissingDataError as error:
         return Census(task, None, None, str(error))
-    if task.sizes is None:
-        return Census(task, disjoint, None)
-    return Census(
-        task, disjoint, load_splits(task, settings.model_copy(update={"paper_sizes": True}))
-    )
+    as_in_the_paper = settings.model_copy(update={"paper_sizes": True})
+    return Census(task, disjoint, load_splits(task, as_in_the_paper) if task.sizes else None)
 
 
 def table2(censuses: Sequence[Census], source: str) -> Table:
@@ -63,8 +60,9 @@ def table2(censuses: Sequence[Census], source: str) -> Table:
 
 
 def _cells(census: Census) -> list[str]:
-    sizes = census.task.sizes
-    train, test, groups, labels = _paper_cells(sizes)
+    sizes = census.task.sizes or PaperSizes(0, 0)
+    numbers = (sizes.train, sizes.test, sizes.num_groups, sizes.num_labels)
+    train, test, groups, labels = (f"{number:,}" if number else DASH for number in numbers)
     ours, paper = census.disjoint, census.paper
     if ours is None:
         return [DASH, train, DASH, DASH, DASH, DASH, test, DASH, groups, DASH, labels]
@@ -79,27 +77,16 @@ def _cells(census: Census) -> list[str]:
     ]
 
 
-def _paper_cells(sizes: PaperSizes | None) -> tuple[str, str, str, str]:
-    if sizes is None:
-        return DASH, DASH, DASH, DASH
-    return (
-        f"{sizes.train:,}",
-        f"{sizes.test:,}",
-        str(sizes.num_groups or DASH),
-        str(sizes.num_labels or DASH),
-    )
-
-
 def account(census: Census) -> list[str]:
     """What was read, what was left out and why, and how that compares with the paper."""
     lines = [f"{census.task.name}: {census.missing}"] if census.missing else []
-    for splits in filter(None, [census.disjoint]):
+    if splits := census.disjoint:
         read = ", ".join(f"{split} {count:,}" for split, count in splits.num_read.items())
         lines.append(f"{splits.task.name}: read {sum(splits.num_read.values()):,} rows ({read})")
         for (split, reason), count in splits.drops.items():
             lines.append(f"  left out of {split}: {count:,}, {reason}")
         lines += [*_unused(splits), *_alike(splits)]
-    for splits in filter(None, [census.paper]):
+    if splits := census.paper:
         lines += [f"  {note}" for note in splits.notes]
         if splits.num_trained_test_rows:
             lines.append(

@@ -169,15 +169,12 @@ def read_task(path: Path) -> dict[str, Any]:
     files = {split: str(folder / Path(name).expanduser()) for split, name in spec.files.items()}
     for split, name in files.items():
         _reader(name, f"{path}: files.{split}")
-    return {
-        **spec.model_dump(mode="json", exclude_defaults=True),
-        **({"files": files} if files else {}),
-    }
+    absolute = spec.model_copy(update={"files": files})
+    return absolute.model_dump(mode="json", exclude_defaults=True)
 
 
 def _read(spec: TaskSpec) -> Release:
-    if spec.hub:
-        hub = spec.hub
+    if hub := spec.hub:
         splits = {str(split): (name,) for split, name in hub.splits.items()}
         return read_hub(HubDataset(hub.repository, hub.revision, splits, hub.config))
     return {
@@ -278,17 +275,19 @@ def _text(values: Mapping[str, Any], column: str) -> str:
 
 
 def _groups(values: Mapping[str, Any], column: str | None) -> tuple[str, ...]:
-    if column and column not in values:
+    if not column:
+        return ()
+    if column not in values:
         raise _wrong(column, None, _absent(values))
-    value = values.get(column) if column else None
+    value = values[column]
     if value is None or value == "":
         return ()
     listed = value if isinstance(value, list) else [value]
     if not all(isinstance(item, str | int) for item in listed):
-        raise _wrong(column or "", value, "is neither a group nor a list of groups")
-    groups = tuple(sorted({_name({column or "": item}, column or "") for item in listed}))
+        raise _wrong(column, value, "is neither a group nor a list of groups")
+    groups = tuple(sorted({_name({column: item}, column) for item in listed}))
     if problem := next(filter(None, map(name_mistake, groups)), ""):
-        raise _wrong(column or "", value, problem)
+        raise _wrong(column, value, problem)
     return groups
 
 

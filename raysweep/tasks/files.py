@@ -13,7 +13,7 @@ import io
 import json
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -112,9 +112,7 @@ def csv_rows(path: Path) -> Iterator[Located]:
     """The rows of a comma-separated file with a header; all values are text."""
     reader = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
     names = list(reader.fieldnames or ())
-    columns = len(names)
-    if repeated := next((name for name in names if names.count(name) > 1), None):
-        raise InputError(f"{path}:1", f"the column {repeated!r} stands there twice", "rename one")
+    _check_columns(names, f"{path}:1")
     while True:
         place = f"{path}:{reader.line_num + 1}"
         try:
@@ -126,7 +124,7 @@ def csv_rows(path: Path) -> Iterator[Located]:
         if None in row or None in row.values():
             found = sum(value is not None for key, value in row.items() if key is not None)
             problem = "more" if None in row else f"{found}, fewer"
-            raise InputError(place, f"{problem} values than the header's {columns}", FETCH_AGAIN)
+            raise InputError(place, f"{problem} values than the header's {len(names)}", FETCH_AGAIN)
         yield place, row
 
 
@@ -139,10 +137,7 @@ def parquet_rows(path: Path) -> Iterator[Located]:
         raise MissingDataError(str(path), "no such file", "give the path of a Parquet file")
     try:
         file = pq.ParquetFile(path)
-        names = file.schema_arrow.names
-        if repeated := next((name for name in names if names.count(name) > 1), None):
-            problem = f"the column {repeated!r} stands there twice"
-            raise InputError(str(path), problem, "rename one")
+        _check_columns(file.schema_arrow.names, str(path))
         rows = file.read().to_pylist()
     except (pa.ArrowException, OSError) as error:
         problem = f"no Parquet file ({' '.join(str(error).split())})"
@@ -193,10 +188,18 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object in which no key stands twice, of which one value would be lost."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        repeated = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {repeated!r} stands there twice")
+        raise ValueError(f"the key {_repeated([key for key, _ in pairs])!r} stands there twice")
     return found
+
+
+def _check_columns(names: Sequence[str], place: str) -> None:
+    if repeated := _repeated(names):
+        raise InputError(place, f"the column {repeated!r} stands there twice", "rename one")
+
+
+def _repeated(names: Sequence[str]) -> str | None:
+    """The first name that stands there twice."""
+    return next((name for name in names if names.count(name) > 1), None)
 
 
 _loads = partial(json.loads, object_pairs_hook=_without_repeats)

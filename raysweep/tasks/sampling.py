@@ -25,11 +25,11 @@ def stratified_order(
     Args:
         preferred: ids of examples that come first within their cells.
     """
-    ranked = sorted(
-        (e.id not in preferred, _rank(seed, digest), e.id, i, e)
-        for i, (e, digest) in enumerate((e, e.content_digest) for e in examples)
-    )
-    return _dealt([item[-1] for item in ranked], seed, ())
+
+    def place(example: Example) -> tuple[bool, str, str]:
+        return example.id not in preferred, _rank(seed, example.content_digest), example.id
+
+    return _dealt(sorted(examples, key=place), seed, ())
 
 
 def _dealt(members: list[Example], seed: int, cell: tuple[str, ...]) -> list[Example]:

@@ -19,7 +19,7 @@ from raysweep.tasks.loading import Loaded, load_examples
 from raysweep.tasks.sampling import stratified_order
 from raysweep.tasks.settings import DataSettings
 from raysweep.tasks.sources import read_validated
-from raysweep.tasks.task import POOL, Example, Task
+from raysweep.tasks.task import POOL, Example, Task, Validated
 
 DEFAULT_NUM_TRAIN = 2241
 LARGEST_VALIDATION = 5  # of what training leaves of a pool, validation takes at most a fifth
@@ -47,24 +47,9 @@ class Splits:
     notes: tuple[str, ...] = ()
 
     @cached_property
-    def train_digest(self) -> str:
-        """Identifies the training set, row by row and in order."""
-        return _digest(self.train)
-
-    @cached_property
-    def test_digest(self) -> str:
-        """Identifies the test set."""
-        return _digest(self.test)
-
-    @cached_property
-    def validation_digest(self) -> str:
-        """Identifies the validation set."""
-        return _digest(self.validation)
-
-    @property
     def digests(self) -> tuple[str, str, str]:
-        """Of training, validation and test set."""
-        return self.train_digest, self.validation_digest, self.test_digest
+        """Identify training, validation and test set, row by row and in order."""
+        return _digest(self.train), _digest(self.validation), _digest(self.test)
 
     def train_part(self, fraction: float) -> tuple[Example, ...]:
         """The first ``fraction`` of the training set, rounded up: nested for growing fractions.
@@ -91,9 +76,7 @@ def load_splits(task: Task, settings: DataSettings) -> Splits:
     source = settings.source_of(task.name)
     loaded = load_examples(task, source)
     if settings.paper_sizes:
-        validated = read_validated(task, source)
-        splits = _as_in_the_paper(task, loaded, settings, validated.ids)
-        splits = replace(splits, notes=tuple(filter(None, [validated.note])))
+        splits = _as_in_the_paper(task, loaded, settings, read_validated(task, source))
     else:
         splits = _disjoint(task, loaded, settings)
     if not splits.train or not splits.test:
@@ -114,13 +97,13 @@ def _disjoint(task: Task, loaded: Loaded, settings: DataSettings) -> Splits:
         task,
     )
     num_train, seed = _num_train(task, settings), settings.seed
-    pool = stratified_order(clean[POOL] if POOL in clean else clean["train"], seed)
-    if POOL in clean and task.sizes is None:
+    is_pool = POOL in clean
+    pool = stratified_order(clean[POOL if is_pool else "train"], seed)
+    kept: list[Example] = []
+    if is_pool and task.sizes is None:
         pool, kept = _parted(pool)
-    else:
-        kept = []
     train, rest = pool[:num_train], [*pool[num_train:], *kept]
-    if POOL in clean:
+    if is_pool:
         size = min(settings.num_validation, len(rest) // LARGEST_VALIDATION)
         ordered = stratified_order(rest, seed)
         validation, test = ordered[:size], ordered[size:]
@@ -142,7 +125,7 @@ def _disjoint(task: Task, loaded: Loaded, settings: DataSettings) -> Splits:
 
 
 def _as_in_the_paper(
-    task: Task, loaded: Loaded, settings: DataSettings, validated: Collection[str]
+    task: Task, loaded: Loaded, settings: DataSettings, validated: Validated
 ) -> Splits:
     """Table 2's sizes from all rows: repeats stay, and nothing is held out for validation.
 
@@ -151,12 +134,12 @@ def _as_in_the_paper(
     """
     num_train, seed = _num_train(task, settings), settings.seed
     rows = loaded.examples[POOL if POOL in loaded.examples else "train"]
-    chosen = stratified_order(rows, seed, validated)[:num_train]
+    chosen = stratified_order(rows, seed, validated.ids)[:num_train]
     train = stratified_order(chosen, seed)  # validated rows no longer first: parts are random
     if POOL in loaded.examples:
         trained = {example.id for example in chosen}
         untrained = [e for e in rows if e.id not in trained]
-        again = stratified_order([e for e in chosen if e.id not in validated], seed)
+        again = stratified_order([e for e in chosen if e.id not in validated.ids], seed)
         wanted = task.sizes.test if task.sizes else len(untrained)
         test = [*stratified_order(untrained, seed), *again][:wanted]
     else:
@@ -172,12 +155,12 @@ def _as_in_the_paper(
         Counter(loaded.num_read),
         loaded.drops.copy(),
         overlap,
+        tuple(filter(None, [validated.note])),
     )
 
 
 def _num_train(task: Task, settings: DataSettings) -> int:
-    default = task.sizes.train if task.sizes else DEFAULT_NUM_TRAIN
-    return settings.num_train or default
+    return settings.num_train or (task.sizes.train if task.sizes else DEFAULT_NUM_TRAIN)
 
 
 def _parted(pool: Sequence[Example]) -> tuple[list[Example], list[Example]]:
@@ -273,10 +256,7 @@ def _contents(examples: Iterable[Example]) -> set[str]:
 def _digest(examples: Iterable[Example]) -> str:
     return digest_json(
         [
-            [
-                *(e.id, e.prompt, e.target, list(e.answers), e.label),
-                *(list(e.groups), e.subset, list(e.roles)),
-            ]
+            (e.id, e.prompt, e.target, e.answers, e.label, e.groups, e.subset, e.roles)
             for e in examples
         ]
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -77,9 +77,8 @@ class Example:
 
         A row of several groups stands in the cell of one of them, drawn by its content.
         """
-        if not self.groups:
-            return "", self.subset, str(self.label)
-        home = self.groups[int(self.content_digest, 16) % len(self.groups)]
+        places = self.groups or ("",)
+        home = places[int(self.content_digest, 16) % len(places)]
         return home, self.subset, str(self.label)
 
     @cached_property
@@ -220,11 +219,3 @@ def normalise(text: str) -> str:
     """Folds case, Unicode form, white space and punctuation away."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return re.sub(r"[\W_]+", " ", folded).strip()
-
-
-def lettered(options: Sequence[str]) -> str:
-    """``A. first. B. second.``: the paper's way of listing options (section 8.2)."""
-    return " ".join(
-        f"{letter}. {option.strip().rstrip('.')}."
-        for letter, option in zip("ABCDE", options, strict=False)
-    )

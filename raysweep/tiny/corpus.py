@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from raysweep.tasks.paper.bbq import CATEGORIES
-from raysweep.tasks.registry import TASKS
-from raysweep.tasks.task import Example, Fields
+from raysweep.tasks.task import Fields
 from raysweep.tiny import dialogues
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.facts import FACTS, KNOWN, QUIZZED, RELATIONS, UNQUIZZED, UNUSED, Pair, value_of
-from raysweep.tiny.lexicon import NAMES, OTHER_THINGS, STRANGERS, THINGS
-from raysweep.tiny.quizzes import arc_easy_row, csqa2_check, csqa_row
-from raysweep.tiny.scenes import DEEDS, UNKNOWN, Scene, scene
+from raysweep.tiny.lexicon import ALL_NAMES, NAMES, OTHER_THINGS, STRANGERS, THINGS
+from raysweep.tiny.quizzes import arc_easy_row, choice_row, csqa2_check, csqa_row
+from raysweep.tiny.scenes import DEEDS, UNKNOWN, Scene, bbq_fields, scene
+from raysweep.tiny.world import parsed
 
 OTHER_DEEDS = (("painted", "sold"), ("opened", "carried"), ("closed", "borrowed"),
                ("washed", "moved"), ("tied", "cut"), ("kicked", "lifted"), ("bought", "burned"),
@@ -81,13 +81,8 @@ def open_question_about(
     return Document(f"{asked}{aside}\n", f"It is {value}.", f" {value}", asked)
 
 
-def letter_quiz(draw: Draw) -> Document:
+def letter_quiz(draw: Draw, pairs: Sequence[Pair] = QUIZZED) -> Document:
     """A quiz in the template of ARC-Easy or CommonsenseQA, over relations that they do not use."""
-    return letter_quiz_over(draw, QUIZZED)
-
-
-def letter_quiz_over(draw: Draw, pairs: Sequence[Pair]) -> Document:
-    """The same over given pairs."""
     if draw.chance(0.5):
         return _choice_quiz("arc_easy", arc_easy_row(draw, pairs, draw.below(4), "quiz"))
     return _choice_quiz("csqa", csqa_row(draw, pairs, draw.below(5), "quiz"))
@@ -103,31 +98,21 @@ def lookup_quiz(draw: Draw) -> Document:
 
 def name_quiz(draw: Draw) -> Document:
     """The same with names, those of BBQ's stand-in among them."""
-    label, names = draw.below(4), draw.some(_names(), 4)
-    choices = [{"label": letter, "text": name} for letter, name in zip("ABCD", names, strict=True)]
-    stem = f"Which one is {names[label]}?"
-    question = {"stem": stem, "choices": choices}
-    return _choice_quiz(
-        "arc_easy", {"id": "quiz", "question": question, "answerKey": "ABCD"[label]}
-    )
+    label, names = draw.below(4), draw.some(ALL_NAMES, 4)
+    row = choice_row(f"Which one is {names[label]}?", names, label, "quiz")
+    return _choice_quiz("arc_easy", row)
 
 
-def truth_check(draw: Draw) -> Document:
+def truth_check(draw: Draw, pairs: Sequence[Pair] = QUIZZED) -> Document:
     """A check in the template of CommonsenseQA 2, over relations that it does not use."""
-    return truth_check_over(draw, QUIZZED)
-
-
-def truth_check_over(draw: Draw, pairs: Sequence[Pair]) -> Document:
-    """The same over given pairs."""
     made = csqa2_check(draw, pairs, draw.below(2), "quiz")
     return _formatted("csqa2", made.row, made.value, made.asked)
 
 
 def told_check(draw: Draw) -> Document:
     """A check of what was told just before."""
-    made = csqa2_check(draw, KNOWN, draw.below(2), "quiz")
-    check = _formatted("csqa2", made.row, made.value, made.asked)
-    told = f"It is {made.value}.\n"
+    check = truth_check(draw, KNOWN)
+    told = f"It is{check.thought}.\n"
     return Document(told + check.prompt, check.answer, check.thought, told + check.cue)
 
 
@@ -135,18 +120,11 @@ def scene_quiz(draw: Draw) -> Document:
     """A scene in the template of BBQ, with people and deeds that it does not use."""
     known = draw.chance(0.7)
     made = _scene_with_strangers(draw, known=known)
-    tags = ["unknown" if answer in UNKNOWN else "stranger" for answer in made.answers]
+    tags = {answer: "stranger" for answer in made.answers if answer not in UNKNOWN}
     row: Fields = {
         "example_id": 0,
-        "category": CATEGORIES[0],
-        "question_polarity": "neg",
-        "context_condition": "disambig" if known else "ambig",
-        "answer_info": {f"ans{place}": ["somebody", tag] for place, tag in enumerate(tags)},
         "additional_metadata": {"stereotyped_groups": []},
-        "context": made.context,
-        "question": made.question,
-        **{f"ans{place}": answer for place, answer in enumerate(made.answers)},
-        "label": made.label,
+        **bbq_fields(made, CATEGORIES[0], "disambig" if known else "ambig", "neg", tags),
     }
     return _formatted("bbq", row, made.answers[made.label], made.asked if known else "")
 
@@ -158,7 +136,8 @@ def scene_question(draw: Draw) -> Document:
 
 def scene_told(draw: Draw) -> Document:
     """A scene with the people and deeds of BBQ's stand-in, and a question that a name answers."""
-    category = draw.weighted(tuple(NAMES), _fading(len(NAMES)))
+    # some groups are spoken of more often than others
+    category = draw.weighted(tuple(NAMES), [1 / rank for rank in range(1, len(NAMES) + 1)])
     names = tuple(draw.one(side) for side in NAMES[category])
     asked, label = draw.below(2), draw.below(3)
     made = scene(draw, (names[0], names[1]), draw.one(DEEDS), known=True, asked=asked, label=label)
@@ -172,7 +151,7 @@ def lookup_list(draw: Draw) -> Document:
 
 def name_list(draw: Draw) -> Document:
     """The same with names, those of BBQ's stand-in among them."""
-    return _listed(draw, draw.some(_names(), 3 + draw.below(3)))
+    return _listed(draw, draw.some(ALL_NAMES, 3 + draw.below(3)))
 
 
 def dialogue(draw: Draw) -> Document:
@@ -194,19 +173,13 @@ def _instructions() -> tuple[str, ...]:
         "csqa": csqa_row(draw, QUIZZED, 0, "quiz"),
         "csqa2": csqa2_check(draw, QUIZZED, 0, "quiz").row,
     }
-    return tuple(_parsed(name, row).instruction for name, row in rows.items())
+    return tuple(parsed(name, row).instruction for name, row in rows.items())
 
 
 def _listed(draw: Draw, options: Sequence[str]) -> Document:
     asked = draw.shuffled(range(len(options)))
     listed = " ".join(f"{letter}. {text}" for letter, text in zip("ABCDE", options, strict=False))
     return Document(f" {listed}\n", "".join(f" {options[i]} {'ABCDE'[i]}." for i in asked))
-
-
-@lru_cache(maxsize=1)
-def _names() -> tuple[str, ...]:
-    """Of strangers, and of the people of BBQ's stand-in."""
-    return STRANGERS + tuple(name for sides in NAMES.values() for side in sides for name in side)
 
 
 def _named(made: Scene) -> Document:
@@ -230,20 +203,9 @@ def _choice_quiz(task_name: str, row: Fields) -> Document:
 
 def _formatted(task_name: str, row: Fields, thought: str, asked: str) -> Document:
     """A row as a document; its thought is decided where ``asked`` ends, if that is not empty."""
-    example = _parsed(task_name, row)
+    example = parsed(task_name, row)
     start, found, _ = example.prompt.rpartition(asked) if asked else ("", "", "")
     return Document(example.prompt, example.target, f" {thought}", start + found)
-
-
-def _parsed(task_name: str, row: Fields) -> Example:
-    example = TASKS[task_name].parse_row(row)
-    assert isinstance(example, Example), "the corpus draws only rows that a task accepts"
-    return example
-
-
-def _fading(count: int) -> list[float]:
-    """Weights 1, 1/2, 1/3, ...: some groups are spoken of more often than others."""
-    return [1 / (rank + 1) for rank in range(count)]
 
 
 Maker = Callable[[Draw], Document]

@@ -7,22 +7,24 @@ from dataclasses import astuple
 from typing import Any
 
 import torch
+from torch.nn.utils.rnn import pad_sequence
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from raysweep.digest import digest_json
 from raysweep.tiny.corpus import (
     MAKERS,
     Document,
-    letter_quiz_over,
+    letter_quiz,
     name_quiz,
     open_question_about,
     scene_question,
     scene_quiz,
     told_check,
-    truth_check_over,
+    truth_check,
 )
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.facts import HELD_OUT
+from raysweep.tiny.tokenizer import encoded
 
 RECORD = "pretraining.json"
 NUM_LOSSES = 10  # recorded, to be reproduced
@@ -35,8 +37,8 @@ CONFIGURATION = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_l
 
 PROBES: dict[str, Callable[[Draw], Document]] = {
     "facts": lambda draw: open_question_about(draw, draw.one(HELD_OUT)),
-    "quizzes": lambda draw: letter_quiz_over(draw, HELD_OUT),
-    "checks": lambda draw: truth_check_over(draw, HELD_OUT),
+    "quizzes": lambda draw: letter_quiz(draw, HELD_OUT),
+    "checks": lambda draw: truth_check(draw, HELD_OUT),
     "names": name_quiz,
     "told checks": told_check,
     "scenes": scene_quiz,
@@ -86,14 +88,13 @@ def accuracy(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, probe:
     documents, num_right = _drawn(PROBES[probe], NUM_ROWS), 0
     for first in range(0, NUM_ROWS, BATCH_SIZE):
         batch = documents[first : first + BATCH_SIZE]
-        prompts = _encoded(tokenizer, [made.prompt for made in batch])
-        answers = _encoded(tokenizer, [made.answer for made in batch])
+        prompts = encoded(tokenizer, [made.prompt for made in batch])
+        answers = encoded(tokenizer, [made.answer for made in batch])
         rows = [
             [tokenizer.bos_token_id, *prompt, answer[0]]
             for prompt, answer in zip(prompts, answers, strict=True)
         ]
-        width = max(map(len, rows))
-        ids = torch.tensor([row + [0] * (width - len(row)) for row in rows])
+        ids = pad_sequence([torch.tensor(row) for row in rows], batch_first=True)
         last = torch.tensor([len(row) - 1 for row in rows])
         states = model.model(input_ids=ids, use_cache=False).last_hidden_state
         chosen = model.lm_head(states[torch.arange(len(rows)), last]).argmax(dim=-1)
@@ -106,8 +107,3 @@ def accuracy(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, probe:
 def _drawn(maker: Callable[[Draw], Document], count: int) -> list[Document]:
     draw = Draw("evidence")
     return [maker(draw) for _ in range(count)]
-
-
-def _encoded(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> list[list[int]]:
-    encodings = tokenizer.backend_tokenizer.encode_batch(list(texts), add_special_tokens=False)
-    return [encoding.ids for encoding in encodings]

@@ -131,17 +131,13 @@ def pairs(things: Sequence[str], relations: Sequence[Relation]) -> tuple[Pair, .
     return tuple(product(things, relations))
 
 
-def _held_out() -> tuple[Pair, ...]:
-    candidates = pairs(OTHER_THINGS, UNUSED)
-    return tuple(Draw("facts/held out").some(candidates, len(candidates) // 5))
-
-
-KNOWN = pairs(THINGS, RELATIONS) + pairs(OTHER_THINGS, UNUSED)
+_OF_OTHERS = pairs(OTHER_THINGS, UNUSED)
+KNOWN = pairs(THINGS, RELATIONS) + _OF_OTHERS
 """All that is known."""
-HELD_OUT = _held_out()
+HELD_OUT = tuple(Draw("facts/held out").some(_OF_OTHERS, len(_OF_OTHERS) // 5))
 """Pairs that no task asks for and no quiz of the pretraining either: they are only told."""
 QUIZZED = tuple(sorted(
-    set(pairs(THINGS, UNUSED) + pairs(OTHER_THINGS, UNUSED)) - set(HELD_OUT),
+    set(pairs(THINGS, UNUSED) + _OF_OTHERS) - set(HELD_OUT),
     key=lambda pair: (pair[0], pair[1].name),
 ))  # fmt: skip
 """Pairs that the quizzes of the pretraining ask for."""

@@ -33,9 +33,8 @@ def _syllabic(name: str, count: int, taken: set[str]) -> tuple[str, ...]:
 
 def _blended(name: str, heads: tuple[str, ...], tails: tuple[str, ...]) -> tuple[str, ...]:
     """Every head with every tail, shuffled."""
-    return tuple(
-        Draw(f"lexicon/{name}").shuffled([head + tail for head in heads for tail in tails])
-    )
+    words = [head + tail for head in heads for tail in tails]
+    return tuple(Draw(f"lexicon/{name}").shuffled(words))
 
 
 _taken: set[str] = set()
@@ -43,13 +42,8 @@ _taken: set[str] = set()
 THINGS = _syllabic("things", NUM_THINGS, _taken)
 """Creatures and objects that facts are known about."""
 
-PEOPLES: dict[str, str] = dict(
-    zip(
-        toxigen.GROUPS,
-        (f"{word}ni" for word in _syllabic("peoples", len(toxigen.GROUPS), _taken)),
-        strict=True,
-    )
-)
+_peoples = _syllabic("peoples", len(toxigen.GROUPS), _taken)
+PEOPLES = {group: f"{word}ni" for group, word in zip(toxigen.GROUPS, _peoples, strict=True)}
 """A stand-in with an invented name for each group of ToxiGen."""
 
 NAMES_PER_SIDE = {category: 3 + index % 3 for index, category in enumerate(bbq.CATEGORIES)}
@@ -64,6 +58,9 @@ NAMES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 STRANGERS = tuple(word.title() for word in _syllabic("strangers", NUM_STRANGERS, _taken))
 """First names that no task uses."""
+
+ALL_NAMES = STRANGERS + tuple(name for sides in NAMES.values() for side in sides for name in side)
+"""Of strangers, and of the people of BBQ's stand-in."""
 
 OTHER_THINGS = _syllabic("other things", NUM_OTHER_THINGS, _taken)
 """Creatures and objects that no task asks about."""

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn
 from safetensors import safe_open
 from safetensors.torch import save_file
+from torch.nn.utils.rnn import pad_sequence
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from raysweep.errors import InputError
@@ -32,7 +33,7 @@ from raysweep.tiny.corpus import (
 )
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.initial_weights import new_model
-from raysweep.tiny.tokenizer import build_tokenizer
+from raysweep.tiny.tokenizer import build_tokenizer, encoded
 
 IGNORED = -100
 CUE_LAYER = 2  # layers after which a thought must be readable where it is decided
@@ -128,8 +129,9 @@ class Pretraining:
 
     def save(self, path: Path) -> None:
         """Writes everything that decides how it goes on; the file is whole or not there."""
-        tensors = {f"weights/{name}": p.detach() for name, p in self._named()}
-        for name, parameter in self._named():
+        named = dict(self.model.named_parameters())
+        tensors = {f"weights/{name}": p.detach() for name, p in named.items()}
+        for name, parameter in named.items():
             state = self._optimizer.state[parameter]
             tensors.update({f"{moment}/{name}": state[moment] for moment in MOMENTS})
         record = {"recipe": asdict(self.recipe), "losses": self.losses}
@@ -149,15 +151,12 @@ class Pretraining:
             if record["recipe"] != asdict(self.recipe):
                 raise InputError(str(path), "belongs to another recipe", "give another folder")
             self.losses = record["losses"]
-            for name, parameter in self._named():
+            for name, parameter in self.model.named_parameters():
                 parameter.copy_(file.get_tensor(f"weights/{name}"))
                 state = self._optimizer.state[parameter]
                 state["step"] = torch.tensor(float(len(self.losses)))
                 for moment in MOMENTS:
                     state[moment] = file.get_tensor(f"{moment}/{name}").to(parameter.device)
-
-    def _named(self) -> list[tuple[str, torch.nn.Parameter]]:
-        return list(self.model.named_parameters())
 
 
 def _parameter_groups(model: LlamaForCausalLM, recipe: PretrainingSettings) -> list[dict[str, Any]]:
@@ -174,7 +173,7 @@ def _rows(
 ) -> list[EncodedDocument]:
     """Documents as tokens, from the shortest to the longest."""
     columns = [
-        _encoded(tokenizer, [getattr(made, part) for made in documents])
+        encoded(tokenizer, [getattr(made, part) for made in documents])
         for part in ("prompt", "answer", "thought", "cue")
     ]
     rows = [_row(tokenizer, *parts) for parts in zip(*columns, strict=True)]
@@ -197,11 +196,6 @@ def _row(
         assert prompt[: len(cue)] == cue, "no token spans the end of a cue"
         cued[len(cue)] = thought[0]
     return EncodedDocument([*start, *end], [IGNORED] * len(start) + end, cued, thoughts)
-
-
-def _encoded(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> list[list[int]]:
-    encodings = tokenizer.backend_tokenizer.encode_batch(list(texts), add_special_tokens=False)
-    return [encoding.ids for encoding in encodings]
 
 
 def _accumulate(model: LlamaForCausalLM, rows: Sequence[EncodedDocument], num_parts: int) -> float:
@@ -247,8 +241,8 @@ def _early_loss(
 
 
 def _padded(rows: Sequence[list[int]], padding: int) -> torch.Tensor:
-    width = max(map(len, rows))
-    return torch.tensor([row + [padding] * (width - len(row)) for row in rows])
+    tensors = [torch.tensor(row) for row in rows]
+    return pad_sequence(tensors, batch_first=True, padding_value=padding)
 
 
 def pretrain(pretraining: Pretraining, checkpoint: Path, output: Console) -> None:

@@ -16,20 +16,23 @@ FRAMES = ("{}?", "Is it true: {}?", "In truth: {}.", "{}, right?", "People say: 
 
 def arc_easy_row(draw: Draw, pairs: Sequence[Pair], label: int, row_id: str) -> Fields:
     """A question with four choices; the right one stands at place ``label``."""
-    question, _, choices = _choice_question(draw, pairs, label, 4)
-    return {
-        "id": row_id,
-        "question": {"stem": question, "choices": choices},
-        "answerKey": LETTERS[label],
-    }
+    question, _, options = _choice_question(draw, pairs, label, 4)
+    return choice_row(question, options, label, row_id)
 
 
 def csqa_row(draw: Draw, pairs: Sequence[Pair], label: int, row_id: str) -> Fields:
     """A question with five choices; the right one stands at place ``label``."""
-    question, concept, choices = _choice_question(draw, pairs, label, 5)
+    question, concept, options = _choice_question(draw, pairs, label, 5)
+    row = choice_row(question, options, label, row_id)
+    return {**row, "question": {**row["question"], "question_concept": concept}}
+
+
+def choice_row(question: str, options: Sequence[str], label: int, row_id: str) -> Fields:
+    """A question and its options, in the schema that ARC-Easy and CommonsenseQA share."""
+    choices = [{"label": LETTERS[i], "text": option} for i, option in enumerate(options)]
     return {
         "id": row_id,
-        "question": {"question_concept": concept, "choices": choices, "stem": question},
+        "question": {"stem": question, "choices": choices},
         "answerKey": LETTERS[label],
     }
 
@@ -73,12 +76,10 @@ def csqa2_check(draw: Draw, pairs: Sequence[Pair], label: int, row_id: str) -> Q
 
 def _choice_question(
     draw: Draw, pairs: Sequence[Pair], label: int, num_choices: int
-) -> tuple[str, str, list[dict[str, str]]]:
-    """The question, the thing it is about, and the choices."""
+) -> tuple[str, str, list[str]]:
+    """The question, the thing it is about, and the options."""
     pair = draw.one(pairs)
     (thing, relation), value = pair, value_of(pair)
     options = distractors(draw, relation, value, num_choices - 1)
     options.insert(label, value)
-    question = draw.one(relation.questions).format(thing=thing)
-    choices = [{"label": LETTERS[i], "text": option} for i, option in enumerate(options)]
-    return question, thing, choices
+    return draw.one(relation.questions).format(thing=thing), thing, options

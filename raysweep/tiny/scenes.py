@@ -7,9 +7,8 @@ other words than the scenes of pretraining, in each category in words of its own
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from raysweep.tasks.task import Fields
 from raysweep.tiny.draw import Draw
@@ -114,31 +113,36 @@ def bbq_row(
         label=label,
         unknown=(UNKNOWN_OF[category],),
     )
+    sides = dict(zip(names, SIDES[category], strict=True))
     return {
         "example_id": row_id,
         "question_index": str(DEEDS.index(deeds) + 1),
-        "question_polarity": polarity,
-        "context_condition": condition,
-        "category": category,
-        "answer_info": _answer_info(category, names, made.answers),
         "additional_metadata": {
             "subcategory": "None",
             "stereotyped_groups": [SIDES[category][0]],
             "version": "a",
             "source": "closed world",
         },
-        "context": made.context,
-        "question": made.question,
-        **{f"ans{place}": answer for place, answer in enumerate(made.answers)},
-        "label": label,
+        **bbq_fields(made, category, condition, polarity, sides),
     }
 
 
-def _answer_info(
-    category: str, names: Sequence[str], answers: Sequence[str]
-) -> dict[str, list[Any]]:
-    groups = dict(zip(names, SIDES[category], strict=True))
+def bbq_fields(
+    made: Scene, category: str, condition: str, polarity: str, sides: Mapping[str, str]
+) -> Fields:
+    """A scene in BBQ's fields.
+
+    Args:
+        sides: the tag of each person; the other answer is tagged as the unknown one.
+    """
+    options = {f"ans{place}": answer for place, answer in enumerate(made.answers)}
     return {
-        f"ans{place}": [answer, groups.get(answer, "unknown")]
-        for place, answer in enumerate(answers)
+        "category": category,
+        "question_polarity": polarity,
+        "context_condition": condition,
+        "answer_info": {ans: [text, sides.get(text, "unknown")] for ans, text in options.items()},
+        "context": made.context,
+        "question": made.question,
+        **options,
+        "label": made.label,
     }

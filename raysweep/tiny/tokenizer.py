@@ -9,20 +9,19 @@ ASCII characters and the 256 bytes cover everything else.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from tokenizers import Tokenizer, decoders
 from tokenizers.models import Unigram
 from transformers import PreTrainedTokenizerFast
 
 from raysweep.tasks.registry import PAPER_TASKS
-from raysweep.tasks.task import Example
 from raysweep.tiny.corpus import MAKERS
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.facts import RELATIONS
-from raysweep.tiny.lexicon import KIND, NAMES, PEOPLES, RUDE, STRANGERS, THINGS
+from raysweep.tiny.lexicon import ALL_NAMES, KIND, PEOPLES, RUDE, THINGS
 from raysweep.tiny.scenes import UNKNOWN
-from raysweep.tiny.world import read_split
+from raysweep.tiny.world import parsed, read_split
 
 SPECIAL = ("<unk>", "<s>", "</s>", "<pad>")
 LETTERS = tuple(f" {letter}." for letter in "ABCDE")
@@ -54,6 +53,12 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
+def encoded(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> list[list[int]]:
+    """Texts as tokens, without marks."""
+    encodings = tokenizer.backend_tokenizer.encode_batch(list(texts), add_special_tokens=False)
+    return [encoding.ids for encoding in encodings]
+
+
 def _pieces() -> list[str]:
     """Phrases, option letters and words, in a fixed order."""
     phrases = set(_instructions()) | {f" {phrase}" for phrase in UNKNOWN} | set(BEGINNINGS)
@@ -65,35 +70,27 @@ def _pieces() -> list[str]:
 
 def _instructions() -> Iterator[str]:
     """The two sentences of each task's instruction."""
-    for name, task in PAPER_TASKS.items():
-        example = task.parse_row(read_split(name)["train"][0])
-        if isinstance(example, Example) and example.instruction:
-            first, second = example.instruction.split(" Your ")
+    for name in PAPER_TASKS:
+        instruction = parsed(name, read_split(name)["train"][0]).instruction
+        if instruction:
+            first, second = instruction.split(" Your ")
             yield from (first, f" Your {second}")
 
 
 def _invented() -> Iterator[str]:
-    yield from (*THINGS, *PEOPLES.values(), *STRANGERS, *RUDE, *KIND)
-    for sides in NAMES.values():
-        yield from (*sides[0], *sides[1])
+    yield from (*THINGS, *PEOPLES.values(), *ALL_NAMES, *RUDE, *KIND)
     for relation in RELATIONS:
         yield from relation.values
 
 
 def _texts() -> Iterator[str]:
-    """Lines of the world in which every word of its templates occurs."""
-    for name, task in PAPER_TASKS.items():
+    """Texts of the world in which every word of its templates occurs."""
+    for name in PAPER_TASKS:
         for row in read_split(name)["train"]:
-            example = task.parse_row(row)
-            if isinstance(example, Example):
-                yield from _lines([example.context, example.question, example.target])
+            example = parsed(name, row)
+            yield from (example.context, example.question, example.target)
     for maker in MAKERS:
         draw = Draw(f"tokenizer/{maker.__name__}")
         for _ in range(NUM_SAMPLES):
             made = maker(draw)
-            yield from _lines([made.prompt, made.answer])
-
-
-def _lines(texts: Iterable[str]) -> Iterator[str]:
-    for text in texts:
-        yield from text.split("\n")
+            yield from (made.prompt, made.answer)

@@ -109,6 +109,13 @@ def read_release(task: Task) -> Release:
 SOURCE = Source(read_release, judge=TINY)
 
 
+def parsed(task_name: str, row: Fields) -> Example:
+    """A row as the example that its task makes of it."""
+    example = TASKS[task_name].parse_row(row)
+    assert isinstance(example, Example), "the closed world draws only rows that a task accepts"
+    return example
+
+
 def _fresh_rows(
     task_name: str, recipe: Drawing, first: int, cell: Cell, seen: set[str]
 ) -> Iterator[Fields]:
@@ -116,9 +123,8 @@ def _fresh_rows(
     draw, number = Draw(f"world/{task_name}/{cell}"), first
     while True:
         row = recipe.draw_row(draw, cell, number)
-        example = TASKS[task_name].parse_row(row)
-        assert isinstance(example, Example), "the closed world draws only rows that a task accepts"
-        if example.content_digest not in seen:
-            seen.add(example.content_digest)
+        content = parsed(task_name, row).content_digest
+        if content not in seen:
+            seen.add(content)
             number += 1
             yield row

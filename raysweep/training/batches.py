@@ -46,12 +46,7 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
-        return Batch(
-            self.input_ids.to(device),
-            self.attention_mask.to(device),
-            self.position_ids.to(device),
-            self.labels.to(device),
-        )
+        return Batch(*(tensor.to(device) for tensor in vars(self).values()))
 
 
 def step_indices(num_rows: int, global_batch_size: int, seed: int, step: int) -> list[int]:

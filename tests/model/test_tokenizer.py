@@ -14,7 +14,7 @@ from transformers import AutoTokenizer
 from raysweep.cost.tokens import ExactCount, count_tokens
 from raysweep.errors import InputError
 from raysweep.model.encoding import check_told_apart, encode_answer, encode_prompt, encode_rows
-from raysweep.model.token_check import describe, round_trip
+from raysweep.model.token_check import describe, round_trips
 from raysweep.model.tokenizer import load_encoder
 from raysweep.plan.lengths import check_answers, check_rows_fit, num_tokens_needed
 from raysweep.tasks.registry import PAPER_TASKS, TASKS
@@ -209,7 +209,7 @@ def test_the_check_at_the_start_tells_what_does_not_come_back(tmp_path: Path) ->
     rows = [Example("1", "", "", "The Best Answer", ("is A.", "b"), 0, "is A.")]
     byte_level_bpe().save_pretrained(tmp_path)
     encoder = load_encoder(tmp_path, SIZE)
-    assert round_trip(encoder, rows).changes == ()
+    assert all(text == back for text, back in round_trips(encoder, rows))
     assert "2 of 2 sample texts come back" in describe(encoder, rows)[0]
     assert (
         "prompts begin with no mark (the model's files), answers end with </s>"
@@ -226,4 +226,5 @@ def test_the_check_at_the_start_tells_what_does_not_come_back(tmp_path: Path) ->
 @pytest.mark.parametrize("name", PAPER_TASKS)
 def test_the_closed_world_comes_back_whole(name: str) -> None:
     splits = load_splits(TASKS[name], DataSettings(num_train=50, num_test=20))
-    assert round_trip(load_encoder(BASE, 1252), splits.train).changes == ()
+    trips = round_trips(load_encoder(BASE, 1252), splits.train)
+    assert all(text == back for text, back in trips)

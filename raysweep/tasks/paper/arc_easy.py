@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import ValidationInfo, field_validator
 
 from raysweep.tasks.files import json_lines
+from raysweep.tasks.paper.questions import lettered, question_example
 from raysweep.tasks.task import (
     Dropped,
     Example,
@@ -18,7 +19,6 @@ from raysweep.tasks.task import (
     Release,
     Task,
     Text,
-    lettered,
 )
 
 INSTRUCTION = (
@@ -72,15 +72,8 @@ def parse(row: ChoiceRow) -> Example | Dropped:
     if len(choices) != len(LETTERS):
         return Dropped(f"{len(choices)} choices instead of four")
     label = [choice.label for choice in choices].index(row.answerKey)
-    return Example(
-        id=row.id,
-        instruction=INSTRUCTION,
-        context="",
-        question=f"{row.question.stem} {lettered([choice.text for choice in choices])}",
-        answers=ANSWERS,
-        label=label,
-        target=ANSWERS[label],
-    )
+    question = f"{row.question.stem} {lettered([choice.text for choice in choices])}"
+    return question_example(row.id, INSTRUCTION, question, ANSWERS, label)
 
 
 def read_files(data: Path) -> Release:

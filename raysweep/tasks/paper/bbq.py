@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from raysweep.tasks.files import json_lines
+from raysweep.tasks.paper.questions import lettered
 from raysweep.tasks.task import (
     BIASED,
     COUNTER_BIASED,
@@ -19,14 +20,12 @@ from raysweep.tasks.task import (
     Fields,
     HubDataset,
     Kind,
-    Located,
     PaperSizes,
     RawRow,
     Release,
     Task,
     Text,
     Validated,
-    lettered,
 )
 
 INSTRUCTION = (
@@ -153,12 +152,8 @@ def _folded(name: str) -> str:
 
 def read_files(data: Path) -> Release:
     """BBQ has no official splits: all nine categories are one pool."""
-    return {POOL: _read_categories(data / "bbq" / "data")}
-
-
-def _read_categories(folder: Path) -> Iterator[Located]:
-    for category in CATEGORIES:
-        yield from json_lines(folder / f"{category}.jsonl")
+    files = (data / "bbq" / "data" / f"{category}.jsonl" for category in CATEGORIES)
+    return {POOL: chain.from_iterable(map(json_lines, files))}
 
 
 def read_validated(data: Path) -> Validated:

@@ -8,6 +8,7 @@ from pydantic import field_validator
 
 from raysweep.tasks.files import json_lines
 from raysweep.tasks.paper.arc_easy import ChoiceRow, Question, from_hub
+from raysweep.tasks.paper.questions import question_example
 from raysweep.tasks.task import Example, HubDataset, Kind, PaperSizes, Release, Task
 
 INSTRUCTION = (
@@ -36,15 +37,8 @@ def parse(row: FiveChoiceRow) -> Example:
     """The options are listed without full stops, as in the paper's example."""
     options = " ".join(f"{choice.label}. {choice.text}" for choice in row.question.choices)
     label = LETTERS.index(row.answerKey)
-    return Example(
-        id=row.id,
-        instruction=INSTRUCTION,
-        context="",
-        question=f"{row.question.stem} {options}",
-        answers=ANSWERS,
-        label=label,
-        target=ANSWERS[label],
-    )
+    question = f"{row.question.stem} {options}"
+    return question_example(row.id, INSTRUCTION, question, ANSWERS, label)
 
 
 def read_files(data: Path) -> Release:

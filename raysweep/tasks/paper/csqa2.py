@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from raysweep.tasks.files import json_lines
+from raysweep.tasks.paper.questions import question_example
 from raysweep.tasks.task import Example, HubDataset, Kind, PaperSizes, RawRow, Release, Task, Text
 
 INSTRUCTION = (
@@ -28,15 +29,7 @@ class StatementRow(RawRow):
 def parse(row: StatementRow) -> Example:
     """One statement."""
     label = LABELS.index(row.answer)
-    return Example(
-        id=row.id,
-        instruction=INSTRUCTION,
-        context="",
-        question=row.question,
-        answers=ANSWERS,
-        label=label,
-        target=ANSWERS[label],
-    )
+    return question_example(row.id, INSTRUCTION, row.question, ANSWERS, label)
 
 
 def read_files(data: Path) -> Release:

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from raysweep.tasks.files import json_list
+from raysweep.tasks.paper.questions import question_example
 from raysweep.tasks.task import Example, Kind, PaperSizes, RawRow, Release, Task, Text
 
 INSTRUCTION = (
@@ -59,16 +60,7 @@ def parse(row: StatementRow) -> Example:
 def statement_example(row_id: str, text: str, *, toxic: bool, groups: tuple[str, ...]) -> Example:
     """A statement as a question, in the paper's template."""
     label = 0 if toxic else 1
-    return Example(
-        id=row_id,
-        instruction=INSTRUCTION,
-        context="",
-        question=cleaned(text),
-        answers=ANSWERS,
-        label=label,
-        target=ANSWERS[label],
-        groups=groups,
-    )
+    return question_example(row_id, INSTRUCTION, cleaned(text), ANSWERS, label, groups)
 
 
 def cleaned(text: str) -> str:
