@@ -25,7 +25,7 @@ import logging
 import tempfile
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -76,9 +76,7 @@ class StoredFile:
     sha256: str
 
     def __post_init__(self) -> None:
-        kinds = (str, str, int, str)
-        values = (self.name, self.path, self.num_bytes, self.sha256)
-        if any(type(value) is not kind for value, kind in zip(values, kinds, strict=True)):
+        if [type(value) for value in astuple(self)] != [str, str, int, str]:
             raise TypeError("a manifest's file has a name, a path, a size and a digest")
         if Path(self.name).name != self.name or ".." in Path(self.path).parts:
             raise ValueError(f"no file of an entry: {self.name!r} at {self.path!r}")
@@ -207,14 +205,9 @@ class Store:
             self.storage.move(f"{kind}/{key}", f"{kind}/{key}.damaged-{attempt}")
         for path in sorted(path for path in folder.iterdir() if path.is_file()):
             self.storage.upload(path, f"{kind}/{key}/{attempt}/{path.name}")
-            files.append(
-                StoredFile(
-                    path.name, f"{attempt}/{path.name}", path.stat().st_size, digest_file(path)
-                )
-            )
+            files.append(StoredFile(path.name, f"{attempt}/{path.name}", *_size_and_digest(path)))
             on_file()
-        published = self.find(kind, key)
-        if published is not None:
+        if published := self.find(kind, key):
             return published
         manifest = {
             "files": [asdict(file) for file in files],
@@ -307,7 +300,7 @@ class Store:
     def _download(self, destination: Path, place: str) -> tuple[int, str]:
         """Size and digest of a file that is copied to a local path."""
         self.storage.download(place, destination)
-        return destination.stat().st_size, digest_file(destination)
+        return _size_and_digest(destination)
 
     def _problem(
         self, entry: Entry, file: StoredFile, read: Callable[[str], tuple[int, str]]
@@ -334,3 +327,7 @@ class Store:
                     raise
                 problem = f"cannot be read ({error.strerror or error})"
         return f"{file.path} {problem}"
+
+
+def _size_and_digest(path: Path) -> tuple[int, str]:
+    return path.stat().st_size, digest_file(path)

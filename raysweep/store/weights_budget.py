@@ -80,9 +80,8 @@ class WeightsBudget:
         for gone in self._sizes.keys() - keys:
             del self._sizes[gone]
         for new in keys - self._sizes.keys():
-            entry = self._store.find(EntryKind.WEIGHTS, new)
-            if entry:
-                self._sizes[new] = sum(file.num_bytes for file in entry.files)
+            if entry := self._store.find(EntryKind.WEIGHTS, new):
+                self._sizes[new] = entry.num_bytes
 
     def _victims(self) -> list[str]:
         """What may be dropped, the most dispensable first."""
