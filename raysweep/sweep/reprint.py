@@ -20,7 +20,7 @@ from raysweep.results.tables import TRIAL_TABLES, from_bytes, write_trial
 from raysweep.store.storage import Storage
 from raysweep.store.store import DamagedEntryError, Store
 from raysweep.sweep.outcome import Outcome
-from raysweep.worker.job import Jobs, publish_results
+from raysweep.worker.job import jobs_of, publish_results
 
 LAST_WRITTEN = "steps"  # of a trial's tables
 STUDY_FILE = "results/study/study.arrow"
@@ -50,8 +50,8 @@ def _decided(plan: Plan, storage: Storage, store: Store) -> Sequence[Trial] | No
         return plan.trials
     if not _are_done(plan.scouts, store):
         return None
-    jobs = Jobs.of_plan(plan, storage)
-    found = (jobs.job(scout).records().finding() for scout in plan.scouts)
+    jobs = jobs_of(plan, storage)
+    found = (jobs(scout).records().finding() for scout in plan.scouts)
     return plan.decided(Findings(tuple(found))).trials
 
 
@@ -76,9 +76,9 @@ def _are_done(trials: Sequence[Trial], store: Store) -> bool:
 
 def _complete(plan: Plan, storage: Storage, trials: Sequence[Trial]) -> None:
     """Writes the result files of those trials whose files do not reach to their end."""
-    jobs = Jobs.of_plan(plan, storage)
+    jobs = jobs_of(plan, storage)
     for trial in trials:
-        job = jobs.job(trial)
+        job = jobs(trial)
         if not _has_results(job.sweep_folder, trial):
             publish_results(job, job.records(), len(trial.stages))
 

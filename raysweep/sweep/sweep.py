@@ -35,7 +35,7 @@ from raysweep.sweep.study import Study
 from raysweep.sweep.tune_settings import TRIAL, tune_settings
 from raysweep.sweep.work_clock import WorkClock
 from raysweep.sweep.worker_groups import remove_worker_groups
-from raysweep.worker.job import Job, Jobs
+from raysweep.worker.job import Job, jobs_of
 
 
 def run_sweep(plan: Plan, storage: Storage, console: Console) -> Outcome:
@@ -63,7 +63,7 @@ class _Sweep:
         self._coordinator = CoordinatorClient.start(
             storage.uri, plan.space.weights.budget_gb, needed
         )
-        self._jobs = Jobs.of_plan(plan, storage)
+        self._jobs = jobs_of(plan, storage)
         self._halving: ChainHalving | None = None
         self._study: Study | None = None
         self._errors = ErrorLog(self._folder)
@@ -120,7 +120,7 @@ class _Sweep:
     def _decide(self) -> Plan:
         """The plan that follows from what the scouts have found."""
         found = [s for s in self._plan.scouts if s.id in self._ends.finished]
-        findings = Findings(tuple(self._jobs.job(scout).records().finding() for scout in found))
+        findings = Findings(tuple(self._jobs(scout).records().finding() for scout in found))
         plan = self._plan.decided(findings)
         if len(found) < len(self._plan.scouts) - len(self._ends.failures):
             return replace(plan, trials=())  # interrupted
@@ -139,7 +139,7 @@ class _Sweep:
         jobs = self._jobs
         self._tune(
             ListedTrials(ordered, self._configure),
-            lambda config: jobs.job(known[config[TRIAL]]),
+            lambda config: jobs(known[config[TRIAL]]),
             len(trials),
             sum(len(trial.stages) + 1 for trial in trials),
         )
@@ -162,7 +162,7 @@ class _Sweep:
             longest = max(len(chain) for chain in self._plan.space.chains)
             self._tune(
                 ProposedTrials(study, configure, has_ended),
-                lambda config: jobs.job(proposals.trial(config[PROPOSAL])),
+                lambda config: jobs(proposals.trial(config[PROPOSAL])),
                 study.num_left,
                 study.num_left * (longest + 1),
             )
@@ -235,7 +235,7 @@ class _Sweep:
     def _release(self, name: str) -> None:
         """Frees what a trial holds whose attempt has ended, one way or the other."""
         self._coordinator.end(name)
-        remove_worker_groups(self._jobs.job(self._trials[name]).run_name)
+        remove_worker_groups(self._jobs(self._trials[name]).run_name)
 
     @property
     def _concurrency(self) -> int:
