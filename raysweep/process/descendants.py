@@ -16,7 +16,7 @@ from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 NUM_THREADS = 15  # where the line of /proc/PID/stat has it, after the parent; see proc(5)
-POLL_SECONDS = 0.05
+LIMIT_SECONDS, POLL_SECONDS = 5.0, 0.05
 
 
 def adopt_orphans() -> None:
@@ -45,25 +45,22 @@ def descendants() -> list[int]:
     return found
 
 
-def end_descendants(grace_seconds: float, limit_seconds: float = 5.0) -> list[int]:
+def end_descendants(grace_seconds: float) -> None:
     """Waits for all processes below this one to go, then kills those that have not.
+
+    They are killed again and again for `LIMIT_SECONDS`, with those that they have started in the
+    meantime; one that hangs in a system call is there still.
 
     Args:
         grace_seconds: how long they may take to go by themselves.
-        limit_seconds: how long after that they are killed again and again, with those that they
-            have started in the meantime.
-
-    Returns:
-        Those that are there still, such as one that hangs in a system call.
     """
     started = time.monotonic()
     while left := descendants():
         waited = time.monotonic() - started
-        if waited > grace_seconds + limit_seconds:
+        if waited > grace_seconds + LIMIT_SECONDS:
             break
         if waited >= grace_seconds:
             for pid in left:
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
         time.sleep(POLL_SECONDS)
-    return left
