@@ -30,44 +30,35 @@ def find_whole(plan: Plan, storage: Storage) -> Outcome | None:
     """The sweep, its result files complete; None if anything of it is still to be done."""
     if plan.space.stopping is not None:
         return None
-    folder = storage.sub("sweeps", plan.sweep)
-    store = Store(storage.sub("store"))
+    folder, store = storage.sub("sweeps", plan.sweep), Store(storage.sub("store"))
+    study = None
+    if plan.space.search.method == "optuna":
+        from raysweep.sweep.study import JOURNAL, Study  # imports Optuna: not for other sweeps
+
+        if not folder.exists(JOURNAL):
+            return None
+        study = Study(plan, folder)
     try:
-        if plan.space.search.method == "optuna":
-            return _whole_study(plan, storage, store, folder)
-        trials = _decided(plan, storage, store)
-        if trials is None or not _are_done(trials, store):
+        trials = study.finished_trials() if study else _decided(plan, storage, store)
+        if (study and study.num_left) or not _are_done(trials, store):
             return None
         _complete(plan, storage, (*plan.scouts, *trials))
     except DamagedEntryError:
         return None  # it is set aside, so that a run makes it again
-    return Outcome(folder, tuple(trials))
+    if study and not folder.exists(STUDY_FILE):
+        write_trial(folder, "study", {"study": study.rows()})
+    return Outcome(folder, trials, study=study)
 
 
-def _decided(plan: Plan, storage: Storage, store: Store) -> Sequence[Trial] | None:
-    """The trials; of a plan with scouts those that follow from what they have found."""
+def _decided(plan: Plan, storage: Storage, store: Store) -> tuple[Trial, ...]:
+    """The trials; of a plan with scouts those that follow, none before all have found something."""
     if not plan.scouts:
         return plan.trials
     if not _are_done(plan.scouts, store):
-        return None
+        return ()
     jobs = jobs_of(plan, storage)
     found = (jobs(scout).records().finding() for scout in plan.scouts)
     return plan.decided(Findings(tuple(found))).trials
-
-
-def _whole_study(plan: Plan, storage: Storage, store: Store, folder: Storage) -> Outcome | None:
-    from raysweep.sweep.study import JOURNAL, Study  # imports Optuna: not for other sweeps
-
-    if not folder.exists(JOURNAL):
-        return None
-    study = Study(plan, folder)
-    trials = study.finished_trials()
-    if study.num_left or not _are_done(trials, store):
-        return None
-    _complete(plan, storage, trials)
-    if not folder.exists(STUDY_FILE):
-        write_trial(folder, "study", {"study": study.rows()})
-    return Outcome(folder, trials, study=study)
 
 
 def _are_done(trials: Sequence[Trial], store: Store) -> bool:
