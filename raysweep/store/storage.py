@@ -181,7 +181,7 @@ class Storage:
 
     def _write(self, name: str, content: bytes) -> None:
         if path := self._local_path(name):
-            with _placed(path, Path.replace) as temporary:
+            with placed(path, Path.replace) as temporary:
                 temporary.write_bytes(content)
         else:
             with self.filesystem.open_output_stream(self._path(name)) as stream:
@@ -197,7 +197,7 @@ class Storage:
         if path := self._local_path(name):
             try:
                 # A link fails, unlike a rename, where there is a file already.
-                with _placed(path, os.link) as temporary:
+                with placed(path, os.link) as temporary:
                     temporary.write_bytes(content)
                 return True
             except FileExistsError:
@@ -224,7 +224,7 @@ class Storage:
     def upload(self, source: Path, name: str) -> None:
         """Copies a local file here."""
         if path := self._local_path(name):
-            with _placed(path, Path.replace) as temporary:
+            with placed(path, Path.replace) as temporary:
                 shutil.copyfile(source, temporary)
         else:
             fs.copy_files(str(source), self._path(name), fs.LocalFileSystem(), self.filesystem)
@@ -263,7 +263,7 @@ def reading(uri: str) -> Iterator[None]:
 
 
 @contextmanager
-def _placed(path: Path, place: Callable[[Path, Path], object]) -> Iterator[Path]:
+def placed(path: Path, place: Callable[[Path, Path], object]) -> Iterator[Path]:
     """Gives a temporary path beside ``path``; it is flushed and placed when the block succeeds."""
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
