@@ -8,6 +8,7 @@ import os
 import re
 import socket
 import threading
+from concurrent.futures import Future
 
 from raysweep.errors import InputError
 
@@ -60,31 +61,23 @@ def why_silent(address: str) -> str:
 
 def _why_no_grpc(connection: socket.socket) -> str:
     connection.sendall(PREFACE)
-    head = b""
-    while len(head) < HEAD_BYTES:
-        more = connection.recv(HEAD_BYTES - len(head))
-        if not more:
-            return "another program hangs up"
-        head += more
+    with connection.makefile("rb") as answer:
+        head = answer.read(HEAD_BYTES)
+    if len(head) < HEAD_BYTES:
+        return "another program hangs up"
     return "" if head[KIND] == SETTINGS_FRAME else "another program answers"
 
 
 def _resolve(host: str, port: int) -> tuple[str, int]:
     """The first address of a host, within the limit: a name server may take minutes."""
-    found: list[tuple[str, int] | OSError] = []
+    found: Future[tuple[str, int]] = Future()
 
     def resolve() -> None:
         try:
             answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            found.append((str(answers[0][4][0]), port))
+            found.set_result((str(answers[0][4][0]), port))
         except (OSError, UnicodeError) as error:
-            found.append(error if isinstance(error, OSError) else OSError(str(error)))
+            found.set_exception(error)
 
-    thread = threading.Thread(target=resolve, daemon=True)
-    thread.start()
-    thread.join(LIMIT_SECONDS)
-    if not found:
-        raise TimeoutError
-    if isinstance(found[0], OSError):
-        raise found[0]
-    return found[0]
+    threading.Thread(target=resolve, daemon=True).start()
+    return found.result(LIMIT_SECONDS)
