@@ -6,7 +6,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,8 @@ def connect(
         console.print(f"Dashboard: http://{context.dashboard_url}")
     deadline = time.monotonic() + 60 * wait_minutes
     while not _is_enough(needed, ray.cluster_resources()) and time.monotonic() < deadline:
-        console.print(f"Waiting for {_listed(needed)}; there are {_listed(_available(needed))}.")
+        there = _listed(needed, ray.cluster_resources())
+        console.print(f"Waiting for {_listed(needed, needed)}; there are {there}.")
         time.sleep(10)
     _check_size(needed, ray.cluster_resources())
 
@@ -187,24 +188,19 @@ def _num_local_gpus(workers: WorkerSettings) -> int:
     return torch.cuda.device_count()
 
 
-def _check_size(needed: dict[str, int], resources: dict[str, float]) -> None:
+def _check_size(needed: Mapping[str, float], resources: Mapping[str, float]) -> None:
     if not _is_enough(needed, resources):
-        available = {name: int(resources.get(name, 0)) for name in needed}
+        asked, there = _listed(needed, needed), _listed(needed, resources)
         raise InputError(
             f"workers.num_workers = {needed.get('GPU', needed['CPU'])}",
-            f"a trial needs {_listed(needed)} but the cluster has {_listed(available)}",
+            f"a trial needs {asked} but the cluster has {there}",
             "lower --num-workers, add nodes, or give them time with --wait-for-workers",
         )
 
 
-def _is_enough(needed: dict[str, int], resources: dict[str, float]) -> bool:
+def _is_enough(needed: Mapping[str, float], resources: Mapping[str, float]) -> bool:
     return all(resources.get(name, 0) >= amount for name, amount in needed.items())
 
 
-def _available(needed: dict[str, int]) -> dict[str, int]:
-    resources = ray.cluster_resources()
-    return {name: int(resources.get(name, 0)) for name in needed}
-
-
-def _listed(amounts: dict[str, int]) -> str:
-    return " and ".join(f"{amount} {name}s" for name, amount in amounts.items())
+def _listed(names: Iterable[str], amounts: Mapping[str, float]) -> str:
+    return " and ".join(f"{int(amounts.get(name, 0))} {name}s" for name in names)

@@ -16,7 +16,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from raysweep.plan.names import full_name
 from raysweep.plan.trials import Trial
-from raysweep.sweep.attempts import ErrorLog
+from raysweep.store.storage import Storage
+from raysweep.sweep.attempts import keep_errors
 from raysweep.sweep.coordinator_client import CoordinatorClient
 from raysweep.sweep.tune_settings import TRIAL
 from raysweep.sweep.voice import repeat
@@ -37,7 +38,7 @@ class Monitor(Callback):
         num_units: how many there will be.
         clock: estimates the time that is left.
         release: frees what an attempt at a trial still holds, called when it has ended.
-        errors: keeps why attempts have ended.
+        folder: of the sweep, where it is kept why attempts have ended.
 
     The time that is left is that of the work the store lacks: see `eta`.
     """
@@ -50,12 +51,12 @@ class Monitor(Callback):
         tasks: Mapping[str, Task],
         coordinator: CoordinatorClient,
         release: Callable[[str], None],
-        errors: ErrorLog,
+        folder: Storage,
         console: Console,
     ) -> None:
         self._trials, self._tasks = trials, tasks
         self._coordinator, self._release = coordinator, release
-        self._errors, self._console = errors, console
+        self._folder, self._console = folder, console
         self._stages_done: Counter[str] = Counter()
         self._ended: dict[str, str] = {}
         self._progress = Progress(
@@ -119,7 +120,7 @@ class Monitor(Callback):
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         """Called by Tune when a trial whose driver has died is about to start again."""
         self._release(trial.config[TRIAL])
-        reason = self._errors.keep(trial)[0]
+        reason = keep_errors(self._folder, trial)[0]
         named = self._name(trial.config[TRIAL])
         self._console.print(f"[yellow]again[/]  {named}: {escape(reason)}", highlight=False)
 

@@ -21,10 +21,10 @@ from raysweep.plan.trials import Trial
 from raysweep.process.ending import ENDING
 from raysweep.store.storage import Storage
 from raysweep.store.store import DamagedEntryError, Store
-from raysweep.sweep.attempts import ErrorLog, silence_tune
+from raysweep.sweep.attempts import keep_errors, silence_tune
 from raysweep.sweep.cluster import losing_the_cluster, num_fitting
 from raysweep.sweep.coordinator_client import CoordinatorClient
-from raysweep.sweep.driver import DRIVER_RESOURCES, MAX_DAMAGES, Shared, run_trial
+from raysweep.sweep.driver import DRIVER_RESOURCES, MAX_DAMAGES, run_trial
 from raysweep.sweep.driver_watch import DriverWatch
 from raysweep.sweep.eta import Estimator
 from raysweep.sweep.halving import ChainHalving
@@ -66,8 +66,7 @@ class _Sweep:
         self._jobs = jobs_of(plan, storage)
         self._halving: ChainHalving | None = None
         self._study: Study | None = None
-        self._errors = ErrorLog(self._folder)
-        self._ends = _Ends(self._trials, self._errors)
+        self._ends = _Ends(self._trials, self._folder)
         self._started = time.monotonic()
 
     def run(self) -> None:
@@ -88,7 +87,9 @@ class _Sweep:
             trials = self._study.finished_trials()
         else:
             scouts = {trial.id for trial in self._plan.scouts}
-            known = self._trials if not ENDING.is_requested else self._all_trials()
+            # Of those that have not begun, earlier runs may have left results.
+            others = self._plan.trials if ENDING.is_requested else ()
+            known = {trial.id: trial for trial in others} | self._trials
             trials = tuple(t for t in known.values() if t.id not in scouts)
         elapsed = time.monotonic() - self._started
         return Outcome(
@@ -102,10 +103,6 @@ class _Sweep:
             study=self._study,
             is_interrupted=ENDING.is_requested,
         )
-
-    def _all_trials(self) -> dict[str, Trial]:
-        """With those that had not begun: earlier runs may have left results of them."""
-        return {trial.id: trial for trial in self._plan.trials} | self._trials
 
     def _scout(self) -> Plan:
         """Runs the scouts, again where what one has left proves to be damaged; what follows."""
@@ -197,19 +194,19 @@ class _Sweep:
             tasks,
             self._coordinator,
             self._release,
-            self._errors,
+            self._folder,
             self._console,
         )
         silence_tune()
         # Tune keeps files of its own, from which nothing is resumed, and reads the trials' errors
         # back from them: they must not lie on a disk that may be what has filled up.
-        watch = DriverWatch(self._coordinator, self._plan.space.workers.stall_minutes)
+        watch = DriverWatch(self._coordinator, workers.stall_minutes)
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as own, monitor, watch:
             ray.tune.Tuner(
                 ray.tune.with_resources(
                     # Beside the configuration, which loggers and analyses show to people.
                     ray.tune.with_parameters(
-                        run_trial, shared=Shared(find, self._coordinator, num_slots)
+                        run_trial, find=find, coordinator=self._coordinator, num_slots=num_slots
                     ),
                     DRIVER_RESOURCES,
                 ),
@@ -217,7 +214,8 @@ class _Sweep:
                     search_alg=searcher,
                     scheduler=self._halving,
                     num_samples=num_trials,
-                    max_concurrent_trials=self._concurrency,
+                    # Those that have workers, and one more that is ready to take them over.
+                    max_concurrent_trials=workers.max_concurrent_trials or self._num_running + 1,
                     # Tune would name its folders after all settings, with arrows and commas.
                     trial_dirname_creator=lambda trial: f"{trial.config[TRIAL]}-{trial.trial_id}",
                 ),
@@ -226,9 +224,7 @@ class _Sweep:
                     storage_path=own,
                     verbose=0,
                     callbacks=[monitor, self._ends],
-                    failure_config=ray.tune.FailureConfig(
-                        max_failures=self._plan.space.workers.max_failures
-                    ),
+                    failure_config=ray.tune.FailureConfig(max_failures=workers.max_failures),
                 ),
             ).fit()
 
@@ -236,12 +232,6 @@ class _Sweep:
         """Frees what a trial holds whose attempt has ended, one way or the other."""
         self._coordinator.end(name)
         remove_worker_groups(self._jobs(self._trials[name]).run_name)
-
-    @property
-    def _concurrency(self) -> int:
-        """Trials that have workers, and one more that is ready to take them over."""
-        most = self._plan.space.workers.max_concurrent_trials
-        return most if most is not None else self._num_running + 1
 
 
 class _Ends(ray.tune.Callback):
@@ -252,8 +242,8 @@ class _Ends(ray.tune.Callback):
         failures: the reason by trial.
     """
 
-    def __init__(self, trials: Mapping[str, Trial], errors: ErrorLog) -> None:
-        self._trials, self._errors = trials, errors
+    def __init__(self, trials: Mapping[str, Trial], folder: Storage) -> None:
+        self._trials, self._folder = trials, folder
         self.finished: set[str] = set()
         self.failures: dict[str, str] = {}
 
@@ -263,7 +253,7 @@ class _Ends(ray.tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         """Called by Tune when a trial has failed for good."""
-        reason, place = self._errors.keep(trial)
+        reason, place = keep_errors(self._folder, trial)
         whole = f" (whole error: {place})" if place else ""
         self.failures[trial.config[TRIAL]] = f"{reason}{whole}"
 
