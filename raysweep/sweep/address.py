@@ -39,8 +39,7 @@ def check_address(address: str) -> None:
         raise InputError(place, "is no address", "write HOST:PORT, auto or local")
     if int(form["port"]) not in PORTS:
         raise InputError(place, "no such port", f"ports go from {PORTS[0]} to {PORTS[-1]}")
-    problem = why_silent(address)
-    if problem:
+    if problem := why_silent(address):
         raise InputError(place, f"no Ray cluster answers there ({problem})", REMEDY)
 
 

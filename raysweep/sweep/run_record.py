@@ -69,7 +69,12 @@ class RunRecord:
             started=started.isoformat(timespec="seconds"),
             versions={"python": platform.python_version(), **versions(PACKAGES)},
             commit=commit(),
-            machine=_machine(),
+            machine={
+                "system": platform.platform(),
+                "processor": _processor(),
+                "num_cores": len(os.sched_getaffinity(0)),
+                "memory_bytes": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
+            },
             cluster={name: amount for name, amount in cluster.items() if _is_told(name)},
             model={
                 "name": plan.space.model,
@@ -135,15 +140,6 @@ def _command() -> str:
 def _is_told(resource: str) -> bool:
     """Whether a resource is one of hardware; Ray counts hosts by their addresses, too."""
     return resource in ("CPU", "GPU", "memory") or resource.startswith("accelerator_type:")
-
-
-def _machine() -> dict[str, Any]:
-    return {
-        "system": platform.platform(),
-        "processor": _processor(),
-        "num_cores": len(os.sched_getaffinity(0)),
-        "memory_bytes": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
-    }
 
 
 def _processor() -> str:
