@@ -19,6 +19,7 @@ from raysweep.plan.trials import Trial
 from raysweep.store.storage import Storage
 from raysweep.sweep.attempts import keep_errors
 from raysweep.sweep.coordinator_client import CoordinatorClient
+from raysweep.sweep.not_restored import NotRestored
 from raysweep.sweep.tune_settings import TRIAL
 from raysweep.sweep.voice import repeat
 from raysweep.sweep.work_clock import NOT_WORKING, WorkClock, as_clock, shown_left
@@ -28,7 +29,7 @@ from raysweep.worker.surroundings import Activity, Doing
 QUIET_SECONDS = 15.0  # between progress lines where the output is no terminal
 
 
-class Monitor(Callback):
+class Monitor(NotRestored, Callback):
     """Shows a sweep's progress; one unit is a model of a trial, trained or found, and measured.
 
     A trial has one model more than stages: the base model.
@@ -58,7 +59,7 @@ class Monitor(Callback):
         self._coordinator, self._release = coordinator, release
         self._folder, self._console = folder, console
         self._stages_done: Counter[str] = Counter()
-        self._ended: dict[str, str] = {}
+        self._ended = set[str]()
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -86,10 +87,6 @@ class Monitor(Callback):
         self._progress.stop()
         for note in self._coordinator.take_notes():
             repeat(note)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune pickles callbacks to restore an experiment; we resume by the store."""
-        return {}
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: Mapping[str, Any], **_: Any
@@ -129,7 +126,7 @@ class Monitor(Callback):
         self._release(name)
         if how and name not in self._ended:
             self._console.print(f"{how} {self._name(name)}", highlight=False)
-        self._ended[name] = how
+        self._ended.add(name)
         self._clock.end(self._trials[name])
         self._stages_done[name] = len(self._trials[name].stages) + 1
 

@@ -53,12 +53,15 @@ class Study:
 
     Args:
         folder: of the sweep.
+
+    Attributes:
+        proposals: makes trials of what Optuna chooses.
     """
 
     def __init__(self, plan: Plan, folder: Storage) -> None:
         assert plan.planner, "the plan was made by make_plan"
         self._space, self._folder = plan.space, folder
-        self._proposals = Proposals(plan.space, plan.planner)
+        self.proposals = Proposals(plan.space, plan.planner)
         self._sweep = plan.sweep
         self._temporary = tempfile.TemporaryDirectory()
         self._file = Path(self._temporary.name) / "journal.log"
@@ -86,11 +89,11 @@ class Study:
         """The next trial to run."""
         if self._interrupted:
             known = self._interrupted.pop(0)
-            return Proposal(known.number, self._proposals.trial(known.params), known.params)
+            return Proposal(known.number, self.proposals.trial(known.params), known.params)
         number = len(self._trials())
         self._study.sampler = self._sampler(number)
         asked = self._study.ask()
-        trial = self._proposals.trial(self._suggest(asked))
+        trial = self.proposals.trial(self._suggest(asked))
         asked.set_user_attr(TRIAL, trial.id)
         self._save()
         return Proposal(asked.number, trial, asked.params)
@@ -112,7 +115,7 @@ class Study:
 
     def finished_trials(self) -> tuple[Trial, ...]:
         """Those that have ended with results, each once, also in earlier runs of the search."""
-        done = [self._proposals.trial(t.params) for t in self._trials() if t.state in DONE]
+        done = [self.proposals.trial(t.params) for t in self._trials() if t.state in DONE]
         return tuple({trial.id: trial for trial in done}.values())
 
     def rows(self) -> list[dict[str, Any]]:
@@ -142,10 +145,10 @@ class Study:
 
     def _suggest(self, asked: optuna.Trial) -> dict[str, Any]:
         """Chooses a chain if there are several, then the values of the axes that it has."""
-        chains = list(self._proposals.chains)
+        chains = list(self.proposals.chains)
         if len(chains) > 1:
             asked.suggest_categorical(CHAIN, chains)
-        for name, axis in self._proposals.axes(asked.params).items():
+        for name, axis in self.proposals.axes(asked.params).items():
             if isinstance(axis, Uniform | LogUniform):
                 low, high = axis.bounds
                 asked.suggest_float(name, low, high, log=isinstance(axis, LogUniform))

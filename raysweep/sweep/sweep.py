@@ -14,7 +14,6 @@ from rich.console import Console
 
 from raysweep.cost.weights_room import check_budget
 from raysweep.plan.plan import Plan
-from raysweep.plan.proposals import Proposals
 from raysweep.plan.scouts import Findings
 from raysweep.plan.start_order import schedule
 from raysweep.plan.trials import Trial
@@ -29,6 +28,7 @@ from raysweep.sweep.driver_watch import DriverWatch
 from raysweep.sweep.eta import Estimator
 from raysweep.sweep.halving import ChainHalving
 from raysweep.sweep.monitor import Monitor
+from raysweep.sweep.not_restored import NotRestored
 from raysweep.sweep.outcome import Outcome
 from raysweep.sweep.searchers import PROPOSAL, ListedTrials, ProposedTrials
 from raysweep.sweep.study import Study
@@ -71,9 +71,7 @@ class _Sweep:
 
     def run(self) -> None:
         """Runs scouts and trials."""
-        plan = self._plan
-        if plan.scouts:
-            plan = self._scout()
+        plan = self._scout() if self._plan.scouts else self._plan
         if plan.space.search.method == "optuna":
             self._run_study()
         elif plan.trials:
@@ -143,9 +141,8 @@ class _Sweep:
 
     def _run_study(self) -> None:
         """Runs the trials that Optuna proposes."""
-        assert self._plan.planner, "the plan was made by make_plan"
         self._study = study = Study(self._plan, self._folder)
-        proposals, jobs = Proposals(self._plan.space, self._plan.planner), self._jobs
+        proposals, jobs = study.proposals, self._jobs
 
         def configure(trial: Trial) -> dict[str, Any]:
             self._trials[trial.id] = trial
@@ -182,7 +179,6 @@ class _Sweep:
         stopping = self._plan.space.stopping
         if stopping and not self._halving:
             self._halving = ChainHalving(stopping, self._trials, self._coordinator)
-        tasks = self._plan.space.find_tasks()
         workers = self._plan.space.workers
         num_slots = workers.max_concurrent_trials or self._num_running
         work = Estimator(num_slots, num_trials, workers.num_workers)
@@ -191,7 +187,7 @@ class _Sweep:
             self._trials,
             num_units,
             clock,
-            tasks,
+            self._plan.space.find_tasks(),
             self._coordinator,
             self._release,
             self._folder,
@@ -234,7 +230,7 @@ class _Sweep:
         remove_worker_groups(self._jobs(self._trials[name]).run_name)
 
 
-class _Ends(ray.tune.Callback):
+class _Ends(NotRestored, ray.tune.Callback):
     """Notes how trials end, when they do: of a run that is cut off Tune returns nothing.
 
     Attributes:
@@ -246,10 +242,6 @@ class _Ends(ray.tune.Callback):
         self._trials, self._folder = trials, folder
         self.finished: set[str] = set()
         self.failures: dict[str, str] = {}
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing, as of the monitor."""
-        return {}
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         """Called by Tune when a trial has failed for good."""
