@@ -17,7 +17,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,18 +109,12 @@ class Storage:
         """
         probe = f".probe-{uuid.uuid4().hex}"
         is_new = self.filesystem.get_file_info(self.root).type == fs.FileType.NotFound
-        try:
+        remedy = "give a folder or a URI where you may write"
+        with _as_mistake(f"storage {self.uri}", "cannot be written to", remedy):
             self._write(probe, b"")
             self.delete(probe)
             if is_new and isinstance(self.filesystem, fs.LocalFileSystem):
                 Path(self.root).rmdir()
-        except OSError as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(
-                f"storage {self.uri}",
-                f"cannot be written to ({reason})",
-                "give a folder or a URI where you may write",
-            ) from None
 
     @_patiently
     def exists(self, name: str) -> bool:
@@ -246,20 +240,27 @@ class Storage:
         return path
 
 
-@contextmanager
-def reading(uri: str) -> Iterator[None]:
+def reading(uri: str) -> AbstractContextManager[None]:
     """Surrounds what reads a storage location that a person has named.
 
     Raises:
         InputError: it cannot be read.
     """
+    return _as_mistake(f"--storage {shown(uri)}", "cannot be read", "give the storage of a sweep")
+
+
+@contextmanager
+def _as_mistake(place: str, problem: str, remedy: str) -> Iterator[None]:
+    """Surrounds what fails where a person has named the wrong storage.
+
+    Raises:
+        InputError: it has failed.
+    """
     try:
         yield
     except OSError as error:
         reason = str(error).splitlines()[0]
-        raise InputError(
-            f"--storage {shown(uri)}", f"cannot be read ({reason})", "give the storage of a sweep"
-        ) from None
+        raise InputError(place, f"{problem} ({reason})", remedy) from None
 
 
 @contextmanager

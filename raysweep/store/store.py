@@ -152,11 +152,7 @@ class Store:
         try:
             return Entry.of_manifest(kind, key, self.storage.read(name))
         except OSError as error:
-            if error.errno not in UNREADABLE and self.storage.exists(name):
-                raise
-            raise DamagedEntryError(
-                f"{MANIFEST} cannot be read ({error.strerror or error})"
-            ) from None
+            raise DamagedEntryError(f"{MANIFEST} {self._blame(name, error)}") from None
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise DamagedEntryError(f"{MANIFEST} is damaged ({error})") from None
 
@@ -302,6 +298,16 @@ class Store:
         self.storage.download(place, destination)
         return _size_and_digest(destination)
 
+    def _blame(self, place: str, error: OSError) -> str:
+        """What is wrong with a file of an entry that could not be read.
+
+        Raises:
+            OSError: the storage is to blame, and not the entry.
+        """
+        if error.errno not in UNREADABLE and self.storage.exists(place):
+            raise error
+        return f"cannot be read ({error.strerror or error})"
+
     def _problem(
         self, entry: Entry, file: StoredFile, read: Callable[[str], tuple[int, str]]
     ) -> str:
@@ -323,9 +329,7 @@ class Store:
                 else:
                     problem = "differs from its manifest"
             except OSError as error:
-                if error.errno not in UNREADABLE and self.storage.exists(place):
-                    raise
-                problem = f"cannot be read ({error.strerror or error})"
+                problem = self._blame(place, error)
         return f"{file.path} {problem}"
 
 

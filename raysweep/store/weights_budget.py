@@ -77,8 +77,7 @@ class WeightsBudget:
     def _look(self) -> None:
         """Finds what is in the store; others may write to it, too."""
         keys = set(self._store.keys(EntryKind.WEIGHTS))
-        for gone in self._sizes.keys() - keys:
-            del self._sizes[gone]
+        self._sizes = {key: size for key, size in self._sizes.items() if key in keys}
         for new in keys - self._sizes.keys():
             if entry := self._store.find(EntryKind.WEIGHTS, new):
                 self._sizes[new] = entry.num_bytes
