@@ -84,10 +84,9 @@ class WeightsBudget:
 
     def _victims(self) -> list[str]:
         """What may be dropped, the most dispensable first."""
-        turns: dict[str, int] = {}
-        for turn, keys in enumerate(self._needed.values()):
-            for key in keys:
-                turns.setdefault(key, turn)
+        # Of several turns that need the same weights the first counts, which comes last here.
+        backwards = reversed(list(enumerate(self._needed.values())))
+        turns = {key: turn for turn, keys in backwards for key in keys}
         kept = {key for trial in self._running for key in self._needed[trial]}
         free = [key for key in self._sizes if key not in kept]
         return sorted(free, key=lambda key: turns.get(key, len(self._needed)), reverse=True)

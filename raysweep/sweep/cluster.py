@@ -49,9 +49,7 @@ def connect(
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.5")  # also the end's latency
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the monitor speaks; Tune keeps silent
     os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # a signal ends all at once: see `ending`
-    needed = {"CPU": workers.num_workers * workers.cpus_per_worker}
-    if workers.use_gpu:
-        needed["GPU"] = workers.num_workers
+    needed = _needed(workers)
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     address = _running_cluster()
     path = token_path()
@@ -87,10 +85,8 @@ def all_resources() -> dict[str, float]:
 
 def num_fitting(workers: WorkerSettings) -> int:
     """Trials that can have workers at the same time."""
-    resources = ray.cluster_resources()
-    fitting = int(resources.get("CPU", 0)) // (workers.num_workers * workers.cpus_per_worker)
-    if workers.use_gpu:
-        fitting = min(fitting, int(resources.get("GPU", 0)) // workers.num_workers)
+    needed, resources = _needed(workers), ray.cluster_resources()
+    fitting = min(int(resources.get(name, 0)) // amount for name, amount in needed.items())
     return max(1, min(fitting, workers.max_concurrent_trials or fitting))
 
 
@@ -186,6 +182,12 @@ def _num_local_gpus(workers: WorkerSettings) -> int:
     import torch  # takes seconds to import
 
     return torch.cuda.device_count()
+
+
+def _needed(workers: WorkerSettings) -> dict[str, int]:
+    """What one trial's workers take."""
+    gpus = {"GPU": workers.num_workers} if workers.use_gpu else {}
+    return {"CPU": workers.num_workers * workers.cpus_per_worker, **gpus}
 
 
 def _check_size(needed: Mapping[str, float], resources: Mapping[str, float]) -> None:
