@@ -27,13 +27,10 @@ WRITERS = stat.S_IWGRP | stat.S_IWOTH
 
 def token_path() -> Path | None:
     """Where Ray looks for the token; None where it is told by another way."""
-    if (
-        os.environ.get("RAY_AUTH_TOKEN")
-        or os.environ.get("RAY_AUTH_MODE", "token").lower() != "token"
-    ):
+    mode = os.environ.get("RAY_AUTH_MODE", "token").lower()
+    if os.environ.get("RAY_AUTH_TOKEN") or mode != "token":
         return None
-    named = os.environ.get("RAY_AUTH_TOKEN_PATH")
-    return Path(named) if named else Path.home() / DEFAULT
+    return Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / DEFAULT)
 
 
 def protect_token(path: Path, *, make: bool) -> str:
