@@ -57,7 +57,7 @@ class DriverWatch:
             except GoneError:
                 return  # nothing is known any more, nothing is ended
             self._num_answers += 1
-            self._silence.is_stall(self._num_answers)
+            self._silence.is_stall(self._num_answers)  # its time begins anew
             for trial in self.stalled(drivers):
                 ray.kill(drivers[trial][1])
 
