@@ -21,6 +21,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import ray
@@ -234,34 +235,20 @@ class RaySurroundings:
     """A worker's way to the sweep through Ray: see `worker.surroundings`."""
 
     def __init__(self, mine: Assignment) -> None:
-        self._mine, self._coordinator = mine, mine.coordinator
+        self._mine, coordinator = mine, mine.coordinator
         self.advance = Pace(mine.advance).advance
-        self.tell = mine.tell
+        self.tell, self.make_room = mine.tell, coordinator.make_room
+        self.claim = partial(coordinator.claim, holder=mine.holder)
+        self.release = partial(coordinator.release, holder=mine.holder)
 
     def report(self, metrics: dict[str, Any]) -> None:
         """Hands the metrics of rank 0 to Train, and by it to Tune."""
         ray.train.report(metrics)
         self.advance()
 
-    def claim(self, key: str) -> bool:
-        """Whether a stage is this trial's to make."""
-        return self._coordinator.claim(key, self._mine.holder)
-
-    def release(self, key: str) -> None:
-        """A stage is made."""
-        self._coordinator.release(key, self._mine.holder)
-
-    def make_room(self, key: str, num_bytes: int) -> None:
-        """Before the weights of a stage are published.
-
-        Raises:
-            NoRoomError: the budget has none.
-        """
-        self._coordinator.make_room(key, num_bytes)
-
     def spend(self, work: Work, seconds: float) -> None:
         """Adds the time of all workers."""
-        self._coordinator.spend(work, seconds * self._mine.job.space.workers.num_workers)
+        self._mine.coordinator.spend(work, seconds * self._mine.job.space.workers.num_workers)
 
 
 class _Loss(ray.train.UserCallback):
