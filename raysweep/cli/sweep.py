@@ -43,7 +43,7 @@ from raysweep.store.store import Store
 from raysweep.sweep.outcome import Outcome, before_the_first_trial
 from raysweep.sweep.reprint import find_whole
 from raysweep.sweep.run_record import FOLDER as RUNS
-from raysweep.sweep.run_record import RunRecord, record_run, run_name
+from raysweep.sweep.run_record import begin_record, record_run, run_name
 from raysweep.sweep.voice import listening
 from raysweep.tasks.custom import read_task
 
@@ -203,7 +203,7 @@ def _carry_out(
     _write_settings(plan, storage)
     folder = storage.sub("sweeps", plan.sweep)
     return record_run(
-        RunRecord.begin(plan, cluster.all_resources(), run),
+        begin_record(plan, cluster.all_resources(), run),
         folder,
         lambda: sweep.run_sweep(plan, storage, output),
         lambda problem: output.print(problem, markup=False),

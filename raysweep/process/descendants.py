@@ -15,8 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
-NUM_THREADS = 17  # where the line of /proc/PID/stat has it, counted from the state; see proc(5)
-POLL_SECONDS = 0.05
+NUM_THREADS = 15  # where the line of /proc/PID/stat has it, after the parent; see proc(5)
+LIMIT_SECONDS, POLL_SECONDS = 5.0, 0.05
 
 
 def adopt_orphans() -> None:
@@ -31,11 +31,12 @@ def descendants() -> list[int]:
     may be one while the others still hold its files and locks.
     """
     children: dict[int, list[int]] = defaultdict(list)
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and (status := _status(entry)):
-            state, parent, num_threads = status
-            if state not in "ZX" or num_threads > 1:
-                children[parent].append(int(entry.name))
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with suppress(OSError):  # it is gone
+            text = Path("/proc", pid, "stat").read_text(errors="replace")
+            state, parent, *rest = text.rpartition(")")[2].split()  # "12 (a name) S 7 ..."
+            if state not in "ZX" or int(rest[NUM_THREADS]) > 1:
+                children[int(parent)].append(int(pid))
     found, todo = [], [os.getpid()]
     while todo:
         below = children[todo.pop()]
@@ -44,35 +45,22 @@ def descendants() -> list[int]:
     return found
 
 
-def end_descendants(grace_seconds: float, limit_seconds: float = 5.0) -> list[int]:
+def end_descendants(grace_seconds: float) -> None:
     """Waits for all processes below this one to go, then kills those that have not.
+
+    They are killed again and again for `LIMIT_SECONDS`, with those that they have started in the
+    meantime; one that hangs in a system call is there still.
 
     Args:
         grace_seconds: how long they may take to go by themselves.
-        limit_seconds: how long after that they are killed again and again, with those that they
-            have started in the meantime.
-
-    Returns:
-        Those that are there still, such as one that hangs in a system call.
     """
     started = time.monotonic()
     while left := descendants():
         waited = time.monotonic() - started
-        if waited > grace_seconds + limit_seconds:
+        if waited > grace_seconds + LIMIT_SECONDS:
             break
         if waited >= grace_seconds:
             for pid in left:
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
         time.sleep(POLL_SECONDS)
-    return left
-
-
-def _status(entry: Path) -> tuple[str, int, int] | None:
-    """State, parent, threads, from a line such as "12 (a name) S 7 ..."; None if it is gone."""
-    try:
-        text = (entry / "stat").read_text(errors="replace")
-    except OSError:
-        return None
-    words = text.rpartition(")")[2].split()
-    return words[0], int(words[1]), int(words[NUM_THREADS])

@@ -79,11 +79,6 @@ class Ending:
         self._read()
         return self._code is not None
 
-    @property
-    def code(self) -> int:
-        """The exit code then; after a signal as a shell gives it: 130, 143 or 129."""
-        return self._code or 128 + signal.SIGINT
-
     def request(self, code: int, reason: str) -> None:
         """Ends the command as a signal would, with another exit code, and says why."""
         if self._code is None:
@@ -150,7 +145,7 @@ class Ending:
 
     def _note(self, number: int) -> None:
         if number in SIGNALS and self._code is None:
-            self._code = 128 + number
+            self._code = 128 + number  # as a shell gives it: 130, 143 or 129
 
     def _read(self) -> None:
         """Reads the signals that have come since; each sets the time by which all must be over."""
@@ -193,7 +188,7 @@ class Ending:
                 os.write(1, SHOW_CURSOR)  # which a progress bar has hidden
             if words and select.select([], [2], [], 0)[1]:
                 os.write(2, f"{words}\n".encode())
-        os._exit(self.code)
+        os._exit(self._code or 128 + signal.SIGINT)
 
 
 def begin_if_command(package: str) -> None:

@@ -17,7 +17,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,9 +58,7 @@ _patiently = retry(
     retry=retry_if_exception(_may_pass),
     wait=wait_exponential_jitter(initial=0.5, max=30),
     stop=stop_after_attempt(NUM_TRIES),
-    before_sleep=lambda state: LOG.info(
-        "tried again: %s", state.outcome and state.outcome.exception()
-    ),
+    before_sleep=_tell,
     reraise=True,
 )
 
@@ -111,18 +109,12 @@ class Storage:
         """
         probe = f".probe-{uuid.uuid4().hex}"
         is_new = self.filesystem.get_file_info(self.root).type == fs.FileType.NotFound
-        try:
+        remedy = "give a folder or a URI where you may write"
+        with _as_mistake(f"storage {self.uri}", "cannot be written to", remedy):
             self._write(probe, b"")
             self.delete(probe)
             if is_new and isinstance(self.filesystem, fs.LocalFileSystem):
                 Path(self.root).rmdir()
-        except OSError as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(
-                f"storage {self.uri}",
-                f"cannot be written to ({reason})",
-                "give a folder or a URI where you may write",
-            ) from None
 
     @_patiently
     def exists(self, name: str) -> bool:
@@ -139,20 +131,17 @@ class Storage:
     @_patiently
     def names(self, folder: str, suffix: str) -> list[str]:
         """Names of the files directly in a folder that end with ``suffix``, sorted."""
-        selector = fs.FileSelector(self._path(folder), allow_not_found=True)
-        infos = self.filesystem.get_file_info(selector)
-        return sorted(
-            info.base_name
-            for info in infos
-            if info.type == fs.FileType.File and info.base_name.endswith(suffix)
-        )
+        return [name for name in self._listed(folder, fs.FileType.File) if name.endswith(suffix)]
 
     @_patiently
     def folders(self, folder: str) -> list[str]:
         """Names of the folders directly in a folder, sorted."""
+        return self._listed(folder, fs.FileType.Directory)
+
+    def _listed(self, folder: str, kind: fs.FileType) -> list[str]:
         selector = fs.FileSelector(self._path(folder), allow_not_found=True)
         infos = self.filesystem.get_file_info(selector)
-        return sorted(info.base_name for info in infos if info.type == fs.FileType.Directory)
+        return sorted(info.base_name for info in infos if info.type == kind)
 
     @_patiently
     def delete_folder(self, name: str) -> None:
@@ -185,11 +174,9 @@ class Storage:
         self._write(name, content)
 
     def _write(self, name: str, content: bytes) -> None:
-        if isinstance(self.filesystem, fs.LocalFileSystem):
-            with _replacing(Path(self._path(name))) as temporary, temporary.open("wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
+        if path := self._local_path(name):
+            with placed(path, Path.replace) as temporary:
+                temporary.write_bytes(content)
         else:
             with self.filesystem.open_output_stream(self._path(name)) as stream:
                 stream.write(content)
@@ -201,28 +188,19 @@ class Storage:
         On a local file system of several writers exactly one succeeds. An object store is asked
         first and written to next: there the last of two that write in the same moment stays.
         """
-        if not isinstance(self.filesystem, fs.LocalFileSystem):
-            if self.exists(name):
+        if path := self._local_path(name):
+            try:
+                # A link fails, unlike a rename, where there is a file already.
+                with placed(path, os.link) as temporary:
+                    temporary.write_bytes(content)
+                return True
+            except FileExistsError:
                 return False
-            self.write(name, content)
-            return True
-        path = Path(self._path(name))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-        try:
-            with temporary.open("wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.link(temporary, path)  # fails, unlike a rename, where there is a file already
-        except FileExistsError:
+            except PermissionError:
+                pass  # a file system without links
+        if self.is_taken(name):
             return False
-        except PermissionError:  # a file system without links
-            if path.exists():
-                return False
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        self.write(name, content)
         return True
 
     @_patiently
@@ -239,56 +217,60 @@ class Storage:
     @_patiently
     def upload(self, source: Path, name: str) -> None:
         """Copies a local file here."""
-        if isinstance(self.filesystem, fs.LocalFileSystem):
-            with _replacing(Path(self._path(name))) as temporary:
+        if path := self._local_path(name):
+            with placed(path, Path.replace) as temporary:
                 shutil.copyfile(source, temporary)
-                with temporary.open("rb") as stream:
-                    os.fsync(stream.fileno())
         else:
-            fs.copy_files(
-                str(source),
-                self._path(name),
-                source_filesystem=fs.LocalFileSystem(),
-                destination_filesystem=self.filesystem,
-            )
+            fs.copy_files(str(source), self._path(name), fs.LocalFileSystem(), self.filesystem)
 
     @_patiently
     def download(self, name: str, destination: Path) -> None:
         """Copies a file from here to a local path."""
-        fs.copy_files(
-            self._path(name),
-            str(destination),
-            source_filesystem=self.filesystem,
-            destination_filesystem=fs.LocalFileSystem(),
-        )
+        fs.copy_files(self._path(name), str(destination), self.filesystem, fs.LocalFileSystem())
 
     def _path(self, name: str) -> str:
         return f"{self.root}/{name}"
 
+    def _local_path(self, name: str) -> Path | None:
+        """A file's path on a local file system, its folder made; None in an object store."""
+        if not isinstance(self.filesystem, fs.LocalFileSystem):
+            return None
+        path = Path(self._path(name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
 
-@contextmanager
-def reading(uri: str) -> Iterator[None]:
+
+def reading(uri: str) -> AbstractContextManager[None]:
     """Surrounds what reads a storage location that a person has named.
 
     Raises:
         InputError: it cannot be read.
     """
+    return _as_mistake(f"--storage {shown(uri)}", "cannot be read", "give the storage of a sweep")
+
+
+@contextmanager
+def _as_mistake(place: str, problem: str, remedy: str) -> Iterator[None]:
+    """Surrounds what fails where a person has named the wrong storage.
+
+    Raises:
+        InputError: it has failed.
+    """
     try:
         yield
     except OSError as error:
         reason = str(error).splitlines()[0]
-        raise InputError(
-            f"--storage {shown(uri)}", f"cannot be read ({reason})", "give the storage of a sweep"
-        ) from None
+        raise InputError(place, f"{problem} ({reason})", remedy) from None
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Gives a temporary path beside ``path``, renamed onto it when the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def placed(path: Path, place: Callable[[Path, Path], object]) -> Iterator[Path]:
+    """Gives a temporary path beside ``path``; it is flushed and placed when the block succeeds."""
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         yield temporary
-        temporary.replace(path)
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
+        place(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -25,7 +25,7 @@ import logging
 import tempfile
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -76,9 +76,7 @@ class StoredFile:
     sha256: str
 
     def __post_init__(self) -> None:
-        kinds = (str, str, int, str)
-        values = (self.name, self.path, self.num_bytes, self.sha256)
-        if any(type(value) is not kind for value, kind in zip(values, kinds, strict=True)):
+        if [type(value) for value in astuple(self)] != [str, str, int, str]:
             raise TypeError("a manifest's file has a name, a path, a size and a digest")
         if Path(self.name).name != self.name or ".." in Path(self.path).parts:
             raise ValueError(f"no file of an entry: {self.name!r} at {self.path!r}")
@@ -154,11 +152,7 @@ class Store:
         try:
             return Entry.of_manifest(kind, key, self.storage.read(name))
         except OSError as error:
-            if error.errno not in UNREADABLE and self.storage.exists(name):
-                raise
-            raise DamagedEntryError(
-                f"{MANIFEST} cannot be read ({error.strerror or error})"
-            ) from None
+            raise DamagedEntryError(f"{MANIFEST} {self._blame(name, error)}") from None
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise DamagedEntryError(f"{MANIFEST} is damaged ({error})") from None
 
@@ -207,14 +201,9 @@ class Store:
             self.storage.move(f"{kind}/{key}", f"{kind}/{key}.damaged-{attempt}")
         for path in sorted(path for path in folder.iterdir() if path.is_file()):
             self.storage.upload(path, f"{kind}/{key}/{attempt}/{path.name}")
-            files.append(
-                StoredFile(
-                    path.name, f"{attempt}/{path.name}", path.stat().st_size, digest_file(path)
-                )
-            )
+            files.append(StoredFile(path.name, f"{attempt}/{path.name}", *_size_and_digest(path)))
             on_file()
-        published = self.find(kind, key)
-        if published is not None:
+        if published := self.find(kind, key):
             return published
         manifest = {
             "files": [asdict(file) for file in files],
@@ -307,7 +296,17 @@ class Store:
     def _download(self, destination: Path, place: str) -> tuple[int, str]:
         """Size and digest of a file that is copied to a local path."""
         self.storage.download(place, destination)
-        return destination.stat().st_size, digest_file(destination)
+        return _size_and_digest(destination)
+
+    def _blame(self, place: str, error: OSError) -> str:
+        """What is wrong with a file of an entry that could not be read.
+
+        Raises:
+            OSError: the storage is to blame, and not the entry.
+        """
+        if error.errno not in UNREADABLE and self.storage.exists(place):
+            raise error
+        return f"cannot be read ({error.strerror or error})"
 
     def _problem(
         self, entry: Entry, file: StoredFile, read: Callable[[str], tuple[int, str]]
@@ -330,7 +329,9 @@ class Store:
                 else:
                     problem = "differs from its manifest"
             except OSError as error:
-                if error.errno not in UNREADABLE and self.storage.exists(place):
-                    raise
-                problem = f"cannot be read ({error.strerror or error})"
+                problem = self._blame(place, error)
         return f"{file.path} {problem}"
+
+
+def _size_and_digest(path: Path) -> tuple[int, str]:
+    return path.stat().st_size, digest_file(path)

@@ -77,19 +77,16 @@ class WeightsBudget:
     def _look(self) -> None:
         """Finds what is in the store; others may write to it, too."""
         keys = set(self._store.keys(EntryKind.WEIGHTS))
-        for gone in self._sizes.keys() - keys:
-            del self._sizes[gone]
+        self._sizes = {key: size for key, size in self._sizes.items() if key in keys}
         for new in keys - self._sizes.keys():
-            entry = self._store.find(EntryKind.WEIGHTS, new)
-            if entry:
-                self._sizes[new] = sum(file.num_bytes for file in entry.files)
+            if entry := self._store.find(EntryKind.WEIGHTS, new):
+                self._sizes[new] = entry.num_bytes
 
     def _victims(self) -> list[str]:
         """What may be dropped, the most dispensable first."""
-        turns: dict[str, int] = {}
-        for turn, keys in enumerate(self._needed.values()):
-            for key in keys:
-                turns.setdefault(key, turn)
+        # Of several turns that need the same weights the first counts, which comes last here.
+        backwards = reversed(list(enumerate(self._needed.values())))
+        turns = {key: turn for turn, keys in backwards for key in keys}
         kept = {key for trial in self._running for key in self._needed[trial]}
         free = [key for key in self._sizes if key not in kept]
         return sorted(free, key=lambda key: turns.get(key, len(self._needed)), reverse=True)

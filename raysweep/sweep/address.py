@@ -8,6 +8,7 @@ import os
 import re
 import socket
 import threading
+from concurrent.futures import Future
 
 from raysweep.errors import InputError
 
@@ -38,8 +39,7 @@ def check_address(address: str) -> None:
         raise InputError(place, "is no address", "write HOST:PORT, auto or local")
     if int(form["port"]) not in PORTS:
         raise InputError(place, "no such port", f"ports go from {PORTS[0]} to {PORTS[-1]}")
-    problem = why_silent(address)
-    if problem:
+    if problem := why_silent(address):
         raise InputError(place, f"no Ray cluster answers there ({problem})", REMEDY)
 
 
@@ -60,31 +60,23 @@ def why_silent(address: str) -> str:
 
 def _why_no_grpc(connection: socket.socket) -> str:
     connection.sendall(PREFACE)
-    head = b""
-    while len(head) < HEAD_BYTES:
-        more = connection.recv(HEAD_BYTES - len(head))
-        if not more:
-            return "another program hangs up"
-        head += more
+    with connection.makefile("rb") as answer:
+        head = answer.read(HEAD_BYTES)
+    if len(head) < HEAD_BYTES:
+        return "another program hangs up"
     return "" if head[KIND] == SETTINGS_FRAME else "another program answers"
 
 
 def _resolve(host: str, port: int) -> tuple[str, int]:
     """The first address of a host, within the limit: a name server may take minutes."""
-    found: list[tuple[str, int] | OSError] = []
+    found: Future[tuple[str, int]] = Future()
 
     def resolve() -> None:
         try:
             answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            found.append((str(answers[0][4][0]), port))
+            found.set_result((str(answers[0][4][0]), port))
         except (OSError, UnicodeError) as error:
-            found.append(error if isinstance(error, OSError) else OSError(str(error)))
+            found.set_exception(error)
 
-    thread = threading.Thread(target=resolve, daemon=True)
-    thread.start()
-    thread.join(LIMIT_SECONDS)
-    if not found:
-        raise TimeoutError
-    if isinstance(found[0], OSError):
-        raise found[0]
-    return found[0]
+    threading.Thread(target=resolve, daemon=True).start()
+    return found.result(LIMIT_SECONDS)

@@ -18,37 +18,28 @@ from raysweep.sweep.tune_settings import TRIAL
 OWN_ERROR = re.compile(r"^raysweep\.[\w.]+: ")  # its class, before the message
 
 
-class ErrorLog:
-    """The errors of one sweep's trials.
+def keep_errors(folder: Storage, trial: Any) -> tuple[str, str]:
+    """Keeps all errors of a trial so far, each with its traceback.
 
     Args:
         folder: the sweep's.
+        trial: Tune's, which writes them to a file of its own.
+
+    Returns:
+        The innermost message of the last, and where the whole stands; empty if nowhere.
     """
-
-    def __init__(self, folder: Storage) -> None:
-        self._folder = folder
-
-    def keep(self, trial: Any) -> tuple[str, str]:
-        """Keeps all errors of a trial so far, each with its traceback.
-
-        Args:
-            trial: Tune's, which writes them to a file of its own.
-
-        Returns:
-            The innermost message of the last, and where the whole stands; empty if nowhere.
-        """
-        try:
-            text = Path(trial.error_file).read_text(errors="replace")
-        except (OSError, TypeError):
-            return "ended without a reason", ""
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        reason = OWN_ERROR.sub("", lines[-1], count=1) if lines else "ended without a reason"
-        name = f"errors/{trial.config[TRIAL]}.txt"
-        try:
-            self._folder.write(name, text.encode())
-        except OSError:  # of the storage, which may be what has failed: the reason is told anyway
-            return reason, ""
-        return reason, f"{self._folder.uri}/{name}"
+    try:
+        text = Path(trial.error_file).read_text(errors="replace")
+    except (OSError, TypeError):
+        return "ended without a reason", ""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    reason = OWN_ERROR.sub("", lines[-1], count=1) if lines else "ended without a reason"
+    name = f"errors/{trial.config[TRIAL]}.txt"
+    try:
+        folder.write(name, text.encode())
+    except OSError:  # of the storage, which may be what has failed: the reason is told anyway
+        return reason, ""
+    return reason, f"{folder.uri}/{name}"
 
 
 def silence_tune() -> None:

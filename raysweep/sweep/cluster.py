@@ -6,7 +6,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -49,9 +49,7 @@ def connect(
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.5")  # also the end's latency
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the monitor speaks; Tune keeps silent
     os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # a signal ends all at once: see `ending`
-    needed = {"CPU": workers.num_workers * workers.cpus_per_worker}
-    if workers.use_gpu:
-        needed["GPU"] = workers.num_workers
+    needed = _needed(workers)
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     address = _running_cluster()
     path = token_path()
@@ -74,7 +72,8 @@ def connect(
         console.print(f"Dashboard: http://{context.dashboard_url}")
     deadline = time.monotonic() + 60 * wait_minutes
     while not _is_enough(needed, ray.cluster_resources()) and time.monotonic() < deadline:
-        console.print(f"Waiting for {_listed(needed)}; there are {_listed(_available(needed))}.")
+        there = _listed(needed, ray.cluster_resources())
+        console.print(f"Waiting for {_listed(needed, needed)}; there are {there}.")
         time.sleep(10)
     _check_size(needed, ray.cluster_resources())
 
@@ -86,10 +85,8 @@ def all_resources() -> dict[str, float]:
 
 def num_fitting(workers: WorkerSettings) -> int:
     """Trials that can have workers at the same time."""
-    resources = ray.cluster_resources()
-    fitting = int(resources.get("CPU", 0)) // (workers.num_workers * workers.cpus_per_worker)
-    if workers.use_gpu:
-        fitting = min(fitting, int(resources.get("GPU", 0)) // workers.num_workers)
+    needed, resources = _needed(workers), ray.cluster_resources()
+    fitting = min(int(resources.get(name, 0)) // amount for name, amount in needed.items())
     return max(1, min(fitting, workers.max_concurrent_trials or fitting))
 
 
@@ -187,24 +184,25 @@ def _num_local_gpus(workers: WorkerSettings) -> int:
     return torch.cuda.device_count()
 
 
-def _check_size(needed: dict[str, int], resources: dict[str, float]) -> None:
+def _needed(workers: WorkerSettings) -> dict[str, int]:
+    """What one trial's workers take."""
+    gpus = {"GPU": workers.num_workers} if workers.use_gpu else {}
+    return {"CPU": workers.num_workers * workers.cpus_per_worker, **gpus}
+
+
+def _check_size(needed: Mapping[str, float], resources: Mapping[str, float]) -> None:
     if not _is_enough(needed, resources):
-        available = {name: int(resources.get(name, 0)) for name in needed}
+        asked, there = _listed(needed, needed), _listed(needed, resources)
         raise InputError(
             f"workers.num_workers = {needed.get('GPU', needed['CPU'])}",
-            f"a trial needs {_listed(needed)} but the cluster has {_listed(available)}",
+            f"a trial needs {asked} but the cluster has {there}",
             "lower --num-workers, add nodes, or give them time with --wait-for-workers",
         )
 
 
-def _is_enough(needed: dict[str, int], resources: dict[str, float]) -> bool:
+def _is_enough(needed: Mapping[str, float], resources: Mapping[str, float]) -> bool:
     return all(resources.get(name, 0) >= amount for name, amount in needed.items())
 
 
-def _available(needed: dict[str, int]) -> dict[str, int]:
-    resources = ray.cluster_resources()
-    return {name: int(resources.get(name, 0)) for name in needed}
-
-
-def _listed(amounts: dict[str, int]) -> str:
-    return " and ".join(f"{amount} {name}s" for name, amount in amounts.items())
+def _listed(names: Iterable[str], amounts: Mapping[str, float]) -> str:
+    return " and ".join(f"{int(amounts.get(name, 0))} {name}s" for name in names)

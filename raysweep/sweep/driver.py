@@ -21,6 +21,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import ray
@@ -35,7 +36,7 @@ from raysweep.store.weights_budget import NoRoomError
 from raysweep.sweep.coordinator_client import CoordinatorClient
 from raysweep.sweep.leases import RENEWAL_SECONDS, new_holder, trial_of
 from raysweep.sweep.process_group import GroupConfig
-from raysweep.sweep.stall import Pace, StallWatch
+from raysweep.sweep.stall import Pace, StalledError, StallWatch
 from raysweep.sweep.voice import Note, speak_through
 from raysweep.sweep.worker_groups import Trainer, is_waiting_for_workers, remove_worker_groups
 from raysweep.worker.job import Job, publish_results
@@ -45,20 +46,6 @@ DRIVER_RESOURCES = {"CPU": 0, "memory": 100 * 2**20}  # {"CPU": 0} alone is refu
 MAX_GROUPS = 50  # worker groups that a trial may start, one after the other
 MAX_DAMAGES = 5  # store entries that one trial finds damaged and makes again
 POLL_SECONDS, SLOT_POLL_SECONDS = 1.0, 0.25
-
-
-@dataclass(frozen=True)
-class Shared:
-    """What all drivers of a sweep are told beside their trial's settings.
-
-    Attributes:
-        find: the job of a trial, by the settings that Tune has given it.
-        num_slots: trials that may have workers at the same time.
-    """
-
-    find: Callable[[Mapping[str, Any]], Job]
-    coordinator: CoordinatorClient
-    num_slots: int
 
 
 @dataclass(frozen=True)
@@ -87,7 +74,12 @@ class Assignment:
         self.coordinator.advance(self.trial)
 
 
-def run_trial(config: Mapping[str, Any], shared: Shared) -> None:
+def run_trial(
+    config: Mapping[str, Any],
+    find: Callable[[Mapping[str, Any]], Job],
+    coordinator: CoordinatorClient,
+    num_slots: int,
+) -> None:
     """The Tune function trainable.
 
     Gives back what a dead attempt held. Then, until nothing remains: waits for other trials that
@@ -97,15 +89,16 @@ def run_trial(config: Mapping[str, Any], shared: Shared) -> None:
 
     Args:
         config: the trial's settings, as Tune shows them: see `tune_settings`.
+        find: the job of a trial, by its settings.
+        num_slots: trials that may have workers at the same time.
 
     Raises:
         OSError: another attempt may end otherwise.
     """
-    speak_through(shared.coordinator.note)
+    speak_through(coordinator.note)
     try:
-        job = shared.find(config)
-        assignment = Assignment(job, shared.coordinator, new_holder(job.trial.id))
-        failure = _finish(assignment, shared.num_slots)
+        job = find(config)
+        failure = _finish(Assignment(job, coordinator, new_holder(job.trial.id)), num_slots)
     except OSError as error:
         failure = _lasting(error)
         if not failure:
@@ -186,11 +179,16 @@ def _run_group(mine: Assignment) -> str | None:
 
 def _watch(mine: Assignment) -> Callable[[], None]:
     """What to call every few seconds while a group runs; raises StalledError if it stands still."""
-    watch = StallWatch(mine.job.space.workers.stall_minutes)
+    minutes = mine.job.space.workers.stall_minutes
+    watch = StallWatch(minutes)
 
     def look() -> None:
         count, activity = mine.coordinator.progress(mine.trial)
-        watch.look(count, activity, lambda: is_waiting_for_workers(mine.job.run_name))
+        if watch.is_stall(count, lambda: is_waiting_for_workers(mine.job.run_name)):
+            raise StalledError(
+                f"its workers have made no progress for {minutes:g} minutes ({activity}); "
+                "raise workers.stall_minutes if they only need longer"
+            )
 
     return look
 
@@ -237,34 +235,20 @@ class RaySurroundings:
     """A worker's way to the sweep through Ray: see `worker.surroundings`."""
 
     def __init__(self, mine: Assignment) -> None:
-        self._mine, self._coordinator = mine, mine.coordinator
+        self._mine, coordinator = mine, mine.coordinator
         self.advance = Pace(mine.advance).advance
-        self.tell = mine.tell
+        self.tell, self.make_room = mine.tell, coordinator.make_room
+        self.claim = partial(coordinator.claim, holder=mine.holder)
+        self.release = partial(coordinator.release, holder=mine.holder)
 
     def report(self, metrics: dict[str, Any]) -> None:
         """Hands the metrics of rank 0 to Train, and by it to Tune."""
         ray.train.report(metrics)
         self.advance()
 
-    def claim(self, key: str) -> bool:
-        """Whether a stage is this trial's to make."""
-        return self._coordinator.claim(key, self._mine.holder)
-
-    def release(self, key: str) -> None:
-        """A stage is made."""
-        self._coordinator.release(key, self._mine.holder)
-
-    def make_room(self, key: str, num_bytes: int) -> None:
-        """Before the weights of a stage are published.
-
-        Raises:
-            NoRoomError: the budget has none.
-        """
-        self._coordinator.make_room(key, num_bytes)
-
     def spend(self, work: Work, seconds: float) -> None:
         """Adds the time of all workers."""
-        self._coordinator.spend(work, seconds * self._mine.job.space.workers.num_workers)
+        self._mine.coordinator.spend(work, seconds * self._mine.job.space.workers.num_workers)
 
 
 class _Loss(ray.train.UserCallback):

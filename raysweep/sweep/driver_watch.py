@@ -17,7 +17,7 @@ import ray
 
 from raysweep.sweep.coordinator_client import CoordinatorClient, GoneError, SilentError
 from raysweep.sweep.leases import RENEWAL_SECONDS
-from raysweep.sweep.stall import StalledError, StallWatch
+from raysweep.sweep.stall import StallWatch
 
 LEAST_MINUTES = 6 * RENEWAL_SECONDS / 60  # a driver that is only slow renews in time
 
@@ -33,7 +33,7 @@ class DriverWatch:
     def __init__(self, coordinator: CoordinatorClient, minutes: float) -> None:
         self._coordinator, self._minutes = coordinator, max(minutes, LEAST_MINUTES)
         self._watches: dict[str, StallWatch] = {}
-        self._silence: StallWatch | None = StallWatch(self._minutes)  # None: it is ended
+        self._silence = StallWatch(self._minutes)
         self._num_answers = 0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -46,38 +46,26 @@ class DriverWatch:
         self._stopped.set()
 
     def _watch(self) -> None:
-        while self._silence and not self._stopped.wait(RENEWAL_SECONDS / 2):
+        while not self._stopped.wait(RENEWAL_SECONDS / 2):
             try:
                 drivers = self._coordinator.drivers()
-            except SilentError:
-                self._end_if_silent(self._silence)
+            except SilentError:  # it may only be busy
+                if self._silence.is_stall(self._num_answers):
+                    self._coordinator.stop()
+                    return
                 continue
             except GoneError:
                 return  # nothing is known any more, nothing is ended
             self._num_answers += 1
-            self._silence.look(self._num_answers, "answering", lambda: False)
+            self._silence.is_stall(self._num_answers)  # its time begins anew
             for trial in self.stalled(drivers):
                 ray.kill(drivers[trial][1])
 
-    def _end_if_silent(self, silence: StallWatch) -> None:
-        """Ends the coordinator if it has been silent for too long; it may only be busy."""
-        try:
-            silence.look(self._num_answers, "answering", lambda: False)
-        except StalledError:
-            self._silence = None
-            self._coordinator.stop()
-
     def stalled(self, drivers: Mapping[str, tuple[int, Any]]) -> list[str]:
         """The trials whose drivers have stood still for too long; looked at every few seconds."""
-        ended = []
         watches = {
             trial: self._watches.get(trial) or StallWatch(self._minutes) for trial in drivers
         }
-        for trial, (count, _) in drivers.items():
-            try:
-                watches[trial].look(count, "driving", lambda: False)
-            except StalledError:
-                ended.append(trial)
-                del watches[trial]
-        self._watches = watches
+        ended = [trial for trial, (count, _) in drivers.items() if watches[trial].is_stall(count)]
+        self._watches = {trial: one for trial, one in watches.items() if trial not in ended}
         return ended

@@ -67,13 +67,17 @@ class Estimator:
         num_slots: trials that have workers at the same time.
         num_workers: of each.
         num_trials: how many there will be; those not planned yet count as the mean of the others.
+
+    Attributes:
+        planned: trials that are known, and what was first found missing for each.
+        ended: trials that need no more work.
     """
 
     def __init__(self, num_slots: int, num_trials: int, num_workers: int = 1) -> None:
         self._num_slots, self._num_trials = num_slots, num_trials
         self._num_workers = num_workers
-        self._planned: dict[str, frozenset[Piece]] = {}
-        self._ended: set[str] = set()
+        self.planned: dict[str, frozenset[Piece]] = {}
+        self.ended: set[str] = set()
         self._started: set[str] = set()
         self._missing: dict[EntryName, Piece] = {}
         self._made: dict[Work, float] = {}
@@ -82,18 +86,10 @@ class Estimator:
     def plan(self, trial: str, missing: Collection[Piece]) -> None:
         """A trial is known, with what the store lacks of it."""
         new = {piece.entry: piece for piece in missing if piece.entry not in self._missing}
-        self._planned[trial] = frozenset(new.values())
+        self.planned[trial] = frozenset(new.values())
         self._missing.update(new)
         if not missing:
-            self._ended.add(trial)
-
-    def is_planned(self, trial: str) -> bool:
-        """Whether a trial is known."""
-        return trial in self._planned
-
-    def has_ended(self, trial: str) -> bool:
-        """Whether a trial needs no more work."""
-        return trial in self._ended
+            self.ended.add(trial)
 
     def begin_start(self, trial: str) -> None:
         """A trial's workers start, perhaps not for the first time: that time is still to come."""
@@ -112,7 +108,7 @@ class Estimator:
 
     def end(self, trial: str, rest: Collection[Piece] = ()) -> None:
         """A trial needs no more work; what it still lacked nobody will do."""
-        self._ended.add(trial)
+        self.ended.add(trial)
         for piece in rest:
             self._missing.pop(piece.entry, None)
 
@@ -125,32 +121,25 @@ class Estimator:
             spent: worker-seconds by kind, of finished work.
             begun: the share that is done of entries that are being made.
         """
-        units: dict[Work, float] = {}
-        for entry, piece in self._missing.items():
-            rest = piece.size * (1.0 - begun.get(entry, 0.0))
-            units[piece.kind] = units.get(piece.kind, 0.0) + rest
-        if any(not self._made.get(kind) or kind not in spent for kind in units):
+        pace = {kind: spent[kind] / made for kind, made in self._made.items() if kind in spent}
+        if any(piece.kind not in pace for piece in self._missing.values()):
             return None
-        work = sum(number * spent[kind] / self._made[kind] for kind, number in units.items())
-        waiting = len(set(self._planned) - self._started - self._ended)
-        unknown = max(self._num_trials - len(self._planned), 0)
-        if unknown and self._planned:
-            work += unknown * self._mean_seconds(spent)
+        work = sum(
+            piece.size * (1.0 - begun.get(entry, 0.0)) * pace[piece.kind]
+            for entry, piece in self._missing.items()
+        )
+        waiting = len(set(self.planned) - self._started - self.ended)
+        unknown = max(self._num_trials - len(self.planned), 0)
+        if unknown and self.planned:
+            found = (piece for missing in self.planned.values() for piece in missing)
+            known = sum(piece.size * pace.get(piece.kind, 0.0) for piece in found)
+            work += unknown * known / len(self.planned)
         if (waiting + unknown) and not self._startups:
             return None
         startup = sum(self._startups) / len(self._startups) if self._startups else 0.0
-        open_trials = max(1, self._num_trials - len(self._ended))
+        open_trials = max(1, self._num_trials - len(self.ended))
         seconds = work / self._num_workers + (waiting + unknown) * startup
         return seconds / min(self._num_slots, open_trials)
-
-    def _mean_seconds(self, spent: Mapping[Work, float]) -> float:
-        """Of the trials that are known, what each had to do."""
-        total = 0.0
-        for missing in self._planned.values():
-            for piece in missing:
-                if self._made.get(piece.kind):
-                    total += piece.size * spent.get(piece.kind, 0.0) / self._made[piece.kind]
-        return total / len(self._planned)
 
 
 class Countdown:
@@ -164,8 +153,7 @@ class Countdown:
         """What to show of an estimate; None as long as there was none."""
         if estimate is None and self._shown is None:
             return None
-        passed = now - self._at
-        self._at = now
+        passed, self._at = now - self._at, now
         if self._shown is None:
             self._shown = estimate
         elif estimate is None or estimate <= 0:

@@ -12,13 +12,14 @@ from raysweep.plan.trials import Trial
 from raysweep.space.chains import Chain
 from raysweep.space.search import StoppingSettings
 from raysweep.sweep.coordinator_client import CoordinatorClient
+from raysweep.sweep.not_restored import NotRestored
 from raysweep.sweep.tune_settings import TRIAL
 
 RUNG = "rung"
 GO_ON, STOP = str(TrialScheduler.CONTINUE), str(TrialScheduler.STOP)
 
 
-class ChainHalving(FIFOScheduler):
+class ChainHalving(NotRestored, FIFOScheduler):
     """Compares trials of the same chain, by the stage or the step that they have come to.
 
     A trial that makes a stage for which others wait goes on, and is compared again at its next
@@ -48,7 +49,8 @@ class ChainHalving(FIFOScheduler):
     def on_trial_result(self, tune_controller: Any, trial: Any, result: Mapping[str, Any]) -> str:
         """Called by Tune for every report; whether the trial goes on."""
         name = trial.config[TRIAL]
-        if self._is_last(name, result) or not self._is_comparable(result):
+        is_last = result.get("stage") == len(self._trials[name].stages)
+        if is_last or not self._is_comparable(result):
             return GO_ON
         verdict = self._of(trial).on_trial_result(tune_controller, trial, self._placed(result))
         if verdict == STOP:
@@ -68,10 +70,6 @@ class ChainHalving(FIFOScheduler):
     def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
         """Called by Tune when a trial goes before it has run."""
         self._of(trial).on_trial_remove(tune_controller, trial)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune pickles its parts to restore an experiment; we resume by the store."""
-        return {}
 
     def _of(self, trial: Any) -> AsyncHyperBandScheduler:
         """What compares the trials of a trial's chain."""
@@ -114,6 +112,3 @@ class ChainHalving(FIFOScheduler):
         if self._settings.every_steps:
             return bool(result["steps_trained"] > 0)
         return bool(result["stage"] >= self._settings.grace_stages)
-
-    def _is_last(self, name: str, result: Mapping[str, Any]) -> bool:
-        return result.get("stage") == len(self._trials[name].stages)

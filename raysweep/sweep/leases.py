@@ -77,9 +77,7 @@ class Leases:
     def holder_of(self, key: str) -> str | None:
         """Who has the lease of a key, if anybody."""
         lease = self._leases.get(key)
-        if lease is None or lease.expires <= self._clock():
-            return None
-        return lease.holder
+        return lease.holder if lease and lease.expires > self._clock() else None
 
     def expired_holder_of(self, key: str) -> str | None:
         """Who had the lease of a key and has neither renewed it nor given it up."""

@@ -16,8 +16,10 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from raysweep.plan.names import full_name
 from raysweep.plan.trials import Trial
-from raysweep.sweep.attempts import ErrorLog
+from raysweep.store.storage import Storage
+from raysweep.sweep.attempts import keep_errors
 from raysweep.sweep.coordinator_client import CoordinatorClient
+from raysweep.sweep.not_restored import NotRestored
 from raysweep.sweep.tune_settings import TRIAL
 from raysweep.sweep.voice import repeat
 from raysweep.sweep.work_clock import NOT_WORKING, WorkClock, as_clock, shown_left
@@ -27,7 +29,7 @@ from raysweep.worker.surroundings import Activity, Doing
 QUIET_SECONDS = 15.0  # between progress lines where the output is no terminal
 
 
-class Monitor(Callback):
+class Monitor(NotRestored, Callback):
     """Shows a sweep's progress; one unit is a model of a trial, trained or found, and measured.
 
     A trial has one model more than stages: the base model.
@@ -37,7 +39,7 @@ class Monitor(Callback):
         num_units: how many there will be.
         clock: estimates the time that is left.
         release: frees what an attempt at a trial still holds, called when it has ended.
-        errors: keeps why attempts have ended.
+        folder: of the sweep, where it is kept why attempts have ended.
 
     The time that is left is that of the work the store lacks: see `eta`.
     """
@@ -50,14 +52,14 @@ class Monitor(Callback):
         tasks: Mapping[str, Task],
         coordinator: CoordinatorClient,
         release: Callable[[str], None],
-        errors: ErrorLog,
+        folder: Storage,
         console: Console,
     ) -> None:
         self._trials, self._tasks = trials, tasks
         self._coordinator, self._release = coordinator, release
-        self._errors, self._console = errors, console
+        self._folder, self._console = folder, console
         self._stages_done: Counter[str] = Counter()
-        self._ended: dict[str, str] = {}
+        self._ended = set[str]()
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -85,10 +87,6 @@ class Monitor(Callback):
         self._progress.stop()
         for note in self._coordinator.take_notes():
             repeat(note)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune pickles callbacks to restore an experiment; we resume by the store."""
-        return {}
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: Mapping[str, Any], **_: Any
@@ -119,7 +117,7 @@ class Monitor(Callback):
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         """Called by Tune when a trial whose driver has died is about to start again."""
         self._release(trial.config[TRIAL])
-        reason = self._errors.keep(trial)[0]
+        reason = keep_errors(self._folder, trial)[0]
         named = self._name(trial.config[TRIAL])
         self._console.print(f"[yellow]again[/]  {named}: {escape(reason)}", highlight=False)
 
@@ -128,7 +126,7 @@ class Monitor(Callback):
         self._release(name)
         if how and name not in self._ended:
             self._console.print(f"{how} {self._name(name)}", highlight=False)
-        self._ended[name] = how
+        self._ended.add(name)
         self._clock.end(self._trials[name])
         self._stages_done[name] = len(self._trials[name].stages) + 1
 

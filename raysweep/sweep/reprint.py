@@ -8,7 +8,7 @@ cannot be known without running it what the comparison would decide; it is never
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 
@@ -20,7 +20,7 @@ from raysweep.results.tables import TRIAL_TABLES, from_bytes, write_trial
 from raysweep.store.storage import Storage
 from raysweep.store.store import DamagedEntryError, Store
 from raysweep.sweep.outcome import Outcome
-from raysweep.worker.job import Jobs, publish_results
+from raysweep.worker.job import Job, jobs_of, publish_results
 
 LAST_WRITTEN = "steps"  # of a trial's tables
 STUDY_FILE = "results/study/study.arrow"
@@ -30,57 +30,41 @@ def find_whole(plan: Plan, storage: Storage) -> Outcome | None:
     """The sweep, its result files complete; None if anything of it is still to be done."""
     if plan.space.stopping is not None:
         return None
-    folder = storage.sub("sweeps", plan.sweep)
-    store = Store(storage.sub("store"))
-    try:
-        if plan.space.search.method == "optuna":
-            return _whole_study(plan, storage, store, folder)
-        trials = _decided(plan, storage, store)
-        if trials is None or not _are_done(trials, store):
+    jobs = jobs_of(plan, storage)
+    folder, store = storage.sub("sweeps", plan.sweep), Store(storage.sub("store"))
+    study = None
+    if plan.space.search.method == "optuna":
+        from raysweep.sweep.study import JOURNAL, Study  # imports Optuna: not for other sweeps
+
+        if not folder.exists(JOURNAL):
             return None
-        _complete(plan, storage, (*plan.scouts, *trials))
+        study = Study(plan, folder)
+    try:
+        trials = study.finished_trials() if study else _decided(plan, jobs, store)
+        if (study and study.num_left) or not _are_done(trials, store):
+            return None
+        for trial in (*plan.scouts, *trials):
+            if not _has_results(folder, trial):
+                publish_results(jobs(trial), jobs(trial).records(), len(trial.stages))
     except DamagedEntryError:
         return None  # it is set aside, so that a run makes it again
-    return Outcome(folder, tuple(trials))
-
-
-def _decided(plan: Plan, storage: Storage, store: Store) -> Sequence[Trial] | None:
-    """The trials; of a plan with scouts those that follow from what they have found."""
-    if not plan.scouts:
-        return plan.trials
-    if not _are_done(plan.scouts, store):
-        return None
-    jobs = Jobs.of_plan(plan, storage)
-    found = (jobs.job(scout).records().finding() for scout in plan.scouts)
-    return plan.decided(Findings(tuple(found))).trials
-
-
-def _whole_study(plan: Plan, storage: Storage, store: Store, folder: Storage) -> Outcome | None:
-    from raysweep.sweep.study import JOURNAL, Study  # imports Optuna: not for other sweeps
-
-    if not folder.exists(JOURNAL):
-        return None
-    study = Study(plan, folder)
-    trials = study.finished_trials()
-    if study.num_left or not _are_done(trials, store):
-        return None
-    _complete(plan, storage, trials)
-    if not folder.exists(STUDY_FILE):
+    if study and not folder.exists(STUDY_FILE):
         write_trial(folder, "study", {"study": study.rows()})
     return Outcome(folder, trials, study=study)
 
 
+def _decided(plan: Plan, jobs: Callable[[Trial], Job], store: Store) -> tuple[Trial, ...]:
+    """The trials; of a plan with scouts those that follow, none before all have found something."""
+    if not plan.scouts:
+        return plan.trials
+    if not _are_done(plan.scouts, store):
+        return ()
+    found = (jobs(scout).records().finding() for scout in plan.scouts)
+    return plan.decided(Findings(tuple(found))).trials
+
+
 def _are_done(trials: Sequence[Trial], store: Store) -> bool:
     return bool(trials) and not any(remaining(store, trial) for trial in trials)
-
-
-def _complete(plan: Plan, storage: Storage, trials: Sequence[Trial]) -> None:
-    """Writes the result files of those trials whose files do not reach to their end."""
-    jobs = Jobs.of_plan(plan, storage)
-    for trial in trials:
-        job = jobs.job(trial)
-        if not _has_results(job.sweep_folder, trial):
-            publish_results(job, job.records(), len(trial.stages))
 
 
 def _has_results(folder: Storage, trial: Trial) -> bool:

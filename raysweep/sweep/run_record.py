@@ -13,7 +13,6 @@ import secrets
 import shlex
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,66 +29,41 @@ PACKAGES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class RunRecord:
-    """One run.
+def begin_record(plan: Plan, cluster: Mapping[str, float], name: str) -> dict[str, Any]:
+    """What is put down of a run that starts now.
 
-    Attributes:
-        name: of its file.
-        command: as it could be typed again.
-        started, ended: in UTC, ISO 8601; ``ended`` is None while it runs.
-        end: "finished", "failed", "interrupted" or the error's class; None while it runs.
-        commit: see `origin.commit`.
-        machine: where the command runs.
-        cluster: Ray's resources: CPUs, GPUs and their types, memory in bytes.
-        model: its name, digest and number of parameters.
-        rows: digests of each task's training, validation and test set.
+    name       of its file
+    command    as it could be typed again
+    started    in UTC, ISO 8601
+    commit     see `origin.commit`
+    machine    where the command runs
+    cluster    Ray's resources: CPUs, GPUs and their types, memory in bytes
+    rows       digests of each task's training, validation and test set
+    ended      as ``started``; None while it runs
+    end        "finished", "failed", "interrupted" or the error's class; None while it runs
     """
-
-    name: str
-    command: str
-    started: str
-    versions: Mapping[str, str]
-    commit: str | None
-    machine: Mapping[str, Any]
-    cluster: Mapping[str, float]
-    model: Mapping[str, Any]
-    rows: Mapping[str, tuple[str, ...]]
-    ended: str | None = None
-    end: str | None = None
-
-    @classmethod
-    def begin(cls, plan: Plan, cluster: Mapping[str, float], name: str) -> RunRecord:
-        """Of a run that starts now."""
-        started = datetime.now(UTC)
-        base = plan.checkpoint
-        return cls(
-            name=f"{name}.json",
-            command=_command(),
-            started=started.isoformat(timespec="seconds"),
-            versions={"python": platform.python_version(), **versions(PACKAGES)},
-            commit=commit(),
-            machine=_machine(),
-            cluster={name: amount for name, amount in cluster.items() if _is_told(name)},
-            model={
-                "name": plan.space.model,
-                "digest": base.digest,
-                "num_parameters": base.num_parameters,
-            },
-            rows={task: splits.digests for task, splits in plan.splits.items()},
-        )
-
-    def ending(self, end: str) -> RunRecord:
-        """The same run, which ends now."""
-        return replace(self, ended=datetime.now(UTC).isoformat(timespec="seconds"), end=end)
-
-    def write(self, sweep: Storage) -> None:
-        """Writes it into a sweep's folder.
-
-        Raises:
-            OSError: the storage takes nothing.
-        """
-        sweep.write(f"{FOLDER}/{self.name}", json.dumps(asdict(self), indent=1).encode())
+    return {
+        "name": f"{name}.json",
+        "command": _command(),
+        "started": _now(),
+        "versions": {"python": platform.python_version(), **versions(PACKAGES)},
+        "commit": commit(),
+        "machine": {
+            "system": platform.platform(),
+            "processor": _processor(),
+            "num_cores": len(os.sched_getaffinity(0)),
+            "memory_bytes": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
+        },
+        "cluster": {name: amount for name, amount in cluster.items() if _is_told(name)},
+        "model": {
+            "name": plan.space.model,
+            "digest": plan.checkpoint.digest,
+            "num_parameters": plan.checkpoint.num_parameters,
+        },
+        "rows": {task: splits.digests for task, splits in plan.splits.items()},
+        "ended": None,
+        "end": None,
+    }
 
 
 def run_name() -> str:
@@ -98,7 +72,7 @@ def run_name() -> str:
 
 
 def record_run(
-    record: RunRecord, sweep: Storage, run: Callable[[], Outcome], tell: Callable[[str], None]
+    record: dict[str, Any], sweep: Storage, run: Callable[[], Outcome], tell: Callable[[str], None]
 ) -> Outcome:
     """Runs a sweep, and records in its folder that it began and how it ended.
 
@@ -108,7 +82,11 @@ def record_run(
     Raises:
         OSError: not even the beginning can be recorded.
     """
-    record.write(sweep)
+
+    def write(record: dict[str, Any]) -> None:
+        sweep.write(f"{FOLDER}/{record['name']}", json.dumps(record, indent=1).encode())
+
+    write(record)
     end = "interrupted"
     try:
         outcome = run()
@@ -120,9 +98,13 @@ def record_run(
         raise
     finally:
         try:
-            record.ending(end).write(sweep)
+            write(record | {"ended": _now(), "end": end})
         except OSError as error:
             tell(f"The end of this run is not recorded: {error}")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _command() -> str:
@@ -135,15 +117,6 @@ def _command() -> str:
 def _is_told(resource: str) -> bool:
     """Whether a resource is one of hardware; Ray counts hosts by their addresses, too."""
     return resource in ("CPU", "GPU", "memory") or resource.startswith("accelerator_type:")
-
-
-def _machine() -> dict[str, Any]:
-    return {
-        "system": platform.platform(),
-        "processor": _processor(),
-        "num_cores": len(os.sched_getaffinity(0)),
-        "memory_bytes": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
-    }
 
 
 def _processor() -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from raysweep.plan.trials import Trial
+from raysweep.sweep.not_restored import NotRestored
 from raysweep.sweep.study import Proposal, Study
 
 PROPOSAL = "proposal"
@@ -15,12 +16,8 @@ PROPOSAL = "proposal"
 Configure = Callable[[Trial], dict[str, Any]]
 
 
-class _Searcher(Searcher):
-    """Resumed by the store, never by Tune, which pickles its parts to restore an experiment."""
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing."""
-        return {}
+class _Searcher(NotRestored, Searcher):
+    """Resumed by the store, never by Tune."""
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing."""

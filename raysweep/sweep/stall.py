@@ -30,31 +30,23 @@ class StallWatch:
         self._count: int | None = None
         self._seconds, self._looked = 0.0, clock()
 
-    def look(self, count: int | None, activity: str, is_waiting: Callable[[], bool]) -> None:
-        """Called every few seconds.
+    def is_stall(self, count: int | None, is_waiting: Callable[[], bool] = lambda: False) -> bool:
+        """Whether the count has stood still for too long; called every few seconds.
 
         Args:
             count: of what has been done; None where it cannot be known, which is not counted.
-            activity: what the workers do, in words.
             is_waiting: whether the workers have still to be given processors; asked where the
                 count has not changed. That may take as long as other trials take.
-
-        Raises:
-            StalledError: the count has stood still for too long.
         """
         now = self._clock()
         passed, self._looked = min(now - self._looked, MOST_SECONDS), now
         if count is None:
-            return
+            return False
         if count != self._count or is_waiting():
             self._count, self._seconds = count, 0.0
-            return
-        self._seconds += passed
-        if self._seconds >= 60 * self._minutes:
-            raise StalledError(
-                f"its workers have made no progress for {self._minutes:g} minutes ({activity}); "
-                "raise workers.stall_minutes if they only need longer"
-            )
+        else:
+            self._seconds += passed
+        return self._seconds >= 60 * self._minutes
 
 
 class Pace:

@@ -48,36 +48,30 @@ class Proposal:
     params: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Best:
-    """A trial that no other one is better than, in all objectives."""
-
-    trial: str
-    values: tuple[float, ...]
-    params: Mapping[str, Any]
-
-
 class Study:
     """Proposes the trials of an Optuna search.
 
     Args:
         folder: of the sweep.
+
+    Attributes:
+        proposals: makes trials of what Optuna chooses.
     """
 
     def __init__(self, plan: Plan, folder: Storage) -> None:
         assert plan.planner, "the plan was made by make_plan"
         self._space, self._folder = plan.space, folder
-        self._proposals = Proposals(plan.space, plan.planner)
+        self.proposals = Proposals(plan.space, plan.planner)
         self._sweep = plan.sweep
         self._temporary = tempfile.TemporaryDirectory()
         self._file = Path(self._temporary.name) / "journal.log"
         if folder.exists(JOURNAL):
             self._file.write_bytes(folder.read(JOURNAL))
-        objectives = plan.space.search.objectives
+        self._objectives = plan.space.search.objectives
         self._study = optuna.create_study(
             storage=JournalStorage(JournalFileBackend(str(self._file))),
             study_name=plan.sweep,
-            directions=[DIRECTIONS[mode] for mode in objectives.values()],
+            directions=[DIRECTIONS[mode] for mode in self._objectives.values()],
             load_if_exists=True,
         )
         self._interrupted = [t for t in self._trials() if t.state == TrialState.RUNNING]
@@ -95,20 +89,20 @@ class Study:
         """The next trial to run."""
         if self._interrupted:
             known = self._interrupted.pop(0)
-            return Proposal(known.number, self._proposals.trial(known.params), known.params)
+            return Proposal(known.number, self.proposals.trial(known.params), known.params)
         number = len(self._trials())
         self._study.sampler = self._sampler(number)
         asked = self._study.ask()
-        trial = self._proposals.trial(self._suggest(asked))
+        trial = self.proposals.trial(self._suggest(asked))
         asked.set_user_attr(TRIAL, trial.id)
         self._save()
         return Proposal(asked.number, trial, asked.params)
 
     def tell(self, number: int, metrics: Mapping[str, Any]) -> None:
         """A trial has ended: with its objectives, or without one of them as a pruned one."""
-        objectives = self._space.search.objectives
-        values = [float(metrics[name]) for name in objectives if metrics.get(name) is not None]
-        if len(values) < len(objectives):
+        wanted = self._objectives
+        values = [float(metrics[name]) for name in wanted if metrics.get(name) is not None]
+        if len(values) < len(wanted):
             self._study.tell(number, state=TrialState.PRUNED)
         else:
             self._study.tell(number, values)
@@ -119,62 +113,42 @@ class Study:
         self._study.tell(number, state=TrialState.FAIL)
         self._save()
 
-    @property
-    def objectives(self) -> Mapping[str, str]:
-        """Metrics, and whether less or more of each is better."""
-        return self._space.search.objectives
-
-    def best(self) -> list[Best]:
-        """The best trial; of several objectives the Pareto front, by the first objective."""
-        if not any(trial.state == TrialState.COMPLETE for trial in self._trials()):
-            return []
-        found = {t.user_attrs[TRIAL]: t for t in self._study.best_trials}
-        best = [Best(name, tuple(t.values), t.params) for name, t in found.items()]
-        return sorted(best, key=lambda one: one.values)
-
     def finished_trials(self) -> tuple[Trial, ...]:
         """Those that have ended with results, each once, also in earlier runs of the search."""
-        done = [
-            self._proposals.trial(trial.params) for trial in self._trials() if trial.state in DONE
-        ]
+        done = [self.proposals.trial(t.params) for t in self._trials() if t.state in DONE]
         return tuple({trial.id: trial for trial in done}.values())
 
-    def states(self) -> dict[str, int]:
-        """How many of the study's trials are in which state."""
-        names = [trial.state.name for trial in self._trials()]
-        return {name: names.count(name) for name in dict.fromkeys(names)}
-
     def rows(self) -> list[dict[str, Any]]:
-        """The rows of the table ``study``, one per trial and objective."""
-        best = {one.trial for one in self.best()}
-        rows = []
-        for trial in self._trials():
-            name = trial.user_attrs.get(TRIAL)
-            for position, (objective, mode) in enumerate(self.objectives.items()):
-                rows.append(
-                    {
-                        "sweep": self._sweep,
-                        "number": trial.number,
-                        "trial": name,
-                        "params": json.dumps(trial.params),
-                        "state": trial.state.name.lower(),
-                        "objective": objective,
-                        "mode": mode,
-                        "value": trial.values[position] if trial.values else None,
-                        "is_best": name in best,
-                    }
-                )
-        return rows
+        """The rows of the table ``study``, one per trial and objective.
+
+        The best trials of several objectives are their Pareto front.
+        """
+        best = {trial.user_attrs[TRIAL] for trial in self._study.best_trials}
+        return [
+            {
+                "sweep": self._sweep,
+                "number": trial.number,
+                "trial": trial.user_attrs.get(TRIAL),
+                "params": json.dumps(trial.params),
+                "state": trial.state.name.lower(),
+                "objective": objective,
+                "mode": mode,
+                "value": trial.values[position] if trial.values else None,
+                "is_best": trial.user_attrs.get(TRIAL) in best,
+            }
+            for trial in self._trials()
+            for position, (objective, mode) in enumerate(self._objectives.items())
+        ]
 
     def _trials(self) -> list[FrozenTrial]:
         return self._study.get_trials(deepcopy=False)
 
     def _suggest(self, asked: optuna.Trial) -> dict[str, Any]:
         """Chooses a chain if there are several, then the values of the axes that it has."""
-        chains = list(self._proposals.chains)
+        chains = list(self.proposals.chains)
         if len(chains) > 1:
             asked.suggest_categorical(CHAIN, chains)
-        for name, axis in self._proposals.axes(asked.params).items():
+        for name, axis in self.proposals.axes(asked.params).items():
             if isinstance(axis, Uniform | LogUniform):
                 low, high = axis.bounds
                 asked.suggest_float(name, low, high, log=isinstance(axis, LogUniform))

@@ -14,28 +14,28 @@ from rich.console import Console
 
 from raysweep.cost.weights_room import check_budget
 from raysweep.plan.plan import Plan
-from raysweep.plan.proposals import Proposals
 from raysweep.plan.scouts import Findings
 from raysweep.plan.start_order import schedule
 from raysweep.plan.trials import Trial
 from raysweep.process.ending import ENDING
 from raysweep.store.storage import Storage
 from raysweep.store.store import DamagedEntryError, Store
-from raysweep.sweep.attempts import ErrorLog, silence_tune
+from raysweep.sweep.attempts import keep_errors, silence_tune
 from raysweep.sweep.cluster import losing_the_cluster, num_fitting
 from raysweep.sweep.coordinator_client import CoordinatorClient
-from raysweep.sweep.driver import DRIVER_RESOURCES, MAX_DAMAGES, Shared, run_trial
+from raysweep.sweep.driver import DRIVER_RESOURCES, MAX_DAMAGES, run_trial
 from raysweep.sweep.driver_watch import DriverWatch
 from raysweep.sweep.eta import Estimator
 from raysweep.sweep.halving import ChainHalving
 from raysweep.sweep.monitor import Monitor
+from raysweep.sweep.not_restored import NotRestored
 from raysweep.sweep.outcome import Outcome
 from raysweep.sweep.searchers import PROPOSAL, ListedTrials, ProposedTrials
 from raysweep.sweep.study import Study
 from raysweep.sweep.tune_settings import TRIAL, tune_settings
 from raysweep.sweep.work_clock import WorkClock
 from raysweep.sweep.worker_groups import remove_worker_groups
-from raysweep.worker.job import Job, Jobs
+from raysweep.worker.job import Job, jobs_of
 
 
 def run_sweep(plan: Plan, storage: Storage, console: Console) -> Outcome:
@@ -63,18 +63,15 @@ class _Sweep:
         self._coordinator = CoordinatorClient.start(
             storage.uri, plan.space.weights.budget_gb, needed
         )
-        self._jobs = Jobs.of_plan(plan, storage)
+        self._jobs = jobs_of(plan, storage)
         self._halving: ChainHalving | None = None
         self._study: Study | None = None
-        self._errors = ErrorLog(self._folder)
-        self._ends = _Ends(self._trials, self._errors)
+        self._ends = _Ends(self._trials, self._folder)
         self._started = time.monotonic()
 
     def run(self) -> None:
         """Runs scouts and trials."""
-        plan = self._plan
-        if plan.scouts:
-            plan = self._scout()
+        plan = self._scout() if self._plan.scouts else self._plan
         if plan.space.search.method == "optuna":
             self._run_study()
         elif plan.trials:
@@ -88,7 +85,9 @@ class _Sweep:
             trials = self._study.finished_trials()
         else:
             scouts = {trial.id for trial in self._plan.scouts}
-            known = self._trials if not ENDING.is_requested else self._all_trials()
+            # Of those that have not begun, earlier runs may have left results.
+            others = self._plan.trials if ENDING.is_requested else ()
+            known = {trial.id: trial for trial in others} | self._trials
             trials = tuple(t for t in known.values() if t.id not in scouts)
         elapsed = time.monotonic() - self._started
         return Outcome(
@@ -103,10 +102,6 @@ class _Sweep:
             is_interrupted=ENDING.is_requested,
         )
 
-    def _all_trials(self) -> dict[str, Trial]:
-        """With those that had not begun: earlier runs may have left results of them."""
-        return {trial.id: trial for trial in self._plan.trials} | self._trials
-
     def _scout(self) -> Plan:
         """Runs the scouts, again where what one has left proves to be damaged; what follows."""
         for _ in range(MAX_DAMAGES):
@@ -120,7 +115,7 @@ class _Sweep:
     def _decide(self) -> Plan:
         """The plan that follows from what the scouts have found."""
         found = [s for s in self._plan.scouts if s.id in self._ends.finished]
-        findings = Findings(tuple(self._jobs.job(scout).records().finding() for scout in found))
+        findings = Findings(tuple(self._jobs(scout).records().finding() for scout in found))
         plan = self._plan.decided(findings)
         if len(found) < len(self._plan.scouts) - len(self._ends.failures):
             return replace(plan, trials=())  # interrupted
@@ -139,16 +134,15 @@ class _Sweep:
         jobs = self._jobs
         self._tune(
             ListedTrials(ordered, self._configure),
-            lambda config: jobs.job(known[config[TRIAL]]),
+            lambda config: jobs(known[config[TRIAL]]),
             len(trials),
             sum(len(trial.stages) + 1 for trial in trials),
         )
 
     def _run_study(self) -> None:
         """Runs the trials that Optuna proposes."""
-        assert self._plan.planner, "the plan was made by make_plan"
         self._study = study = Study(self._plan, self._folder)
-        proposals, jobs = Proposals(self._plan.space, self._plan.planner), self._jobs
+        proposals, jobs = study.proposals, self._jobs
 
         def configure(trial: Trial) -> dict[str, Any]:
             self._trials[trial.id] = trial
@@ -162,7 +156,7 @@ class _Sweep:
             longest = max(len(chain) for chain in self._plan.space.chains)
             self._tune(
                 ProposedTrials(study, configure, has_ended),
-                lambda config: jobs.job(proposals.trial(config[PROPOSAL])),
+                lambda config: jobs(proposals.trial(config[PROPOSAL])),
                 study.num_left,
                 study.num_left * (longest + 1),
             )
@@ -185,7 +179,6 @@ class _Sweep:
         stopping = self._plan.space.stopping
         if stopping and not self._halving:
             self._halving = ChainHalving(stopping, self._trials, self._coordinator)
-        tasks = self._plan.space.find_tasks()
         workers = self._plan.space.workers
         num_slots = workers.max_concurrent_trials or self._num_running
         work = Estimator(num_slots, num_trials, workers.num_workers)
@@ -194,22 +187,22 @@ class _Sweep:
             self._trials,
             num_units,
             clock,
-            tasks,
+            self._plan.space.find_tasks(),
             self._coordinator,
             self._release,
-            self._errors,
+            self._folder,
             self._console,
         )
         silence_tune()
         # Tune keeps files of its own, from which nothing is resumed, and reads the trials' errors
         # back from them: they must not lie on a disk that may be what has filled up.
-        watch = DriverWatch(self._coordinator, self._plan.space.workers.stall_minutes)
+        watch = DriverWatch(self._coordinator, workers.stall_minutes)
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as own, monitor, watch:
             ray.tune.Tuner(
                 ray.tune.with_resources(
                     # Beside the configuration, which loggers and analyses show to people.
                     ray.tune.with_parameters(
-                        run_trial, shared=Shared(find, self._coordinator, num_slots)
+                        run_trial, find=find, coordinator=self._coordinator, num_slots=num_slots
                     ),
                     DRIVER_RESOURCES,
                 ),
@@ -217,7 +210,8 @@ class _Sweep:
                     search_alg=searcher,
                     scheduler=self._halving,
                     num_samples=num_trials,
-                    max_concurrent_trials=self._concurrency,
+                    # Those that have workers, and one more that is ready to take them over.
+                    max_concurrent_trials=workers.max_concurrent_trials or self._num_running + 1,
                     # Tune would name its folders after all settings, with arrows and commas.
                     trial_dirname_creator=lambda trial: f"{trial.config[TRIAL]}-{trial.trial_id}",
                 ),
@@ -226,25 +220,17 @@ class _Sweep:
                     storage_path=own,
                     verbose=0,
                     callbacks=[monitor, self._ends],
-                    failure_config=ray.tune.FailureConfig(
-                        max_failures=self._plan.space.workers.max_failures
-                    ),
+                    failure_config=ray.tune.FailureConfig(max_failures=workers.max_failures),
                 ),
             ).fit()
 
     def _release(self, name: str) -> None:
         """Frees what a trial holds whose attempt has ended, one way or the other."""
         self._coordinator.end(name)
-        remove_worker_groups(self._jobs.job(self._trials[name]).run_name)
-
-    @property
-    def _concurrency(self) -> int:
-        """Trials that have workers, and one more that is ready to take them over."""
-        most = self._plan.space.workers.max_concurrent_trials
-        return most if most is not None else self._num_running + 1
+        remove_worker_groups(self._jobs(self._trials[name]).run_name)
 
 
-class _Ends(ray.tune.Callback):
+class _Ends(NotRestored, ray.tune.Callback):
     """Notes how trials end, when they do: of a run that is cut off Tune returns nothing.
 
     Attributes:
@@ -252,18 +238,14 @@ class _Ends(ray.tune.Callback):
         failures: the reason by trial.
     """
 
-    def __init__(self, trials: Mapping[str, Trial], errors: ErrorLog) -> None:
-        self._trials, self._errors = trials, errors
+    def __init__(self, trials: Mapping[str, Trial], folder: Storage) -> None:
+        self._trials, self._folder = trials, folder
         self.finished: set[str] = set()
         self.failures: dict[str, str] = {}
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing, as of the monitor."""
-        return {}
-
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         """Called by Tune when a trial has failed for good."""
-        reason, place = self._errors.keep(trial)
+        reason, place = keep_errors(self._folder, trial)
         whole = f" (whole error: {place})" if place else ""
         self.failures[trial.config[TRIAL]] = f"{reason}{whole}"
 

@@ -13,9 +13,11 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from raysweep.errors import InputError
+from raysweep.store.storage import placed
 
 DEFAULT = Path(".ray", "auth_token")  # in the home folder
 NUM_BYTES = 32  # of randomness, as Ray takes
@@ -25,13 +27,10 @@ WRITERS = stat.S_IWGRP | stat.S_IWOTH
 
 def token_path() -> Path | None:
     """Where Ray looks for the token; None where it is told by another way."""
-    if (
-        os.environ.get("RAY_AUTH_TOKEN")
-        or os.environ.get("RAY_AUTH_MODE", "token").lower() != "token"
-    ):
+    mode = os.environ.get("RAY_AUTH_MODE", "token").lower()
+    if os.environ.get("RAY_AUTH_TOKEN") or mode != "token":
         return None
-    named = os.environ.get("RAY_AUTH_TOKEN_PATH")
-    return Path(named) if named else Path.home() / DEFAULT
+    return Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / DEFAULT)
 
 
 def protect_token(path: Path, *, make: bool) -> str:
@@ -70,18 +69,11 @@ def _make(path: Path) -> None:
             folder.mkdir(mode=0o700, exist_ok=True)
     if path.parent.name == DEFAULT.parent.name:
         _close(path.parent, 0o700)
-    new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    try:
+    # FileExistsError: another command has just made it, as closed as this one.
+    with suppress(FileExistsError), placed(path, os.link) as new:
+        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(handle, "w") as stream:
             stream.write(secrets.token_hex(NUM_BYTES))
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.link(new, path)
-    except FileExistsError:
-        pass  # another command has just made it, as closed as this one
-    finally:
-        new.unlink()
 
 
 def _check_owner(path: Path) -> None:

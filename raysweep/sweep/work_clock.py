@@ -44,7 +44,7 @@ class WorkClock:
             needed = {
                 one.entry
                 for other in list(self._trials.values())
-                if other.id != trial.id and not self._work.has_ended(other.id)
+                if other.id != trial.id and other.id not in self._work.ended
                 for one in pieces(other)
             }
             self._work.end(trial.id, [one for one in pieces(trial) if one.entry not in needed])
@@ -69,7 +69,7 @@ class WorkClock:
 
     def _plan(self, trial: Trial) -> None:
         """Looks up what the store lacks of a trial, once."""
-        if self._work.is_planned(trial.id):
+        if trial.id in self._work.planned:
             return
         train = remaining(self._store, trial).train
 

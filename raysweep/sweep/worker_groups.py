@@ -74,21 +74,15 @@ class Trainer(DataParallelTrainer):
         return ray.get(reference)
 
 
-def remove_worker_groups(run_name: str) -> int:
+def remove_worker_groups(run_name: str) -> None:
     """Ends the workers of a run whose driver is gone, and gives back what they held.
 
     Args:
         run_name: the trainer's ``run_config.name``.
-
-    Returns:
-        The number of placement groups that were left.
     """
-    left = _placement_groups(run_name)
-    for entry in left:
-        remove_placement_group(
-            PlacementGroup(ray.PlacementGroupID(bytes.fromhex(entry["placement_group_id"])))
-        )
-    return len(left)
+    for entry in _placement_groups(run_name):
+        identity = ray.PlacementGroupID(bytes.fromhex(entry["placement_group_id"]))
+        remove_placement_group(PlacementGroup(identity))
 
 
 def is_waiting_for_workers(run_name: str) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from raysweep.plan.plan import Plan
@@ -52,23 +54,9 @@ class Job:
         return Storage.open(self.storage).sub("sweeps", self.sweep)
 
 
-@dataclass(frozen=True)
-class Jobs:
-    """Makes the jobs of one sweep's trials; its attributes are those of `Job`."""
-
-    sweep: str
-    space: SearchSpace
-    storage: str
-    recipes: Recipes
-
-    @classmethod
-    def of_plan(cls, plan: Plan, storage: Storage) -> Jobs:
-        """For the trials of a plan."""
-        return cls(plan.sweep, plan.space, storage.uri, plan.recipes)
-
-    def job(self, trial: Trial) -> Job:
-        """A trial's."""
-        return Job(self.sweep, trial, self.space, self.storage, self.recipes)
+def jobs_of(plan: Plan, storage: Storage) -> Callable[[Trial], Job]:
+    """What makes the jobs of a plan's trials; it travels to their drivers, without the plan."""
+    return partial(Job, plan.sweep, space=plan.space, storage=storage.uri, recipes=plan.recipes)
 
 
 def publish_results(job: Job, records: TrialRecords, stage_number: int) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from raysweep.space.packaged import packaged_space
 from raysweep.space.space import load_space
 from raysweep.store.storage import Storage
 from raysweep.store.store import EntryKind
-from raysweep.worker.job import Jobs
+from raysweep.worker.job import jobs_of
 from tests.plans import plan
 
 SPACES = ("lr", "replay_mixed", "curvature", "best_first", "curvature_order", "optuna")
@@ -26,9 +26,9 @@ SPACES = ("lr", "replay_mixed", "curvature", "best_first", "curvature_order", "o
 def test_a_worker_makes_the_recipe_of_every_key_of_its_trial(name: str, tmp_path: Path) -> None:
     space = load_space(packaged_space(name))
     made = make_plan(space, find_checkpoint(space.model))
-    jobs = Jobs.of_plan(made, Storage.open(tmp_path))
+    jobs = jobs_of(made, Storage.open(tmp_path))
     for trial in made.all_trials:
-        job = pickle.loads(pickle.dumps(jobs.job(trial)))  # as it travels
+        job = pickle.loads(pickle.dumps(jobs(trial)))  # as it travels
         entries = [*trial.entries, *((EntryKind.WEIGHTS, one.key) for one in trial.stages)]
         for entry in entries:
             assert digest_json(job.recipes.of(trial, entry)) == entry[1]

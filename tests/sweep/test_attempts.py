@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from raysweep.store.storage import Storage
-from raysweep.sweep.attempts import ErrorLog, silence_tune
+from raysweep.sweep.attempts import keep_errors, silence_tune
 
 TEXT = """Failure # 1 (occurred at 2026-11-28_12-24-00)
 Traceback (most recent call last):
@@ -27,12 +27,12 @@ def test_the_innermost_message_is_told_and_all_is_kept(tmp_path: Path) -> None:
     file = tmp_path / "error.txt"
     file.write_text(TEXT)
     folder = Storage.open(tmp_path / "sweep")
-    reason, place = ErrorLog(folder).keep(trial(file))
+    reason, place = keep_errors(folder, trial(file))
     assert reason == "its workers have made no progress for 0.75 minutes"
     assert place == f"{folder.uri}/errors/a-1.txt"
     assert Path(place).read_text() == TEXT
     file.write_text(TEXT + "KeyError: 'raysweep.x: y'\n")
-    assert ErrorLog(folder).keep(trial(file))[0] == "KeyError: 'raysweep.x: y'"
+    assert keep_errors(folder, trial(file))[0] == "KeyError: 'raysweep.x: y'"
     assert Path(place).read_text().endswith("y'\n")
 
 
@@ -40,15 +40,15 @@ def test_a_storage_that_takes_nothing_hides_no_reason(tmp_path: Path) -> None:
     file = tmp_path / "error.txt"
     file.write_text(TEXT)
     tmp_path.joinpath("sweep").write_text("a file where the folder would be")
-    reason, place = ErrorLog(Storage.open(tmp_path).sub("sweep")).keep(trial(file))
+    reason, place = keep_errors(Storage.open(tmp_path).sub("sweep"), trial(file))
     assert reason == "its workers have made no progress for 0.75 minutes"
     assert place == ""
 
 
 def test_without_a_file_that_is_said(tmp_path: Path) -> None:
-    log = ErrorLog(Storage.open(tmp_path))
-    assert log.keep(trial(None)) == ("ended without a reason", "")
-    assert log.keep(trial(tmp_path / "none")) == ("ended without a reason", "")
+    folder = Storage.open(tmp_path)
+    assert keep_errors(folder, trial(None)) == ("ended without a reason", "")
+    assert keep_errors(folder, trial(tmp_path / "none")) == ("ended without a reason", "")
 
 
 def test_tune_is_silent_about_failed_attempts_only(

@@ -18,7 +18,7 @@ from raysweep.space.packaged import packaged_space
 from raysweep.space.space import load_space
 from raysweep.store.storage import Storage
 from raysweep.sweep.outcome import Outcome
-from raysweep.sweep.run_record import RunRecord, record_run, run_name
+from raysweep.sweep.run_record import begin_record, record_run, run_name
 
 CLUSTER = {
     "CPU": 2.0, "memory": 8e9, "accelerator_type:H100": 1.0, "node:10.0.0.7": 1.0,
@@ -34,34 +34,43 @@ def plan() -> Plan:
 def test_a_run_is_told_whole_and_names_no_host(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     typed = ["/usr/bin/python3", "-m", "raysweep.lr_sweep", "--storage", "my results"]
     monkeypatch.setattr(sys, "orig_argv", typed)
-    run = RunRecord.begin(plan, CLUSTER, run_name())
-    assert run.command == "python -m raysweep.lr_sweep --storage 'my results'"
-    assert run.cluster == {"CPU": 2.0, "memory": 8e9, "accelerator_type:H100": 1.0}
-    assert run.versions["ray"] == __import__("ray").__version__
+    run = begin_record(plan, CLUSTER, run_name())
+    assert run["command"] == "python -m raysweep.lr_sweep --storage 'my results'"
+    assert run["cluster"] == {"CPU": 2.0, "memory": 8e9, "accelerator_type:H100": 1.0}
+    assert run["versions"]["ray"] == __import__("ray").__version__
     assert (
-        run.versions["torch"].partition("+")[0] == __import__("torch").__version__.partition("+")[0]
+        run["versions"]["torch"].partition("+")[0]
+        == __import__("torch").__version__.partition("+")[0]
     )
-    assert run.model["digest"] == plan.checkpoint.digest
-    assert run.rows["toxigen"] == plan.splits["toxigen"].digests
-    assert run.machine["num_cores"] >= 1
-    assert run.machine["memory_bytes"] > 2**30
-    assert (run.ended, run.end) == (None, None)
+    assert run["model"]["digest"] == plan.checkpoint.digest
+    assert run["rows"]["toxigen"] == plan.splits["toxigen"].digests
+    assert run["machine"]["num_cores"] >= 1
+    assert run["machine"]["memory_bytes"] > 2**30
+    assert (run["ended"], run["end"]) == (None, None)
 
 
 def test_a_run_is_written_when_it_begins_and_when_it_ends(plan: Plan, tmp_path: Path) -> None:
     folder = Storage.open(tmp_path)
-    first, second = (
-        RunRecord.begin(plan, CLUSTER, run_name()),
-        RunRecord.begin(plan, CLUSTER, run_name()),
-    )
-    first.write(folder)
-    second.write(folder)
-    first.ending("finished").write(folder)
-    found = [json.loads(path.read_text()) for path in (tmp_path / "runs").iterdir()]
-    assert sorted(one["end"] or "none" for one in found) == ["finished", "none"]
-    (ended,) = [one for one in found if one["end"]]
-    assert datetime.fromisoformat(ended["started"]) <= datetime.fromisoformat(ended["ended"])
-    assert ended["name"] == first.name
+    first, second = (begin_record(plan, CLUSTER, run_name()) for _ in range(2))
+
+    def found() -> list[dict[str, Any]]:
+        return [json.loads(path.read_text()) for path in (tmp_path / "runs").iterdir()]
+
+    def run_second() -> Outcome:
+        assert {one["name"] for one in found()} == {first["name"], second["name"]}
+        assert [one["end"] for one in found()] == [None, None]
+        return Outcome(folder, plan.trials)
+
+    def run_first() -> Outcome:
+        outcome = record_run(second, folder, run_second, pytest.fail)
+        (ended,) = [one for one in found() if one["end"]]
+        assert ended["name"] == second["name"]
+        return outcome
+
+    record_run(first, folder, run_first, pytest.fail)
+    assert [one["end"] for one in found()] == ["finished", "finished"]
+    for one in found():
+        assert datetime.fromisoformat(one["started"]) <= datetime.fromisoformat(one["ended"])
 
 
 @pytest.mark.parametrize(
@@ -75,7 +84,7 @@ def test_a_run_is_written_when_it_begins_and_when_it_ends(plan: Plan, tmp_path: 
     ],
 )
 def test_how_a_run_ended(plan: Plan, tmp_path: Path, made: Any, end: str) -> None:
-    folder, record = Storage.open(tmp_path), RunRecord.begin(plan, CLUSTER, run_name())
+    folder, record = Storage.open(tmp_path), begin_record(plan, CLUSTER, run_name())
     seen = []
 
     def run() -> Outcome:
@@ -104,7 +113,7 @@ def test_a_full_disk_at_the_end_costs_no_outcome(plan: Plan, tmp_path: Path) -> 
         (tmp_path / "runs").write_text("a file where the folder would be")
         return Outcome(folder, plan.trials)
 
-    record = RunRecord.begin(plan, CLUSTER, run_name())
+    record = begin_record(plan, CLUSTER, run_name())
     assert record_run(record, folder, run, told.append).trials == plan.trials
     assert len(told) == 1
     assert "is not recorded" in told[0]

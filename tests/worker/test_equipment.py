@@ -15,7 +15,7 @@ from raysweep.space.space import check_space
 from raysweep.store.storage import Storage
 from raysweep.store.store import EntryKind, Store
 from raysweep.worker.equipment import Equipment
-from raysweep.worker.job import Job, Jobs
+from raysweep.worker.job import Job, jobs_of
 from raysweep.worker.surroundings import Activity, Work
 from raysweep.worker.weights import Weights
 from tests.processes import run_group
@@ -54,8 +54,8 @@ def test_every_entry_has_its_recipe_and_the_base_models_name(tmp_path: Path) -> 
     space = check_space({"name": "one", "chains": [["toxigen", "csqa2"]]}, "test")
     made = make_plan(space, find_checkpoint(space.model))
     (trial,) = made.trials
-    jobs = Jobs.of_plan(made, Storage.open(tmp_path / "storage"))
-    (number,) = run_group(1, _publish, jobs.job(trial), str(tmp_path))
+    jobs = jobs_of(made, Storage.open(tmp_path / "storage"))
+    (number,) = run_group(1, _publish, jobs(trial), str(tmp_path))
     store = Store(Storage.open(tmp_path / "storage" / "store"))
     found = [store.demand(kind, key) for kind in EntryKind for key in store.keys(kind)]
     assert len(found) == number == 12
