@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
 
 
 class Key(Enum):
@@ -26,11 +27,8 @@ class Key(Enum):
     SWEEP = "the name of a sweep whose trials are not known beforehand"
 
 
-class _Unset(Enum):
-    UNSET = "no value"
-
-
-UNSET = _Unset.UNSET
+UNSET = PydanticUndefined
+"""No value."""
 
 
 @dataclass(frozen=True)
