@@ -38,13 +38,18 @@ def run_command(
         if isinstance(command, typer.Typer):
             app = command
         else:
-            app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+            app = application()
             app.command()(command)
         try:
             raise SystemExit(app(standalone_mode=False, prog_name=_script()))
         except typer.TyperException as error:  # the parser's: an unknown option, a missing value
             text = " ".join(error.format_message().split())
             raise InputError("command line", text.rstrip("."), "see --help") from None
+
+
+def application(**settings: Any) -> typer.Typer:
+    """An application without Typer's own ways of completing words and showing errors."""
+    return typer.Typer(add_completion=False, pretty_exceptions_enable=False, **settings)
 
 
 def as_called(module: str) -> str:

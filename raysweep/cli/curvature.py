@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from transformers.utils.logging import disable_progress_bar
 
-from raysweep.cli.console import console, run_command
+from raysweep.cli.console import console
 from raysweep.cli.options import Data, Device, Json, Seed
 from raysweep.curvature import SpectralRadius
 from raysweep.errors import InputError
@@ -171,8 +171,3 @@ def _check_plot(path: Path) -> None:
     check_out(path, f"--plot {shown(path)}")
     if not path.absolute().parent.is_dir():
         raise InputError(f"--plot {path}", "its folder does not exist", "make it first")
-
-
-def run() -> None:
-    """The entry point."""
-    run_command(main)

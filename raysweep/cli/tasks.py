@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from raysweep.cli.console import console, run_command
+from raysweep.cli.console import console
 from raysweep.cli.options import Data, Model, Seed, SpaceOption
 from raysweep.errors import InputError, MissingDataError
 from raysweep.model.architecture import read_architecture
@@ -100,18 +100,11 @@ def _show(task: Task, settings: DataSettings, index: int, model: str, output: Co
     (row,) = encode_rows([example], encoder, 10**6)
     output.print(Text(example.prompt, style="dim"), end="", highlight=False)
     tokens = (encoder.text([token], with_marks=True) for token in row.answer)
-    output.print(_marked(tokens), highlight=False)
+    marked = [piece for token in tokens for piece in ("⟦", (token, "bold reverse"), "⟧")]
+    output.print(Text.assemble(*marked), highlight=False)
     facts = _facts(task, example, len(row.prompt), len(row.answer))
     for line in [*facts, *describe(encoder, splits.train[:SAMPLE_SIZE])]:
         output.print(line, highlight=False, markup=False)
-
-
-def _marked(tokens: Iterable[str]) -> Text:
-    """The tokens that are trained on, each in brackets of its own."""
-    marked = Text()
-    for token in tokens:
-        marked.append("⟦").append(token, style="bold reverse").append("⟧")
-    return marked
 
 
 def _facts(task: Task, example: Example, num_prompt: int, num_answer: int) -> list[str]:
@@ -156,8 +149,3 @@ def _validate(path: Path, output: Console) -> int:
             str(path), "no task's files are there", "docs/reference/tasks.md has the layout"
         )
     return FAILED if num_wrong else 0
-
-
-def run() -> None:
-    """The entry point."""
-    run_command(main)

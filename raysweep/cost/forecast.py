@@ -20,10 +20,10 @@ from raysweep.errors import InputError
 from raysweep.plan.plan import Plan
 from raysweep.plan.trials import Measurement, Stage
 from raysweep.store.store import EntryKind, EntryName
+from raysweep.store.weights_budget import GB
 
 PRODUCTS = 20  # Hessian-vector products of a typical measurement
 PRODUCTS_OF_CHANGE = 2  # one, and two gradients
-GB = 1e9
 Entries = Collection[EntryName]
 
 

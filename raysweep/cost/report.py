@@ -187,9 +187,8 @@ def as_duration(hours: float) -> str:
 def _finished_line(cost: Cost, assumptions: Assumptions, finished: Finished) -> str:
     num_stages = cost.num_stages_distinct - cost.num_stages_left
     num_evaluations = cost.num_evaluations - cost.num_evaluations_left
-    hours = ""
-    if cost.worker_hours_left is not None:
-        hours = f", {_amount(cost.worker_hours_left)} {_unit(assumptions)}s for the rest"
+    left = cost.worker_hours_left
+    hours = "" if left is None else f", {_amount(left)} {_unit(assumptions)}s for the rest"
     return (
         f"{num_stages:,} of {cost.num_stages_distinct:,} stages and {num_evaluations:,} of "
         f"{cost.num_evaluations:,} evaluations are in {finished.uri} already; "
@@ -211,13 +210,12 @@ def _memory_lines(plan: Plan, cost: Cost, assumptions: Assumptions) -> Iterator[
             f"{_size(need.activations_gib)} of activations ({need.batch.num_rows:,} rows of "
             f"{need.batch.row_tokens:,.0f} tokens)"
         )
-    if assumptions.accelerator is not None:
-        available = ACCELERATORS[assumptions.accelerator].memory_gib
-        if memory.peak_gib > available:
-            yield (
-                f"warning: {memory.highest} needs more than the {available:g} GiB of an "
-                f"{assumptions.accelerator}: {REMEDIES[memory.highest]}, or take another --gpu"
-            )
+    gpu = assumptions.accelerator
+    if gpu is not None and memory.peak_gib > (available := ACCELERATORS[gpu].memory_gib):
+        yield (
+            f"warning: {memory.highest} needs more than the {available:g} GiB of an "
+            f"{gpu}: {REMEDIES[memory.highest]}, or take another --gpu"
+        )
 
 
 def _host_line(plan: Plan, cost: Cost, slots: int) -> str:

@@ -22,6 +22,7 @@ from raysweep.plan.recipes import Recipes
 from raysweep.plan.scouts import Findings
 from raysweep.plan.trials import Trial
 from raysweep.settings.identity import Key, decisive
+from raysweep.space.axes import as_axis
 from raysweep.space.space import SearchSpace
 from raysweep.tasks.splits import Splits, load_splits
 from raysweep.training.settings import Hyperparameters
@@ -44,8 +45,8 @@ class Plan:
     checkpoint: Checkpoint
     trials: tuple[Trial, ...]
     splits: Mapping[str, Splits] = field(repr=False)
+    planner: Planner = field(repr=False, compare=False)
     scouts: tuple[Trial, ...] = ()
-    planner: Planner | None = field(default=None, repr=False, compare=False)
     encoder: Encoder | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -66,12 +67,10 @@ class Plan:
     @property
     def recipes(self) -> Recipes:
         """What the keys are digests of."""
-        assert self.planner, "the plan was made by make_plan"
         return self.planner.recipes
 
     def decided(self, findings: Findings) -> Plan:
         """The plan with the trials that follow from what the scouts have found."""
-        assert self.planner, "the plan was made by make_plan"
         return replace(self, trials=tuple(self.planner.trials(findings)), scouts=())
 
 
@@ -118,7 +117,7 @@ def make_plan(
     else:
         digest = digest_json([[one.id, [m.key for m in one.measurements]] for one in trials])
     name = f"{space.name}-{digest[:8]}"
-    return Plan(name, space, checkpoint, trials, splits, scouts, planner, encoder)
+    return Plan(name, space, checkpoint, trials, splits, planner, scouts, encoder)
 
 
 def _encoder(space: SearchSpace, checkpoint: Checkpoint, *, is_optional: bool) -> Encoder | None:
@@ -196,11 +195,10 @@ def _check_sequence_limits(
 
 def _limits(space: SearchSpace, length: int) -> list[tuple[str, tuple[int, ...]]]:
     """The key that decides each stage's limit, and the values that it may have."""
-    axes, default = axes_of(space, length), Hyperparameters().sequence_limit
-    found = []
+    default = as_axis(Hyperparameters().sequence_limit)
+    axes, found = {"sequence_limit": default, **axes_of(space, length)}, []
     for number in range(1, length + 1):
-        keys = (f"stages.{number}.sequence_limit", "stage.sequence_limit")
-        key = next((one for one in keys if one in axes), None)
-        examples = axes[key].examples if key else (default,)
-        found.append((key or "sequence_limit", tuple(map(int, examples))))
+        keys = (f"stages.{number}.sequence_limit", "stage.sequence_limit", "sequence_limit")
+        key = next(one for one in keys if one in axes)
+        found.append((key, tuple(map(int, axes[key].examples))))
     return found

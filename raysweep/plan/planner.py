@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from raysweep.digest import digest_json
@@ -132,8 +133,9 @@ class Planner:
                 parent = stages[-1].key if stages else self._base
                 known = (mixture, hyperparameters, seed, parent)
                 if known not in self._stages:
-                    key = digest_json(self.recipes.stage(parent, mixture, hyperparameters, seed))
-                    self._stages[known] = Stage(len(stages) + 1, *known, key)
+                    stage = Stage(len(stages) + 1, *known, key="")
+                    key = digest_json(self.recipes.of_stage(stage))
+                    self._stages[known] = replace(stage, key=key)
                 stages.append(self._stages[known])
         if not stages:
             raise InputError("num_steps", "every stage of a chain has 0 steps", "give it some")
@@ -145,9 +147,8 @@ class Planner:
         scored = [(*model, task) for model in models for task in tasks]
         evaluations = tuple(self._evaluation(*one) for one in scored)
         curvatures, changes = self._curvatures(stages, tasks)
-        custom = tuple(
-            self._custom(own, *one) for own in self._space.find_measurements() for one in scored
-        )
+        own = self._space.find_measurements()
+        custom = tuple(self._custom(one, *place) for one in own for place in scored)
         name, seed = self._name_of(stages), stages[0].seed
         return Trial(name, seed, stages, evaluations, curvatures, changes, custom=custom)
 

@@ -23,11 +23,10 @@ def axes_of(space: SearchSpace, length: int) -> dict[str, Axis]:
     """The axes of a chain of that many stages, by key: ``stage.num_steps``,
     ``stages.2.learning_rate``; a setting that is not swept is an axis of one value.
     """
-    settings: list[tuple[str, Mapping[str, Any]]] = [("stage", space.stage)]
-    settings += [(f"stages.{n}", space.stages.get(n, {})) for n in range(1, length + 1)]
+    own = {f"stages.{n}": space.stages.get(n, {}) for n in range(1, length + 1)}
     return {
         f"{owner}.{name}": as_axis(value)
-        for owner, values in settings
+        for owner, values in {"stage": space.stage, **own}.items()
         for name, value in values.items()
     }
 

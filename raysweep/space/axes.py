@@ -15,15 +15,19 @@ from raysweep.settings.bounds import Real
 from raysweep.settings.identity import NO_KEY
 
 
-class _Values(Settings, ABC):
-    """Some values."""
+class _Axis(Settings, ABC):
+    """What a setting may be."""
 
     all_settings: ClassVar = NO_KEY  # the search space keeps them as they are written
 
     @property
     @abstractmethod
     def examples(self) -> tuple[Any, ...]:
-        """Values that stand for all others when the setting is checked: here all of them."""
+        """Values that stand for all others when the setting is checked."""
+
+
+class _Values(_Axis):
+    """Some values, all of which are its examples."""
 
     def draw(self, source: random.Random) -> Any:
         """One value, each as likely."""
@@ -52,24 +56,12 @@ class Choice(_Values):
         return self.choice
 
 
-class _Range(Settings, ABC):
-    """Two finite bounds, the smaller one first."""
-
-    all_settings: ClassVar = NO_KEY
-
-    @property
-    @abstractmethod
-    def bounds(self) -> tuple[float, float]:
-        """The smallest and the largest value."""
-
-    @property
-    def examples(self) -> tuple[Any, ...]:
-        """Values that stand for all others when the setting is checked."""
-        return self.bounds
+class _Range(_Axis):
+    """All between two finite bounds, the smaller one first, which are its examples."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        low, high = self.bounds
+        low, high = self.examples
         if not low < high:
             raise ValueError(f"the bounds {low:g}, {high:g} are not in ascending order")
         return self
@@ -81,14 +73,13 @@ class Uniform(_Range):
     uniform: tuple[Real, Real]
 
     @property
-    def bounds(self) -> tuple[float, float]:
+    def examples(self) -> tuple[float, float]:
         """The smallest and the largest value."""
         return self.uniform
 
     def draw(self, source: random.Random) -> float:
         """One value."""
-        low, high = self.uniform
-        return low + (high - low) * source.random()
+        return source.uniform(*self.uniform)
 
 
 class LogUniform(_Range):
@@ -97,7 +88,7 @@ class LogUniform(_Range):
     loguniform: tuple[Real, Real]
 
     @property
-    def bounds(self) -> tuple[float, float]:
+    def examples(self) -> tuple[float, float]:
         """The smallest and the largest value."""
         return self.loguniform
 
@@ -109,8 +100,7 @@ class LogUniform(_Range):
 
     def draw(self, source: random.Random) -> float:
         """One value."""
-        low, high = map(math.log, self.loguniform)
-        return math.exp(low + (high - low) * source.random())
+        return math.exp(source.uniform(*map(math.log, self.loguniform)))
 
 
 Axis = Grid | Choice | Uniform | LogUniform
