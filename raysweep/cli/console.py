@@ -6,7 +6,7 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
@@ -139,3 +139,9 @@ def console() -> Console:
     """A console on stdout: as wide as the terminal, or as wide as its text when there is none."""
     output = Console(highlight=False)
     return output if output.is_terminal else Console(highlight=False, width=WIDTH_OF_PIPES)
+
+
+def say(output: Console, lines: Iterable[str]) -> None:
+    """Prints lines as they are: nothing that data or a user has named is markup."""
+    for line in lines:
+        output.print(line, highlight=False, markup=False)

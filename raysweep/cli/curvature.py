@@ -136,14 +136,12 @@ def draw_convergence(radius: SpectralRadius, title: str, tolerance: float, path:
     figure = Figure(figsize=(6, 5), layout="constrained")
     values, residuals = figure.subplots(2, 1, sharex=True)
     values.plot(numbers, [abs(one.eigenvalue) for one in radius.history], marker="o")
-    values.set_ylabel("spectral radius")
     verdict = "" if radius.converged else ", not converged"
-    values.set_title(f"{title}: {radius.value:.4g}{verdict}")
+    values.set(ylabel="spectral radius", title=f"{title}: {radius.value:.4g}{verdict}")
     relative = [one.residual / abs(one.eigenvalue or 1.0) for one in radius.history]
     residuals.semilogy(numbers, relative, marker="o", color="tab:orange")
     residuals.axhline(tolerance, color="gray", linestyle="--", label="tolerance")
-    residuals.set_ylabel("residual / value")
-    residuals.set_xlabel("Hessian-vector products")
+    residuals.set(xlabel="Hessian-vector products", ylabel="residual / value")
     residuals.legend()
     figure.savefig(path)
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from raysweep.cli.console import console
+from raysweep.cli.console import console, say
 from raysweep.cli.options import Data, Json, Model, NumSteps, NumTest, NumWorkers, StorageUri
 from raysweep.cost.forecast import ACCELERATORS, DEFAULTS, assumptions_for, forecast
 from raysweep.cost.measured import Finished, find_finished
@@ -122,8 +122,7 @@ def main(
         return
     output = console()
     lines = cost_lines(plan, cost, assumptions, finished, slots=num_slots, currency=currency)
-    for line in (*lines, *near):
-        output.print(line, highlight=False, markup=False)
+    say(output, (*lines, *near))
     output.print(stage_tree(plan, finished.entries if finished else ()))
 
 

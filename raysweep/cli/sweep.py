@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from raysweep.cli.console import application, as_called, console, run_command
+from raysweep.cli.console import application, as_called, console, run_command, say
 from raysweep.cli.options import (
     Dashboard,
     Data,
@@ -176,8 +176,7 @@ def run_plan(
             _write_settings(plan, folder)
             output.print("All of it is in the store already: nothing is started.")
         else:
-            for line in near_misses_at_start(plan, Store(storage.sub("store"))):
-                output.print(line, highlight=False, markup=False)
+            say(output, near_misses_at_start(plan, Store(storage.sub("store"))))
             outcome = _carry_out(plan, storage, run, wait_minutes, dashboard, output)
     outcome = outcome or before_the_first_trial(plan, folder)
     _show(plan, outcome, console())  # a new one: the other may have been cut off in a line
@@ -258,8 +257,7 @@ def _announce(plan: Plan, output: Console) -> None:
     )
     if plan.encoder:
         rows = [row for one in plan.splits.values() for row in one.train[:SAMPLE_SIZE]]
-        for line in describe(plan.encoder, rows):
-            output.print(line, highlight=False, markup=False)
+        say(output, describe(plan.encoder, rows))
 
 
 def _check_resumable(plan: Plan, storage: Storage) -> None:
@@ -295,17 +293,14 @@ def _pair(text: str | None) -> list[tuple[str, dict[str, Any] | None]]:
     """Two tasks by name, each with its settings where it is given as a YAML file; or nothing."""
     if text is None:
         return []
+    place = f"--tasks {shown(text) or repr(text)}"
     pair = [part.strip() for part in text.split(",")]
     if len(pair) != 2 or pair[0] == pair[1] or not all(pair):
-        raise InputError(
-            f"--tasks {shown(text) or repr(text)}",
-            "not a pair of different tasks",
-            "write for example --tasks bbq,arc_easy",
-        )
+        remedy = "write for example --tasks bbq,arc_easy"
+        raise InputError(place, "not a pair of different tasks", remedy)
     named = [_named(part) for part in pair]
     if named[0][0] == named[1][0]:
-        problem = f"both are the task {named[0][0]!r}"
-        raise InputError(f"--tasks {shown(text)}", problem, "give two different tasks")
+        raise InputError(place, f"both are the task {named[0][0]!r}", "give two different tasks")
     return named
 
 

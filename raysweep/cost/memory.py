@@ -134,17 +134,17 @@ def peak_memory(plan: Plan, counts: Mapping[str, TokenCounts]) -> PeakMemory:
     measuring = _Measuring(plan, counts)
     trials = plan.all_trials
     trained = {(s.mixture, s.hyperparameters) for trial in trials for s in trial.stages}
-    evaluated = {
-        (one.task, trial.stages[max(one.stage_number - 1, 0)].hyperparameters)
-        for trial in trials
-        for one in trial.measurements
-        if one.kind in (EntryKind.EVALUATION, EntryKind.CUSTOM)
-    }
-    curved = {
-        (one.task, trial.stages[one.stage_number - 1].hyperparameters)
-        for trial in trials
-        for one in trial.curvatures
-    }
+
+    def measured(*kinds: EntryKind) -> set[tuple[str, Hyperparameters]]:
+        return {
+            (one.task, trial.stages[max(one.stage_number - 1, 0)].hyperparameters)
+            for trial in trials
+            for one in trial.measurements
+            if one.kind in kinds
+        }
+
+    evaluated = measured(EntryKind.EVALUATION, EntryKind.CUSTOM)
+    curved = measured(EntryKind.CURVATURE)
     return PeakMemory(
         _largest(measuring.training(*one) for one in trained),
         _largest(measuring.evaluation(*one) for one in evaluated),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
@@ -15,19 +14,20 @@ from raysweep.settings.bounds import Real
 from raysweep.settings.identity import NO_KEY
 
 
-class _Axis(Settings, ABC):
-    """What a setting may be."""
+class _Axis(Settings):
+    """What a setting may be: the one field of each kind says it."""
 
     all_settings: ClassVar = NO_KEY  # the search space keeps them as they are written
 
     @property
-    @abstractmethod
     def examples(self) -> tuple[Any, ...]:
-        """Values that stand for all others when the setting is checked."""
+        """All values, or the bounds: they stand for all others when the setting is checked."""
+        (values,) = dict(self).values()
+        return tuple(values)
 
 
 class _Values(_Axis):
-    """Some values, all of which are its examples."""
+    """Some values."""
 
     def draw(self, source: random.Random) -> Any:
         """One value, each as likely."""
@@ -39,25 +39,15 @@ class Grid(_Values):
 
     grid: tuple[Any, ...] = Field(min_length=1)
 
-    @property
-    def examples(self) -> tuple[Any, ...]:
-        """All values."""
-        return self.grid
-
 
 class Choice(_Values):
     """One of the values is drawn for each sample: ``{choice: [8, 16]}``."""
 
     choice: tuple[Any, ...] = Field(min_length=1)
 
-    @property
-    def examples(self) -> tuple[Any, ...]:
-        """All values."""
-        return self.choice
-
 
 class _Range(_Axis):
-    """All between two finite bounds, the smaller one first, which are its examples."""
+    """All between two finite bounds, the smaller one first."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -72,11 +62,6 @@ class Uniform(_Range):
 
     uniform: tuple[Real, Real]
 
-    @property
-    def examples(self) -> tuple[float, float]:
-        """The smallest and the largest value."""
-        return self.uniform
-
     def draw(self, source: random.Random) -> float:
         """One value."""
         return source.uniform(*self.uniform)
@@ -86,11 +71,6 @@ class LogUniform(_Range):
     """A number whose logarithm is uniform: ``{loguniform: [1.0e-6, 1.0e-4]}``."""
 
     loguniform: tuple[Real, Real]
-
-    @property
-    def examples(self) -> tuple[float, float]:
-        """The smallest and the largest value."""
-        return self.loguniform
 
     @model_validator(mode="after")
     def _positive(self) -> Self:

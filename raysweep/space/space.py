@@ -222,13 +222,12 @@ def _own_task(entry: Any, folder: Path) -> Any:
 def _merged(content: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(content)
     for key, value in overrides.items():
+        replaced = value
         if isinstance(value, Mapping):
             inner = merged.get(key)
-            replaced = _merged(inner if isinstance(inner, Mapping) else {}, value)
-            if replaced:
-                merged[key] = replaced
-        elif value is not None:
-            merged[key] = value
+            replaced = _merged(inner if isinstance(inner, Mapping) else {}, value) or None
+        if replaced is not None:
+            merged[key] = replaced
     return merged
 
 
