@@ -1,6 +1,7 @@
 """``python -m raysweep.query RESULTS [SQL]``: SQL over the results of a sweep."""
 
-from raysweep.cli.query import run
+from raysweep.cli.console import run_command
+from raysweep.cli.query import main
 
 if __name__ == "__main__":
-    run()
+    run_command(main)

@@ -12,7 +12,6 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from docs.generate.markdown import table
-from raysweep.analysis_folder import import_analysis
 from raysweep.cli.app import COMMANDS, Command
 
 HEAD = """# Commands
@@ -36,18 +35,11 @@ def commands() -> dict[str, TyperCommand]:
 
 
 def _app(command: Command) -> typer.Typer:
-    if command.module == "raysweep.cli.report":
-        main = import_analysis("__main__").main
-    else:
-        module = import_module(command.module)
-        if command.entry == "main":  # of a sweep: its parser is in the entry's closure
-            app = inspect.getclosurevars(module.main).nonlocals["app"]
-            assert isinstance(app, typer.Typer)
-            return app
-        if hasattr(module, "app"):  # of several commands
-            several: typer.Typer = module.app
-            return several
-        main = module.main
+    main = import_module(command.module).main
+    if command.is_sweep:  # its parser is in the entry's closure
+        main = inspect.getclosurevars(main).nonlocals["app"]
+    if isinstance(main, typer.Typer):  # of a sweep, or of several commands
+        return main
     app = typer.Typer(add_completion=False)
     app.command()(main)
     return app

@@ -6,7 +6,7 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
@@ -38,13 +38,18 @@ def run_command(
         if isinstance(command, typer.Typer):
             app = command
         else:
-            app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+            app = application()
             app.command()(command)
         try:
             raise SystemExit(app(standalone_mode=False, prog_name=_script()))
         except typer.TyperException as error:  # the parser's: an unknown option, a missing value
             text = " ".join(error.format_message().split())
             raise InputError("command line", text.rstrip("."), "see --help") from None
+
+
+def application(**settings: Any) -> typer.Typer:
+    """An application without Typer's own ways of completing words and showing errors."""
+    return typer.Typer(add_completion=False, pretty_exceptions_enable=False, **settings)
 
 
 def as_called(module: str) -> str:
@@ -134,3 +139,9 @@ def console() -> Console:
     """A console on stdout: as wide as the terminal, or as wide as its text when there is none."""
     output = Console(highlight=False)
     return output if output.is_terminal else Console(highlight=False, width=WIDTH_OF_PIPES)
+
+
+def say(output: Console, lines: Iterable[str]) -> None:
+    """Prints lines as they are: nothing that data or a user has named is markup."""
+    for line in lines:
+        output.print(line, highlight=False, markup=False)

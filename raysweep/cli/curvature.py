@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from transformers.utils.logging import disable_progress_bar
 
-from raysweep.cli.console import console, run_command
+from raysweep.cli.console import console
 from raysweep.cli.options import Data, Device, Json, Seed
 from raysweep.curvature import SpectralRadius
 from raysweep.errors import InputError
@@ -136,14 +136,12 @@ def draw_convergence(radius: SpectralRadius, title: str, tolerance: float, path:
     figure = Figure(figsize=(6, 5), layout="constrained")
     values, residuals = figure.subplots(2, 1, sharex=True)
     values.plot(numbers, [abs(one.eigenvalue) for one in radius.history], marker="o")
-    values.set_ylabel("spectral radius")
     verdict = "" if radius.converged else ", not converged"
-    values.set_title(f"{title}: {radius.value:.4g}{verdict}")
+    values.set(ylabel="spectral radius", title=f"{title}: {radius.value:.4g}{verdict}")
     relative = [one.residual / abs(one.eigenvalue or 1.0) for one in radius.history]
     residuals.semilogy(numbers, relative, marker="o", color="tab:orange")
     residuals.axhline(tolerance, color="gray", linestyle="--", label="tolerance")
-    residuals.set_ylabel("residual / value")
-    residuals.set_xlabel("Hessian-vector products")
+    residuals.set(xlabel="Hessian-vector products", ylabel="residual / value")
     residuals.legend()
     figure.savefig(path)
 
@@ -171,8 +169,3 @@ def _check_plot(path: Path) -> None:
     check_out(path, f"--plot {shown(path)}")
     if not path.absolute().parent.is_dir():
         raise InputError(f"--plot {path}", "its folder does not exist", "make it first")
-
-
-def run() -> None:
-    """The entry point."""
-    run_command(main)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from transformers.utils.logging import disable_progress_bar
 
-from raysweep.cli.console import console, run_command
+from raysweep.cli.console import console
 from raysweep.measures.judge_conversion import convert
 
 
@@ -24,8 +24,3 @@ def main(
     disable_progress_bar()  # of one small file
     written = convert(source, out, toxic_class)
     console().print(f"Wrote {written}; set judge: {out} in the search space.", markup=False)
-
-
-def run() -> None:
-    """The entry point."""
-    run_command(main)

@@ -10,14 +10,14 @@ from typing import Annotated, Any
 
 import typer
 
-from raysweep.cli.console import console, run_command
+from raysweep.cli.console import console, say
 from raysweep.cli.options import Data, Json, Model, NumSteps, NumTest, NumWorkers, StorageUri
 from raysweep.cost.forecast import ACCELERATORS, DEFAULTS, assumptions_for, forecast
 from raysweep.cost.measured import Finished, find_finished
 from raysweep.cost.memory import host_memory
 from raysweep.cost.report import cost_lines, stage_tree, wall_hours
 from raysweep.errors import InputError
-from raysweep.model.checkpoint import Checkpoint, find_checkpoint
+from raysweep.model.checkpoint import find_checkpoint
 from raysweep.plan.near_misses import near_misses, stages_in
 from raysweep.plan.plan import Plan, make_plan
 from raysweep.plan.stand_ins import outlined_checkpoint, outlined_splits
@@ -96,12 +96,8 @@ def main(
         "stage": {"num_steps": num_steps},
         "workers": {"num_workers": num_workers},
     }
-    plans = []
-    for space in spaces:
-        settings = load_space(space_path(space), overrides)
-        plans.append(
-            outlined_plan(settings) if outline else make_plan(settings, _checkpoint(settings))
-        )
+    planned = outlined_plan if outline else _planned
+    plans = [planned(load_space(space_path(space), overrides)) for space in spaces]
     plan = combined(plans)
     finished = find_finished(plan, storage) if storage is not None else None
     near = _near(plans, storage) if storage is not None else []
@@ -126,8 +122,7 @@ def main(
         return
     output = console()
     lines = cost_lines(plan, cost, assumptions, finished, slots=num_slots, currency=currency)
-    for line in (*lines, *near):
-        output.print(line, highlight=False, markup=False)
+    say(output, (*lines, *near))
     output.print(stage_tree(plan, finished.entries if finished else ()))
 
 
@@ -148,10 +143,8 @@ def _slots(plan: Plan, *, uses_gpu: bool) -> int:
 
 def _found(finished: Finished | None) -> dict[str, Any] | None:
     """What was measured in the storage location; what is left to do stands in the forecast."""
-    if finished is None:
-        return None
-    found = dataclasses.asdict(finished)
-    return {name: value for name, value in found.items() if name != "entries"}
+    found = dataclasses.asdict(finished) if finished else {}
+    return {name: value for name, value in found.items() if name != "entries"} or None
 
 
 def outlined_plan(space: SearchSpace) -> Plan:
@@ -186,15 +179,11 @@ def combined(plans: Sequence[Plan]) -> Plan:
     )
 
 
-def _checkpoint(space: SearchSpace) -> Checkpoint:
+def _planned(space: SearchSpace) -> Plan:
     try:
-        return find_checkpoint(space.model)
+        checkpoint = find_checkpoint(space.model)
     except InputError as error:
         raise InputError(
             f"model {space.model}", f"is not at hand ({error})", "count without it: --outline"
         ) from None
-
-
-def run() -> None:
-    """The command line."""
-    run_command(main)
+    return make_plan(space, checkpoint)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Annotated
 import torch
 import typer
 
-from raysweep.cli.console import console, run_command
+from raysweep.cli.console import console
 from raysweep.cli.options import Device
 from raysweep.model.tokenizer import ENCODING
 from raysweep.tiny.evidence import RECORD, describe
@@ -37,12 +36,6 @@ def main(
     (out / ENCODING).write_text(json.dumps({"beginning_mark": True}, indent=2) + "\n")
     record = describe(model, tokenizer, asdict(pretraining.recipe), pretraining.losses)
     (out / RECORD).write_text(json.dumps(record, indent=1) + "\n")
-    with contextlib.suppress(FileNotFoundError):
-        checkpoint.unlink()
+    checkpoint.unlink(missing_ok=True)
     for name, accuracy in record["accuracies"].items():
         console().print(f"{name}: {100 * accuracy:.1f} %")
-
-
-def run() -> None:
-    """The entry point."""
-    run_command(main)

@@ -17,12 +17,15 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from raysweep.cli.console import console, reporting_input_errors, run_command
+from raysweep.cli.console import console, reporting_input_errors
 from raysweep.cli.options import ResultsFolder
 from raysweep.results.query import columns, open_results, query
 from raysweep.results.tables import SCHEMAS, TRIAL_TABLES
 
 MAX_SHOWN_ROWS = 500  # of --format table; more is for a program, not for eyes
+
+
+NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
 
 
 class Format(StrEnum):
@@ -43,8 +46,7 @@ def print_rows(rows: pa.Table, form: Format) -> None:
     elif form is Format.CSV:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(rows.column_names)
-        for row in _records(rows):
-            writer.writerow([_csv_cell(value) for value in row])
+        writer.writerows(map(_csv_cell, row) for row in _records(rows))
     else:
         objects = (dict(zip(rows.column_names, row, strict=True)) for row in _records(rows))
         lines = ",\n".join(json.dumps(_plain(item), ensure_ascii=False) for item in objects)
@@ -54,10 +56,7 @@ def print_rows(rows: pa.Table, form: Format) -> None:
 def _print_table(rows: pa.Table) -> None:
     shown = Table(box=box.SIMPLE_HEAD, show_edge=False)
     for field in rows.schema:
-        is_number = any(
-            check(field.type)
-            for check in (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
-        )
+        is_number = any(check(field.type) for check in NUMBERS)
         shown.add_column(
             Text(field.name), justify="right" if is_number else "left", overflow="fold"
         )
@@ -100,9 +99,7 @@ def _records(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
 def _shown_cell(value: Any) -> Text:
     if value is None:
         return Text("null", "dim")
-    if isinstance(value, list | dict):
-        return Text(json.dumps(_plain(value), ensure_ascii=False))
-    return Text(f"{value:.6g}" if isinstance(value, float) else str(value))
+    return Text(f"{value:.6g}" if isinstance(value, float) else str(_csv_cell(value)))
 
 
 def _csv_cell(value: Any) -> Any:
@@ -137,8 +134,3 @@ def main(
             _print_columns(columns(sweep))
         else:
             print_rows(columns(sweep), form)
-
-
-def run() -> None:
-    """The entry point."""
-    run_command(main)

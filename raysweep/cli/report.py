@@ -4,7 +4,4 @@ from __future__ import annotations
 
 from raysweep.analysis_folder import import_analysis
 
-
-def run() -> None:
-    """The entry point."""
-    import_analysis("__main__").run()
+main = import_analysis("__main__").main

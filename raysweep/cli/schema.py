@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import json
 
-from raysweep.cli.console import run_command
 from raysweep.space.schema import space_schema
 
 
 def main() -> None:
     """Prints the JSON schema of a search space; editors complete and check YAML by it."""
     print(json.dumps(space_schema(), indent=2))
-
-
-def run() -> None:
-    """The entry point."""
-    run_command(main)

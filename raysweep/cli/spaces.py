@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from raysweep.cli.console import run_command
 from raysweep.settings.mistakes import check_known
 from raysweep.space.packaged import packaged_names, packaged_space, purpose_command_cost
 
@@ -23,8 +22,3 @@ def main(
         print(one)
         for word, text in purpose_command_cost(packaged_space(one)).items():
             print(f"  {word:<8} {text}")
-
-
-def run() -> None:
-    """The entry point."""
-    run_command(main)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from raysweep.cli.console import console, run_command
+from raysweep.cli.console import application, console
 from raysweep.cli.options import StorageUri
 from raysweep.cli.query import Format, print_rows
 from raysweep.cli.sweep import DEFAULT_STORAGE
@@ -40,15 +40,11 @@ SetAside = Annotated[
     bool, typer.Option("--set-aside", help=f"Take damaged entries out of use: {AGAIN}.")
 ]
 
-app = typer.Typer(
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    no_args_is_help=True,
-    help="What a store holds: trained stages and what was measured of them.",
-)
+PURPOSE = "What a store holds: trained stages and what was measured of them."
+main = application(no_args_is_help=True, help=PURPOSE)
 
 
-@app.command("ls")
+@main.command("ls")
 def list_entries(
     storage: StorageUri[str] = DEFAULT_STORAGE, kind: Kind = None, form: Form = Format.TABLE
 ) -> None:
@@ -61,8 +57,8 @@ def list_entries(
         (entry for name, entry in contents.entries.items() if name in wanted),
         key=lambda one: (kinds.index(one.kind), one.made_by.get("time") or "", one.key),
     )
-    rows = [_shown_row(one, words) if form is Format.TABLE else _row(one, words) for one in listed]
-    names = SHOWN_COLUMNS if form is Format.TABLE else COLUMNS
+    row_of, names = (_shown_row, SHOWN_COLUMNS) if form is Format.TABLE else (_row, COLUMNS)
+    rows = [row_of(one, words) for one in listed]
     print_rows(pa.table({name: [row.get(name) for row in rows] for name in names}), form)
     if form is Format.TABLE:
         for name, problem in contents.damaged.items():
@@ -84,7 +80,7 @@ def _shown_row(entry: Entry, words: Wording) -> dict[str, Any]:
     return {**own, "size": _size(entry.num_bytes), "made (UTC)": made, "by": _maker(entry)}
 
 
-@app.command("show")
+@main.command("show")
 def show_entry(key: Key, storage: StorageUri[str] = DEFAULT_STORAGE) -> None:
     """Shows all that is known of a key: its stages, its files, its recipe and what made it."""
     with _opened(storage) as store:
@@ -114,7 +110,7 @@ def _show(entry: Entry, contents: Contents, words: Wording) -> None:
     print(json.dumps(told, indent=2))
 
 
-@app.command("verify")
+@main.command("verify")
 def verify(
     key: OneKey = None,
     storage: StorageUri[str] = DEFAULT_STORAGE,
@@ -148,14 +144,10 @@ def verify(
 
 def _check(store: Store, entries: Sequence[Entry]) -> dict[EntryName, str]:
     """What is wrong with each entry that is not whole."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    bars = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     found, output = {}, console()
-    with Progress(
-        *(*columns, TimeRemainingColumn()),
-        console=output,
-        transient=True,
-        disable=not output.is_terminal,
-    ) as progress:
+    hidden = not output.is_terminal
+    with Progress(*bars, console=output, transient=True, disable=hidden) as progress:
         bar = progress.add_task("reading", total=sum(entry.num_bytes for entry in entries))
         for entry in entries:
             if problem := store.check(entry, lambda number: progress.advance(bar, number)):
@@ -187,9 +179,8 @@ def _short(name: EntryName, words: Wording) -> str:
 
 def _maker(entry: Entry) -> str:
     """Versions and commit, as far as they are known."""
-    made = dict(entry.made_by)
-    commit = (made.get("commit") or "").partition("-")
-    made["commit"] = f"{commit[0][:SHORT]}{''.join(commit[1:])}"
+    commit, *changed = (entry.made_by.get("commit") or "").partition("-")
+    made = {**entry.made_by, "commit": "".join([commit[:SHORT], *changed])}
     told = (f"{name} {made[name]}" for name in ("raysweep", "commit", "torch") if made.get(name))
     return ", ".join(told)
 
@@ -203,8 +194,3 @@ def _size(num_bytes: int) -> str:
 
 def _print(line: str) -> None:
     console().print(line, highlight=False, markup=False)
-
-
-def run() -> None:
-    """The entry point."""
-    run_command(app)

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from raysweep.cli.console import as_called, console, run_command
+from raysweep.cli.console import application, as_called, console, run_command, say
 from raysweep.cli.options import (
     Dashboard,
     Data,
@@ -146,9 +146,7 @@ def sweep_command(
     commands = (f"{as_called(module)} {example}".rstrip() for example in examples)
     listed = "".join(f"\n\n    {command}" for command in commands)
     main.__doc__ = f"{inspect.cleandoc(purpose)}\n\n{COMMON}\n\nExamples:{listed}\n\n{EXIT_CODES}"
-    app = typer.Typer(
-        add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False
-    )
+    app = application(rich_markup_mode="markdown")
     app.command()(main)
 
     def entry() -> None:
@@ -175,11 +173,10 @@ def run_plan(
         _announce(plan, output)
         outcome = find_whole(plan, storage)
         if outcome:
-            _write_settings(plan, storage)
+            _write_settings(plan, folder)
             output.print("All of it is in the store already: nothing is started.")
         else:
-            for line in near_misses_at_start(plan, Store(storage.sub("store"))):
-                output.print(line, highlight=False, markup=False)
+            say(output, near_misses_at_start(plan, Store(storage.sub("store"))))
             outcome = _carry_out(plan, storage, run, wait_minutes, dashboard, output)
     outcome = outcome or before_the_first_trial(plan, folder)
     _show(plan, outcome, console())  # a new one: the other may have been cut off in a line
@@ -200,8 +197,8 @@ def _carry_out(
     from raysweep.sweep import cluster, sweep
 
     cluster.connect(plan.space.workers, wait_minutes, output, dashboard=dashboard)
-    _write_settings(plan, storage)
     folder = storage.sub("sweeps", plan.sweep)
+    _write_settings(plan, folder)
     return record_run(
         begin_record(plan, cluster.all_resources(), run),
         folder,
@@ -210,9 +207,8 @@ def _carry_out(
     )
 
 
-def _write_settings(plan: Plan, storage: Storage) -> None:
-    settings = plan.space.model_dump_json(indent=1).encode()
-    storage.sub("sweeps", plan.sweep).write(SETTINGS, settings)
+def _write_settings(plan: Plan, folder: Storage) -> None:
+    folder.write(SETTINGS, plan.space.model_dump_json(indent=1).encode())
 
 
 def _show(plan: Plan, outcome: Outcome, output: Console) -> None:
@@ -230,7 +226,8 @@ def _show(plan: Plan, outcome: Outcome, output: Console) -> None:
     if outcome.capacity_seconds:
         output.print(_usage(outcome), highlight=False)
     if outcome.stopped:
-        output.print(_early_stops(outcome), highlight=False)
+        stages = ", ".join(f"{trial} after stage {n}" for trial, n in outcome.stopped.items())
+        output.print(f"Stopped early, with what they had: {stages}.", highlight=False)
     known = {trial.id: full_name(trial) for trial in (*plan.all_trials, *outcome.trials)}
     for name, reason in outcome.failures.items():
         named = escape(known.get(name, name))
@@ -244,14 +241,6 @@ def _show(plan: Plan, outcome: Outcome, output: Console) -> None:
 
 def _announce(plan: Plan, output: Console) -> None:
     """Prints what will be done, and whether the texts survive the model's tokenizer."""
-    output.print(_announcement(plan), markup=False)
-    if plan.encoder:
-        rows = [row for one in plan.splits.values() for row in one.train[:SAMPLE_SIZE]]
-        for line in describe(plan.encoder, rows):
-            output.print(line, highlight=False, markup=False)
-
-
-def _announcement(plan: Plan) -> str:
     asked, distinct = plan.num_stages_asked, plan.num_stages_distinct
     if plan.space.search.method == "optuna":
         work = f"{plan.space.search.num_samples} trials that Optuna proposes one by one"
@@ -259,11 +248,16 @@ def _announcement(plan: Plan) -> str:
         work = f"{len(plan.trials)} trials, {asked} stages asked for, {distinct} to train"
         if plan.scouts:
             work = f"{len(plan.scouts)} scouts, then about {work}"
-    return (
+    data = [plan.space.data.source]
+    data += [f"of {task} {source}" for task, source in plan.space.data.sources.items()]
+    output.print(
         f"Sweep {plan.sweep}: {work}; model {plan.space.model} "
-        f"({plan.checkpoint.num_parameters:,} parameters), data {plan.space.data.source}"
-        + "".join(f", of {task} {source}" for task, source in plan.space.data.sources.items())
+        f"({plan.checkpoint.num_parameters:,} parameters), data {', '.join(data)}",
+        markup=False,
     )
+    if plan.encoder:
+        rows = [row for one in plan.splits.values() for row in one.train[:SAMPLE_SIZE]]
+        say(output, describe(plan.encoder, rows))
 
 
 def _check_resumable(plan: Plan, storage: Storage) -> None:
@@ -295,26 +289,18 @@ def _usage(outcome: Outcome) -> str:
     )
 
 
-def _early_stops(outcome: Outcome) -> str:
-    stages = ", ".join(f"{trial} after stage {n}" for trial, n in outcome.stopped.items())
-    return f"Stopped early, with what they had: {stages}."
-
-
 def _pair(text: str | None) -> list[tuple[str, dict[str, Any] | None]]:
     """Two tasks by name, each with its settings where it is given as a YAML file; or nothing."""
     if text is None:
         return []
+    place = f"--tasks {shown(text) or repr(text)}"
     pair = [part.strip() for part in text.split(",")]
     if len(pair) != 2 or pair[0] == pair[1] or not all(pair):
-        raise InputError(
-            f"--tasks {shown(text) or repr(text)}",
-            "not a pair of different tasks",
-            "write for example --tasks bbq,arc_easy",
-        )
+        remedy = "write for example --tasks bbq,arc_easy"
+        raise InputError(place, "not a pair of different tasks", remedy)
     named = [_named(part) for part in pair]
     if named[0][0] == named[1][0]:
-        problem = f"both are the task {named[0][0]!r}"
-        raise InputError(f"--tasks {shown(text)}", problem, "give two different tasks")
+        raise InputError(place, f"both are the task {named[0][0]!r}", "give two different tasks")
     return named
 
 

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from raysweep.cli.console import console, run_command
+from raysweep.cli.console import console, say
 from raysweep.cli.options import Data, Model, Seed, SpaceOption
 from raysweep.errors import InputError, MissingDataError
 from raysweep.model.architecture import read_architecture
@@ -33,6 +33,7 @@ from raysweep.tasks.task import Example, Task
 
 FAILED = 2
 SHOWN_MISTAKES = 20
+LAYOUT = "docs/reference/tasks.md has the layout"
 
 Show = Annotated[
     str | None, typer.Option(help="Print an example of a task (its name, or its YAML file).")
@@ -79,13 +80,9 @@ def _check_exists(source: str) -> None:
 def _table(tasks: Iterable[Task], settings: DataSettings, output: Console) -> None:
     censuses = [take_census(task, settings) for task in tasks]
     if not any(census.disjoint for census in censuses):
-        raise InputError(
-            settings.source, "holds no task's files", "docs/reference/tasks.md has the layout"
-        )
+        raise InputError(settings.source, "holds no task's files", LAYOUT)
     output.print(table2(censuses, settings.source))
-    for census in censuses:
-        for line in account(census):
-            output.print(line, highlight=False, markup=False)
+    say(output, (line for census in censuses for line in account(census)))
 
 
 def _show(task: Task, settings: DataSettings, index: int, model: str, output: Console) -> None:
@@ -100,18 +97,10 @@ def _show(task: Task, settings: DataSettings, index: int, model: str, output: Co
     (row,) = encode_rows([example], encoder, 10**6)
     output.print(Text(example.prompt, style="dim"), end="", highlight=False)
     tokens = (encoder.text([token], with_marks=True) for token in row.answer)
-    output.print(_marked(tokens), highlight=False)
+    marked = [piece for token in tokens for piece in ("⟦", (token, "bold reverse"), "⟧")]
+    output.print(Text.assemble(*marked), highlight=False)
     facts = _facts(task, example, len(row.prompt), len(row.answer))
-    for line in [*facts, *describe(encoder, splits.train[:SAMPLE_SIZE])]:
-        output.print(line, highlight=False, markup=False)
-
-
-def _marked(tokens: Iterable[str]) -> Text:
-    """The tokens that are trained on, each in brackets of its own."""
-    marked = Text()
-    for token in tokens:
-        marked.append("⟦").append(token, style="bold reverse").append("⟧")
-    return marked
+    say(output, [*facts, *describe(encoder, splits.train[:SAMPLE_SIZE])])
 
 
 def _facts(task: Task, example: Example, num_prompt: int, num_answer: int) -> list[str]:
@@ -146,18 +135,10 @@ def _validate(path: Path, output: Console) -> int:
             continue
         num_found += 1
         num_wrong += len(mistakes)
-        for mistake in mistakes[:SHOWN_MISTAKES]:
-            output.print(f"error: {mistake}", highlight=False, markup=False)
+        say(output, (f"error: {mistake}" for mistake in mistakes[:SHOWN_MISTAKES]))
         if len(mistakes) > SHOWN_MISTAKES:
             output.print(f"... and {len(mistakes) - SHOWN_MISTAKES} more")
         output.print(f"{task.name}: {num_rows:,} rows, {len(mistakes):,} wrong", highlight=False)
     if not num_found:
-        raise InputError(
-            str(path), "no task's files are there", "docs/reference/tasks.md has the layout"
-        )
+        raise InputError(str(path), "no task's files are there", LAYOUT)
     return FAILED if num_wrong else 0
-
-
-def run() -> None:
-    """The entry point."""
-    run_command(main)

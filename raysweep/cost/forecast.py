@@ -9,7 +9,7 @@ operations. `memory` tells what a worker holds.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,12 +18,12 @@ from raysweep.cost.memory import PeakMemory, peak_memory
 from raysweep.cost.tokens import Estimate, ExactCount, TokenCounts, count_tokens
 from raysweep.errors import InputError
 from raysweep.plan.plan import Plan
-from raysweep.plan.trials import Measurement, Stage, Trial
+from raysweep.plan.trials import Measurement, Stage
 from raysweep.store.store import EntryKind, EntryName
+from raysweep.store.weights_budget import GB
 
 PRODUCTS = 20  # Hessian-vector products of a typical measurement
 PRODUCTS_OF_CHANGE = 2  # one, and two gradients
-GB = 1e9
 Entries = Collection[EntryName]
 
 
@@ -140,53 +140,36 @@ class Cost:
 
 
 class _Work(NamedTuple):
-    """One entry of the store, and what it takes: floating-point operations, tokens or rows."""
+    """What one entry of the store takes: floating-point operations, tokens or rows."""
 
-    entry: EntryName
     operations: float
     num_tokens: float = 0.0
     num_rows: int = 0
 
 
-class _Working:
-    """The work of a plan's trials; what several of them ask for is one and the same.
+def _distinct_work(plan: Plan, counts: Mapping[str, TokenCounts]) -> dict[EntryName, _Work]:
+    """The work of a plan's trials; what several of them ask for is one and the same."""
+    size, curvature = plan.checkpoint.num_parameters, plan.space.curvature
+    per_product = 22 if curvature.is_layerwise(plan.space.workers.zero_stage) else 18
 
-    Attributes:
-        made: all distinct work so far.
-    """
-
-    def __init__(self, plan: Plan, counts: Mapping[str, TokenCounts]) -> None:
-        self.made: dict[EntryName, _Work] = {}
-        self._counts, self._size = counts, plan.checkpoint.num_parameters
-        curvature, workers = plan.space.curvature, plan.space.workers
-        self._num_samples = curvature.num_samples
-        self._per_product = 22 if curvature.is_layerwise(workers.zero_stage) else 18
-
-    def of(self, trial: Trial) -> Iterator[_Work]:
-        """Everything that a trial asks for."""
-        for stage in trial.stages:
-            yield self.made.get(stage.entry) or self._training(stage)
-        for one in trial.measurements:
-            yield self.made.get(one.entry) or self._measuring(one)
-
-    def _training(self, stage: Stage) -> _Work:
+    def training(stage: Stage) -> _Work:
         num_rows = stage.hyperparameters.num_steps * stage.hyperparameters.global_batch_size
-        means = [self._counts[part.task].train_mean for part in stage.mixture]
+        means = [counts[part.task].train_mean for part in stage.mixture]
         tokens = num_rows * sum(means) / len(means)
-        return self._keep(_Work(stage.entry, 6 * self._size * tokens, num_tokens=tokens))
+        return _Work(6 * size * tokens, num_tokens=tokens)
 
-    def _measuring(self, one: Measurement) -> _Work:
-        count = self._counts[one.task]
+    def measuring(one: Measurement) -> _Work:
+        count = counts[one.task]
         if one.kind in (EntryKind.EVALUATION, EntryKind.CUSTOM):
-            operations = 2 * self._size * count.test_mean * count.num_test
-            return self._keep(_Work(one.entry, operations, num_rows=count.num_test))
+            return _Work(2 * size * count.test_mean * count.num_test, num_rows=count.num_test)
         products = PRODUCTS if one.kind == EntryKind.CURVATURE else PRODUCTS_OF_CHANGE
-        tokens = products * self._num_samples * count.train_mean
-        return self._keep(_Work(one.entry, self._per_product * self._size * tokens))
+        return _Work(per_product * size * (products * curvature.num_samples * count.train_mean))
 
-    def _keep(self, work: _Work) -> _Work:
-        self.made[work.entry] = work
-        return work
+    made: dict[EntryName, _Work] = {}
+    for trial in plan.all_trials:
+        made |= {one.entry: training(one) for one in trial.stages if one.entry not in made}
+        made |= {one.entry: measuring(one) for one in trial.measurements if one.entry not in made}
+    return made
 
 
 def forecast(plan: Plan, assumptions: Assumptions, finished: Entries = ()) -> Cost:
@@ -197,13 +180,13 @@ def forecast(plan: Plan, assumptions: Assumptions, finished: Entries = ()) -> Co
     """
     count = ExactCount(plan.encoder) if plan.encoder else Estimate()
     counts = {name: count_tokens(one, count) for name, one in plan.splits.items()}
-    working = _Working(plan, counts)
-    asked = [list(working.of(trial)) for trial in plan.all_trials]
-    distinct = working.made
+    distinct = _distinct_work(plan, counts)
+    asked = [list(trial.entries) for trial in plan.all_trials]
     left = {entry: work for entry, work in distinct.items() if entry not in finished}
-    num_unfinished = sum(any(work.entry in left for work in works) for works in asked)
+    num_unfinished = sum(any(entry in left for entry in entries) for entries in asked)
     hours = _hours(distinct.values(), len(asked), plan, assumptions)
-    unshared = _hours((work for works in asked for work in works), len(asked), plan, assumptions)
+    works = (distinct[entry] for entries in asked for entry in entries)
+    unshared = _hours(works, len(asked), plan, assumptions)
     has_gpu, price = assumptions.accelerator is not None, assumptions.price
     memory = peak_memory(plan, counts)
     return Cost(

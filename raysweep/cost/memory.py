@@ -133,19 +133,18 @@ def peak_memory(plan: Plan, counts: Mapping[str, TokenCounts]) -> PeakMemory:
     """
     measuring = _Measuring(plan, counts)
     trials = plan.all_trials
-    stages = {stage.key: stage for trial in trials for stage in trial.stages}.values()
-    trained = {(stage.mixture, stage.hyperparameters) for stage in stages}
-    evaluated = {
-        (one.task, trial.stages[max(one.stage_number - 1, 0)].hyperparameters)
-        for trial in trials
-        for one in trial.measurements
-        if one.kind in (EntryKind.EVALUATION, EntryKind.CUSTOM)
-    }
-    curved = {
-        (one.task, trial.stages[one.stage_number - 1].hyperparameters)
-        for trial in trials
-        for one in trial.curvatures
-    }
+    trained = {(s.mixture, s.hyperparameters) for trial in trials for s in trial.stages}
+
+    def measured(*kinds: EntryKind) -> set[tuple[str, Hyperparameters]]:
+        return {
+            (one.task, trial.stages[max(one.stage_number - 1, 0)].hyperparameters)
+            for trial in trials
+            for one in trial.measurements
+            if one.kind in kinds
+        }
+
+    evaluated = measured(EntryKind.EVALUATION, EntryKind.CUSTOM)
+    curved = measured(EntryKind.CURVATURE)
     return PeakMemory(
         _largest(measuring.training(*one) for one in trained),
         _largest(measuring.evaluation(*one) for one in evaluated),
@@ -177,12 +176,8 @@ class _Measuring:
         own = _shared(settings.global_batch_size, workers.num_workers)
         num_rows = _shared(own, _shared(own, workers.micro_batch_size))
         parts = [self._counts[part.task] for part in mixture]
-        batch = _batch(
-            num_rows,
-            max(one.train_longest for one in parts),
-            max(one.train_answer for one in parts),
-            settings,
-        )
+        longest = max(one.train_longest for one in parts)
+        batch = _batch(num_rows, longest, max(one.train_answer for one in parts), settings)
         states = state_bytes(self._size, settings.dtype, workers)
         return _need(states, training_bytes(self._model, batch, settings.dtype), batch)
 
@@ -199,17 +194,16 @@ class _Measuring:
         """Of the Hessian-vector products after a stage."""
         counts, workers = self._counts[task], self._workers
         own = _shared(self._num_samples, workers.num_workers)
+        rows, size = workers.micro_batch_size, weight_bytes("float32")
         if self._is_layerwise:
-            rows = min(own, layerwise_rows(workers.micro_batch_size, self._model.num_layers))
-            batch = _batch(rows, counts.train_longest, counts.train_answer, settings)
-            size, blocks = weight_bytes("float32"), WHOLE_BLOCKS * self._model.largest_block
-            shards = (weight_bytes(settings.dtype) + SHARDED_VECTORS * size) * self._size
-            states = shards / workers.num_workers + blocks * size
-            return _need(states, layer_product_bytes(self._model, batch, own), batch)
-        num_rows = min(own, workers.micro_batch_size)
-        batch = _batch(num_rows, counts.train_longest, counts.train_answer, settings)
-        states = PRODUCT_VECTORS * weight_bytes("float32") * self._size
-        return _need(states, curvature_bytes(self._model, batch), batch)
+            rows = layerwise_rows(rows, self._model.num_layers)
+        batch = _batch(min(own, rows), counts.train_longest, counts.train_answer, settings)
+        if not self._is_layerwise:
+            vectors = PRODUCT_VECTORS * size * self._size
+            return _need(vectors, curvature_bytes(self._model, batch), batch)
+        shards = (weight_bytes(settings.dtype) + SHARDED_VECTORS * size) * self._size
+        states = shards / workers.num_workers + WHOLE_BLOCKS * self._model.largest_block * size
+        return _need(states, layer_product_bytes(self._model, batch, own), batch)
 
 
 def _batch(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
 
 from rich.markup import escape
 from rich.tree import Tree
@@ -16,7 +15,6 @@ from raysweep.plan.plan import Plan
 from raysweep.plan.points import axes_of
 from raysweep.plan.trials import Stage
 from raysweep.space.axes import LogUniform, Uniform
-from raysweep.store.store import EntryKind
 
 SHOWN_BRANCHES = 12
 ALWAYS_SHOWN = {"learning_rate", "num_steps", "global_batch_size"}
@@ -40,42 +38,23 @@ def stage_tree(plan: Plan, finished: Entries = ()) -> Tree:
     ends: dict[str, list[str]] = {}
     for trial in plan.trials:
         ends.setdefault(trial.stages[-1].key, []).append(short_id(trial.id))
+    varying = _varying(plan)
+
+    def grow(tree: Tree, parent: str) -> None:
+        stages = list(children.get(parent, {}).values())
+        for stage in stages[:SHOWN_BRANCHES]:
+            label = _label(stage, varying)
+            if stage.entry in finished:
+                label += ", trained already"
+            if stage.key in ends:
+                label += f", trial {', '.join(ends[stage.key])}"
+            grow(tree.add(label), stage.key)
+        if len(stages) > SHOWN_BRANCHES:
+            tree.add(f"... and {len(stages) - SHOWN_BRANCHES} more")
+
     tree = Tree(f"{escape(plan.space.model)} ({plan.checkpoint.num_parameters:,} parameters)")
-    _grow(tree, plan.checkpoint.digest, children, _Labels(_varying(plan), finished, ends))
+    grow(tree, plan.checkpoint.digest)
     return tree
-
-
-@dataclass(frozen=True)
-class _Labels:
-    """What is said of a stage.
-
-    Attributes:
-        varying: names of the hyperparameters that are shown beside the usual ones.
-        ends: short ids of the trials that end with a stage, by its key.
-    """
-
-    varying: Collection[str]
-    finished: Entries
-    ends: Mapping[str, Sequence[str]]
-
-    def of(self, stage: Stage) -> str:
-        """The label of a stage."""
-        label = _label(stage, self.varying)
-        if (EntryKind.STAGE, stage.key) in self.finished:
-            label += ", trained already"
-        if names := self.ends.get(stage.key):
-            label += f", trial {', '.join(names)}"
-        return label
-
-
-def _grow(
-    tree: Tree, parent: str, children: Mapping[str, Mapping[str, Stage]], labels: _Labels
-) -> None:
-    stages = list(children.get(parent, {}).values())
-    for stage in stages[:SHOWN_BRANCHES]:
-        _grow(tree.add(labels.of(stage)), stage.key, children, labels)
-    if len(stages) > SHOWN_BRANCHES:
-        tree.add(f"... and {len(stages) - SHOWN_BRANCHES} more")
 
 
 def _varying(plan: Plan) -> list[str]:
@@ -89,12 +68,10 @@ def _varying(plan: Plan) -> list[str]:
 
 
 def _label(stage: Stage, varying: Collection[str]) -> str:
-    settings = stage.hyperparameters.model_dump()
-    values = {
-        name: f"{settings[name]:g}" if isinstance(settings[name], float) else settings[name]
-        for name in varying
-    }
-    others = "".join(f"{name.replace('_', ' ')} {value}, " for name, value in values.items())
+    settings, others = stage.hyperparameters.model_dump(), ""
+    for name in varying:
+        value = f"{settings[name]:g}" if isinstance(settings[name], float) else settings[name]
+        others += f"{name.replace('_', ' ')} {value}, "
     return (
         f"{stage.label}, learning rate {settings['learning_rate']:g}, {settings['num_steps']} "
         f"steps of {settings['global_batch_size']}, {others}seed {stage.seed}"
@@ -210,9 +187,8 @@ def as_duration(hours: float) -> str:
 def _finished_line(cost: Cost, assumptions: Assumptions, finished: Finished) -> str:
     num_stages = cost.num_stages_distinct - cost.num_stages_left
     num_evaluations = cost.num_evaluations - cost.num_evaluations_left
-    hours = ""
-    if cost.worker_hours_left is not None:
-        hours = f", {_amount(cost.worker_hours_left)} {_unit(assumptions)}s for the rest"
+    left = cost.worker_hours_left
+    hours = "" if left is None else f", {_amount(left)} {_unit(assumptions)}s for the rest"
     return (
         f"{num_stages:,} of {cost.num_stages_distinct:,} stages and {num_evaluations:,} of "
         f"{cost.num_evaluations:,} evaluations are in {finished.uri} already; "
@@ -234,13 +210,12 @@ def _memory_lines(plan: Plan, cost: Cost, assumptions: Assumptions) -> Iterator[
             f"{_size(need.activations_gib)} of activations ({need.batch.num_rows:,} rows of "
             f"{need.batch.row_tokens:,.0f} tokens)"
         )
-    if assumptions.accelerator is not None:
-        available = ACCELERATORS[assumptions.accelerator].memory_gib
-        if memory.peak_gib > available:
-            yield (
-                f"warning: {memory.highest} needs more than the {available:g} GiB of an "
-                f"{assumptions.accelerator}: {REMEDIES[memory.highest]}, or take another --gpu"
-            )
+    gpu = assumptions.accelerator
+    if gpu is not None and memory.peak_gib > (available := ACCELERATORS[gpu].memory_gib):
+        yield (
+            f"warning: {memory.highest} needs more than the {available:g} GiB of an "
+            f"{gpu}: {REMEDIES[memory.highest]}, or take another --gpu"
+        )
 
 
 def _host_line(plan: Plan, cost: Cost, slots: int) -> str:

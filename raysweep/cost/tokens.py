@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from statistics import fmean
 
 from raysweep.measures.scores import MAX_NEW_TOKENS
 from raysweep.model.encoding import Encoder, encode_answer
@@ -35,19 +35,9 @@ class TokenCounts:
     num_test: int
 
 
-class Count(Protocol):
-    """Counts the tokens of a prompt and of an answer, marks included."""
-
-    def prompt(self, text: str) -> float:
-        """Of a whole prompt."""
-
-    def answer(self, text: str) -> float:
-        """Of a whole answer."""
-
-
 @dataclass(frozen=True)
 class ExactCount:
-    """As training and scoring encode them."""
+    """Counts the tokens of texts, marks included, as training and scoring encode them."""
 
     encoder: Encoder
 
@@ -70,6 +60,9 @@ class Estimate:
     answer = prompt
 
 
+Count = ExactCount | Estimate
+
+
 def count_tokens(splits: Splits, count: Count) -> TokenCounts:
     """The lengths of a task's rows."""
     targets, answers = {e.target for e in splits.train}, {a for e in splits.test for a in e.answers}
@@ -79,10 +72,10 @@ def count_tokens(splits: Splits, count: Count) -> TokenCounts:
         for row in _longest(splits.test)
     )
     return TokenCounts(
-        train_mean=_mean([_row(row, count) for row in _sample(splits.train)]),
+        train_mean=fmean(_row(row, count) for row in _sample(splits.train)),
         train_longest=max(_row(row, count) for row in _longest(splits.train)),
         train_answer=max(map(count.answer, targets)),
-        test_mean=_mean([_row(row, count) for row in _sample(splits.test)]),
+        test_mean=fmean(_row(row, count) for row in _sample(splits.test)),
         test_longest=longest,
         test_answer=max(map(count.answer, answers)) if answers else 1,
         num_test=len(splits.test),
@@ -101,7 +94,3 @@ def _longest(examples: Sequence[Example]) -> Sequence[Example]:
 def _sample(examples: Sequence[Example]) -> Sequence[Example]:
     """Spread evenly over all."""
     return examples[:: -(-len(examples) // SAMPLE_SIZE)]
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

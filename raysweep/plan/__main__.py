@@ -1,6 +1,7 @@
 """``python -m raysweep.plan SPACE``: what a sweep will do and cost."""
 
-from raysweep.cli.plan import run
+from raysweep.cli.console import run_command
+from raysweep.cli.plan import main
 
 if __name__ == "__main__":
-    run()
+    run_command(main)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,15 +39,15 @@ def differences(there: Any, here: Any) -> tuple[Difference, ...]:
     )
 
 
-def fields(recipe: Any) -> dict[Path, str]:
-    """What of a recipe has no parts, or could and has none, as JSON by its path."""
-    return dict(_leaves(recipe, ()))
+def fields(recipe: Any, path: Path = ()) -> dict[Path, str]:
+    """What of a recipe has no parts, or could and has none, as JSON by its path.
 
-
-def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    if value and isinstance(value, dict | list | tuple):
-        parts = value.items() if isinstance(value, dict) else enumerate(value)
-        for name, part in parts:
-            yield from _leaves(part, (*path, name))
-    else:
-        yield path, json.dumps(value)
+    Args:
+        path: where the recipe is within a larger one.
+    """
+    if not recipe or not isinstance(recipe, dict | list | tuple):
+        return {path: json.dumps(recipe)}
+    found: dict[Path, str] = {}
+    for name, part in recipe.items() if isinstance(recipe, dict) else enumerate(recipe):
+        found |= fields(part, (*path, name))
+    return found

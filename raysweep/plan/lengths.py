@@ -29,11 +29,8 @@ def check_rows_fit(splits: Splits, limit: int, encoder: Encoder | None) -> None:
     suspects = [example for example in examples if _most_tokens(example) > limit]
     if not suspects or encoder is None:
         return
-    needed, longest = max(
-        ((num_tokens_needed(example, encoder), example) for example in suspects),
-        key=lambda item: item[0],
-    )
-    if needed > limit:
+    longest = max(suspects, key=lambda example: num_tokens_needed(example, encoder))
+    if (needed := num_tokens_needed(longest, encoder)) > limit:
         raise InputError(
             "sequence_limit",
             f"{limit} is too small for row {longest.id} of task {splits.task.name!r}, which has "

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from raysweep.digest import digest_json
 from raysweep.errors import InputError
@@ -20,6 +22,7 @@ from raysweep.plan.recipes import Recipes
 from raysweep.plan.scouts import Findings
 from raysweep.plan.trials import Trial
 from raysweep.settings.identity import Key, decisive
+from raysweep.space.axes import as_axis
 from raysweep.space.space import SearchSpace
 from raysweep.tasks.splits import Splits, load_splits
 from raysweep.training.settings import Hyperparameters
@@ -42,8 +45,8 @@ class Plan:
     checkpoint: Checkpoint
     trials: tuple[Trial, ...]
     splits: Mapping[str, Splits] = field(repr=False)
+    planner: Planner = field(repr=False, compare=False)
     scouts: tuple[Trial, ...] = ()
-    planner: Planner | None = field(default=None, repr=False, compare=False)
     encoder: Encoder | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -64,12 +67,10 @@ class Plan:
     @property
     def recipes(self) -> Recipes:
         """What the keys are digests of."""
-        assert self.planner, "the plan was made by make_plan"
         return self.planner.recipes
 
     def decided(self, findings: Findings) -> Plan:
         """The plan with the trials that follow from what the scouts have found."""
-        assert self.planner, "the plan was made by make_plan"
         return replace(self, trials=tuple(self.planner.trials(findings)), scouts=())
 
 
@@ -102,9 +103,8 @@ def make_plan(
         splits = {name: load_splits(task, space.data) for name, task in tasks.items()}
     encoder = _encoder(space, checkpoint, is_optional=is_outline)
     _check_sequence_limits(space, checkpoint, splits, encoder)
-    if not is_outline:
-        _check_validation(space, splits)
     if encoder and not is_outline:
+        _check_validation(space, splits)
         for one in splits.values():
             check_answers(one, encoder)
     encoding = encoder.marks if encoder else {}
@@ -113,12 +113,11 @@ def make_plan(
     planner = Planner(space, checkpoint.digest, recipes)
     trials, scouts = tuple(planner.trials()), tuple(planner.scouts())
     if scouts or space.search.method == "optuna":
-        decisive = _sweep_digest(space, checkpoint.digest, recipes)
+        digest = _sweep_digest(space, checkpoint.digest, recipes)
     else:
-        keys = [[trial.id, [one.key for one in trial.measurements]] for trial in trials]
-        decisive = digest_json(keys)
-    name = f"{space.name}-{decisive[:8]}"
-    return Plan(name, space, checkpoint, trials, splits, scouts, planner, encoder)
+        digest = digest_json([[one.id, [m.key for m in one.measurements]] for one in trials])
+    name = f"{space.name}-{digest[:8]}"
+    return Plan(name, space, checkpoint, trials, splits, planner, scouts, encoder)
 
 
 def _encoder(space: SearchSpace, checkpoint: Checkpoint, *, is_optional: bool) -> Encoder | None:
@@ -137,15 +136,13 @@ def _sweep_digest(space: SearchSpace, base: str, recipes: Recipes) -> str:
 
 
 def _check_validation(space: SearchSpace, splits: Mapping[str, Splits]) -> None:
-    if space.search.first_stage == "best":
-        for chain in space.chains:
-            task = chain[0][0].task
-            if not splits[task].validation:
-                raise InputError(
-                    "search.first_stage = best",
-                    f"task {task!r} has no validation rows to choose by",
-                    "raise data.num_validation, or lower data.num_train",
-                )
+    for chain in space.chains if space.search.first_stage == "best" else ():
+        if not splits[chain.first_task].validation:
+            raise InputError(
+                "search.first_stage = best",
+                f"task {chain.first_task!r} has no validation rows to choose by",
+                "raise data.num_validation, or lower data.num_train",
+            )
 
 
 def _judge(space: SearchSpace, task: str) -> str:
@@ -187,30 +184,21 @@ def _check_sequence_limits(
         limits_of = [min(limits) for _, limits in _limits(space, len(chain))]
         trains_anywhere = space.search.orders != ("listed",) or space.curvature.tasks == "all"
         for stage, mixture in zip(limits_of, chain, strict=True):
-            for part in mixture:
-                wanted = {"test": min(limits_of), "validation": limits_of[0]}
-                wanted["train"] = min(limits_of) if trains_anywhere else stage
-                for kind, limit in wanted.items():
-                    known = smallest.get((part.task, kind), limit)
-                    smallest[part.task, kind] = min(known, limit)
+            wanted = {"test": min(limits_of), "validation": limits_of[0]}
+            wanted["train"] = min(limits_of) if trains_anywhere else stage
+            for part, (kind, limit) in itertools.product(mixture, wanted.items()):
+                smallest[part.task, kind] = min(smallest.get((part.task, kind), limit), limit)
     for (task, kind), limit in smallest.items():
-        one = splits[task]
-        alone = replace(
-            one,
-            train=one.train if kind == "train" else (),
-            validation=one.validation if kind == "validation" else (),
-            test=one.test if kind == "test" else (),
-        )
-        check_rows_fit(alone, limit, encoder)
+        others: dict[str, Any] = dict.fromkeys({"train", "validation", "test"} - {kind}, ())
+        check_rows_fit(replace(splits[task], **others), limit, encoder)
 
 
 def _limits(space: SearchSpace, length: int) -> list[tuple[str, tuple[int, ...]]]:
     """The key that decides each stage's limit, and the values that it may have."""
-    axes, default = axes_of(space, length), Hyperparameters().sequence_limit
-    found = []
+    default = as_axis(Hyperparameters().sequence_limit)
+    axes, found = {"sequence_limit": default, **axes_of(space, length)}, []
     for number in range(1, length + 1):
-        keys = (f"stages.{number}.sequence_limit", "stage.sequence_limit")
-        key = next((one for one in keys if one in axes), None)
-        examples = axes[key].examples if key else (default,)
-        found.append((key or "sequence_limit", tuple(map(int, examples))))
+        keys = (f"stages.{number}.sequence_limit", "stage.sequence_limit", "sequence_limit")
+        key = next(one for one in keys if one in axes)
+        found.append((key, tuple(map(int, axes[key].examples))))
     return found

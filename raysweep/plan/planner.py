@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from raysweep.digest import digest_json
@@ -38,10 +39,8 @@ class Planner:
     def __init__(self, space: SearchSpace, base: str, recipes: Recipes) -> None:
         self._space, self._base, self.recipes = space, base, recipes
         self._stages: dict[tuple[Any, ...], Stage] = {}
-        self._evaluated: dict[tuple[Any, ...], tuple[Measurement, ...]] = {}
-        self._evaluation_keys: dict[tuple[Any, ...], str] = {}
-        self._scorings: dict[Hyperparameters, dict[str, Any]] = {}
-        self._loss_keys: dict[tuple[str, ...], str] = {}
+        self._measured: dict[tuple[Any, ...], Measurement] = {}
+        self._scorings: dict[Hyperparameters, tuple[Any, ...]] = {}
         self._points: dict[int, list[Point]] = {}
         self._made: dict[tuple[Any, ...], Any] = {}
         self._names: dict[str, str] = {}
@@ -55,13 +54,15 @@ class Planner:
         """
         search = self._space.search
         if search.method == "optuna":
-            yield from self._drawn()
-        elif search.has_scouts and findings is None:
-            yield from self._distinct(self._stand_ins())
+            placed = self._drawn()
         elif findings is not None:
-            yield from self._distinct(self._following(findings))
+            placed = self._following(findings)
         else:
-            yield from self._distinct(self._grid())
+            placed = self._stand_ins() if search.has_scouts else self._grid()
+        chains: dict[str, tuple[Stage, ...]] = {}
+        for stages in itertools.starmap(self._chain, placed):
+            chains.setdefault(stages[-1].key, stages)
+        yield from map(self._trial, chains.values())
 
     def _grid(self) -> Iterator[Placed]:
         """Every chain at every point, with every seed."""
@@ -92,39 +93,28 @@ class Planner:
                     reverse = Chain(chain[::-1])
                     yield reverse if order == "sharpest_first" else chain, point, seed
 
-    def _distinct(self, placed: Iterator[Placed]) -> Iterator[Trial]:
-        seen = set()
-        for chain, point, seed in placed:
-            stages = self._chain(chain, point, seed)
-            if stages[-1].key not in seen:
-                seen.add(stages[-1].key)
-                yield self._trial(stages)
-
-    def _drawn(self) -> Iterator[Trial]:
+    def _drawn(self) -> Iterator[Placed]:
         """Stand-ins for what Optuna will propose: as many trials, drawn at random."""
         search = self._space.search
         source = random.Random(search.seed)
-        drawn: dict[str, Trial] = {}
         for _ in range(search.num_samples or 0):
             chain = source.choice(self._space.chains)
             axes = axes_of(self._space, len(chain))
             values = {name: axis.draw(source) for name, axis in axes.items()}
-            trial = self.trial(chain, values, self._space.seeds[0])
-            drawn.setdefault(trial.id, trial)
-        yield from drawn.values()
+            yield chain, as_point(values, len(chain), self._made), self._space.seeds[0]
 
     def scouts(self) -> Iterator[Trial]:
         """Single stages by which it is decided which trials follow; none if nothing is."""
-        search, seen = self._space.search, set()
+        search = self._space.search
         if not search.has_scouts:
             return
+        stages: dict[str, Stage] = {}
         for chain, seed in itertools.product(self._space.chains, self._space.seeds):
             firsts = chain if search.orders != ("listed",) else chain[:1]
             for mixture, point in itertools.product(firsts, self._points_of(len(chain))):
                 (stage,) = self._chain(Chain([mixture]), point[:1], seed)
-                if stage.key not in seen:
-                    seen.add(stage.key)
-                    yield self._scout(stage)
+                stages.setdefault(stage.key, stage)
+        yield from map(self._scout, stages.values())
 
     def trial(self, chain: Chain, values: Mapping[str, Any], seed: int) -> Trial:
         """The trial of one chain at the point at which the axes have these values."""
@@ -141,41 +131,26 @@ class Planner:
         for mixture, hyperparameters in zip(chain, point, strict=True):
             if hyperparameters.num_steps:
                 parent = stages[-1].key if stages else self._base
-                known = (len(stages) + 1, parent, mixture, hyperparameters, seed)
+                known = (mixture, hyperparameters, seed, parent)
                 if known not in self._stages:
-                    key = digest_json(self.recipes.stage(parent, mixture, hyperparameters, seed))
-                    self._stages[known] = Stage(
-                        len(stages) + 1, mixture, hyperparameters, seed, parent, key
-                    )
+                    stage = Stage(len(stages) + 1, *known, key="")
+                    key = digest_json(self.recipes.of_stage(stage))
+                    self._stages[known] = replace(stage, key=key)
                 stages.append(self._stages[known])
         if not stages:
             raise InputError("num_steps", "every stage of a chain has 0 steps", "give it some")
         return tuple(stages)
 
     def _trial(self, stages: tuple[Stage, ...]) -> Trial:
-        tasks = tuple(dict.fromkeys(part.task for stage in stages for part in stage.mixture))
+        tasks = Chain(stage.mixture for stage in stages).tasks
         models = [(0, self._base, stages[0]), *((s.number, s.key, s) for s in stages)]
-        evaluations = tuple(
-            one
-            for number, key, stage in models
-            for one in self._evaluations(number, key, stage, tasks)
-        )
+        scored = [(*model, task) for model in models for task in tasks]
+        evaluations = tuple(self._evaluation(*one) for one in scored)
         curvatures, changes = self._curvatures(stages, tasks)
-        custom = tuple(
-            self._custom(one, number, key, task, stage)
-            for one in self._space.find_measurements()
-            for number, key, stage in models
-            for task in tasks
-        )
-        return Trial(
-            self._name_of(stages),
-            stages[0].seed,
-            stages,
-            evaluations,
-            curvatures,
-            changes,
-            custom=custom,
-        )
+        own = self._space.find_measurements()
+        custom = tuple(self._custom(one, *place) for one in own for place in scored)
+        name, seed = self._name_of(stages), stages[0].seed
+        return Trial(name, seed, stages, evaluations, curvatures, changes, custom=custom)
 
     def _name_of(self, stages: tuple[Stage, ...]) -> str:
         """A trial's name; of two whose short digests are the same the second has a longer one."""
@@ -192,43 +167,25 @@ class Planner:
         name = f"scout-{_name((stage,))}"
         return Trial(name, stage.seed, (stage,), (), curvatures, validation=validation)
 
-    def _evaluations(
-        self, number: int, model: str, stage: Stage, tasks: tuple[str, ...]
-    ) -> tuple[Measurement, ...]:
-        """Those of one model; the trials that share the model share them, too."""
-        known = (number, model, *self._scoring(stage).values(), tasks)
-        if known not in self._evaluated:
-            self._evaluated[known] = tuple(
-                Measurement(
-                    number,
-                    model,
-                    task,
-                    self._evaluation_key(model, task, stage),
-                    EntryKind.EVALUATION,
-                )
-                for task in tasks
-            )
-        return self._evaluated[known]
+    def _evaluation(self, number: int, model: str, stage: Stage, task: str) -> Measurement:
+        known = (model, task, *self._scoring(stage))
+        if known not in self._measured:
+            key = digest_json(self.recipes.evaluation(model, task, stage))
+            self._measured[known] = Measurement(number, model, task, key, EntryKind.EVALUATION)
+        return self._measured[known]
 
-    def _evaluation_key(self, model: str, task: str, stage: Stage) -> str:
-        known = (model, task, *self._scoring(stage).values())
-        if known not in self._evaluation_keys:
-            made = self.recipes.evaluation(model, task, stage)
-            self._evaluation_keys[known] = digest_json(made)
-        return self._evaluation_keys[known]
-
-    def _scoring(self, stage: Stage) -> dict[str, Any]:
+    def _scoring(self, stage: Stage) -> tuple[Any, ...]:
         """What of a stage's hyperparameters decides how its model is scored."""
         settings = stage.hyperparameters
         if settings not in self._scorings:
-            self._scorings[settings] = decisive(settings, Key.EVALUATION)
+            self._scorings[settings] = tuple(decisive(settings, Key.EVALUATION).values())
         return self._scorings[settings]
 
     def _custom(
-        self, one: CustomMeasurement, number: int, model: str, task: str, stage: Stage
+        self, own: CustomMeasurement, number: int, model: str, stage: Stage, task: str
     ) -> Measurement:
-        key = digest_json(self.recipes.custom(model, task, stage, one))
-        return Measurement(number, model, task, key, EntryKind.CUSTOM, one.name)
+        key = digest_json(self.recipes.custom(model, task, stage, own))
+        return Measurement(number, model, task, key, EntryKind.CUSTOM, own.name)
 
     def _curvatures(
         self, stages: tuple[Stage, ...], tasks: tuple[str, ...]
@@ -246,19 +203,21 @@ class Planner:
         return tuple(curvatures), tuple(changes)
 
     def _curvature(self, stage: Stage, task: str) -> Measurement:
-        known = (stage.key, task)
-        if known not in self._loss_keys:
-            self._loss_keys[known] = digest_json(self.recipes.spectral_radius(stage, task))
-        key = self._loss_keys[known]
-        return Measurement(stage.number, stage.key, task, key, EntryKind.CURVATURE)
+        known = (EntryKind.CURVATURE, stage.key, task)
+        if known not in self._measured:
+            key = digest_json(self.recipes.spectral_radius(stage, task))
+            self._measured[known] = Measurement(stage.number, stage.key, task, key, known[0])
+        return self._measured[known]
 
     def _change(self, stage: Stage, following: Stage, task: str) -> Measurement:
         """From one stage to the next."""
-        known = (stage.key, task, following.key)
-        if known not in self._loss_keys:
-            self._loss_keys[known] = digest_json(self.recipes.change(stage, following, task))
-        key = self._loss_keys[known]
-        return Measurement(following.number, following.key, task, key, EntryKind.CHANGE)
+        known = (EntryKind.CHANGE, stage.key, following.key, task)
+        if known not in self._measured:
+            key = digest_json(self.recipes.change(stage, following, task))
+            self._measured[known] = Measurement(
+                following.number, following.key, task, key, known[0]
+            )
+        return self._measured[known]
 
 
 def _name(stages: Sequence[Stage], num_digits: int = NUM_DIGITS) -> str:

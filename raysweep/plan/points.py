@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from raysweep.space.axes import Axis, as_axis
@@ -23,20 +23,25 @@ def axes_of(space: SearchSpace, length: int) -> dict[str, Axis]:
     """The axes of a chain of that many stages, by key: ``stage.num_steps``,
     ``stages.2.learning_rate``; a setting that is not swept is an axis of one value.
     """
-    settings: list[tuple[str, Mapping[str, Any]]] = [("stage", space.stage)]
-    settings += [(f"stages.{n}", space.stages.get(n, {})) for n in range(1, length + 1)]
+    own = {f"stages.{n}": space.stages.get(n, {}) for n in range(1, length + 1)}
     return {
         f"{owner}.{name}": as_axis(value)
-        for owner, values in settings
+        for owner, values in {"stage": space.stage, **own}.items()
         for name, value in values.items()
     }
 
 
 def points(space: SearchSpace, length: int) -> Iterator[Point]:
     """All points of a grid, or those that are drawn."""
-    axes = axes_of(space, length)
+    axes, search = axes_of(space, length), space.search
+    combinations: Iterable[tuple[Any, ...]]
+    if search.num_samples is None:
+        combinations = itertools.product(*(axis.examples for axis in axes.values()))
+    else:
+        source, draws = random.Random(search.seed), range(search.num_samples)
+        combinations = (tuple(axis.draw(source) for axis in axes.values()) for _ in draws)
     made: dict[tuple[Any, ...], Hyperparameters] = {}
-    for values in _combinations(list(axes.values()), space):
+    for values in combinations:
         yield as_point(dict(zip(axes, values, strict=True)), length, made)
 
 
@@ -51,25 +56,16 @@ def as_point(
     return tuple(_hyperparameters(values, number, made) for number in range(1, length + 1))
 
 
-def _combinations(axes: Sequence[Axis], space: SearchSpace) -> Iterator[tuple[Any, ...]]:
-    search = space.search
-    if search.num_samples is None:
-        yield from itertools.product(*(axis.examples for axis in axes))
-        return
-    source = random.Random(search.seed)
-    for _ in range(search.num_samples):
-        yield tuple(axis.draw(source) for axis in axes)
-
-
 def _hyperparameters(
     values: Mapping[str, Any], number: int, made: dict[tuple[Any, ...], Hyperparameters]
 ) -> Hyperparameters:
     """Those of one stage: what holds for all stages, overridden by its own."""
-    settings = {}
-    for prefix in ("stage.", f"stages.{number}."):
-        for key, value in values.items():
-            if key.startswith(prefix):
-                settings[key.removeprefix(prefix)] = value
+    settings = {
+        key.removeprefix(prefix): value
+        for prefix in ("stage.", f"stages.{number}.")
+        for key, value in values.items()
+        if key.startswith(prefix)
+    }
     known = tuple(settings.items())
     if known not in made:
         made[known] = Hyperparameters.model_validate(settings)

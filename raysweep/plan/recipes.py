@@ -14,9 +14,7 @@ from raysweep.measures.settings import CurvatureSettings
 from raysweep.plan import versions
 from raysweep.plan.trials import Stage, Trial
 from raysweep.settings.identity import Key, decisive
-from raysweep.space.chains import Mixture
 from raysweep.store.store import EntryKind, EntryName
-from raysweep.training.settings import Hyperparameters
 
 Recipe = dict[str, Any]
 
@@ -57,20 +55,14 @@ class Recipes:
         return scored(one.stage_key, one.task, stage)
 
     def of_stage(self, stage: Stage) -> Recipe:
-        """Of a planned stage."""
-        return self.stage(stage.parent, stage.mixture, stage.hyperparameters, stage.seed)
-
-    def stage(
-        self, parent: str, mixture: Mixture, hyperparameters: Hyperparameters, seed: int
-    ) -> Recipe:
         """Of the weights and the step log of a stage, from its parent's key."""
-        parts = [[part.task, part.fraction, self.rows[part.task][0]] for part in mixture]
+        parts = [[part.task, part.fraction, self.rows[part.task][0]] for part in stage.mixture]
         return {
             "format": versions.TRAINING,
-            "parent": parent,
+            "parent": stage.parent,
             "mixture": parts,
-            "hyperparameters": decisive(hyperparameters, Key.STAGE),
-            "seed": seed,
+            "hyperparameters": decisive(stage.hyperparameters, Key.STAGE),
+            "seed": stage.seed,
             **self._encoded(),
         }
 

@@ -36,8 +36,7 @@ def remaining(store: Store, trial: Trial) -> Remaining:
     """
     missing = [one for one in trial.measurements if not store.find(*one.entry)]
     measured = {one.stage_number for one in missing}
-    after_change = {one.stage_number for one in missing if one.kind == EntryKind.CHANGE}
-    wanted = measured | {number - 1 for number in after_change}
+    wanted = measured | {m.stage_number - 1 for m in missing if m.kind == EntryKind.CHANGE}
     train = set[int]()
     for stage in reversed(trial.stages):
         needs_weights = stage.number in wanted or stage.number + 1 in train

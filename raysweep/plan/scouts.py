@@ -8,7 +8,8 @@ first. Both need first stages that are trained before it is known which trials f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 from raysweep.plan.trials import Stage
 from raysweep.space.chains import Chain, Mixture
@@ -52,15 +53,13 @@ class Findings:
     """What all scouts have found, in the order in which their stages were planned."""
 
     all: tuple[Finding, ...] = ()
-    _best: Mapping[Place, Finding] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def _best(self) -> Mapping[Place, Finding]:
         best: dict[Place, Finding] = {}
-        for finding in self.all:
-            known = best.get(finding.place)
-            if known is None or (finding.accuracy or 0.0) > (known.accuracy or 0.0):
-                best[finding.place] = finding
-        object.__setattr__(self, "_best", best)
+        for one in self.all:
+            best[one.place] = max(best.get(one.place, one), one, key=lambda it: it.accuracy or 0.0)
+        return best
 
     def best(self, mixture: Mixture, seed: int) -> Hyperparameters | None:
         """The first stage's settings with the highest validation accuracy; of equals the first.

@@ -40,9 +40,8 @@ def outlined_checkpoint(model: str) -> Checkpoint | None:
 
 def outlined_splits(task: Task, settings: DataSettings) -> Splits:
     """As many stand-in rows as the paper's sets have, or as the settings ask for."""
-    train, test = DEFAULT_NUM_TRAIN, DEFAULT_NUM_TRAIN
-    if task.sizes:
-        train, test = task.sizes.train, task.sizes.test
+    train = task.sizes.train if task.sizes else DEFAULT_NUM_TRAIN
+    test = task.sizes.test if task.sizes else DEFAULT_NUM_TRAIN
     num_train, num_test = settings.num_train or train, min(settings.num_test or test, test)
     answers = tuple(f"The best answer is {label}." for label in task.labels)
     row = Example(task.name, "", "", TYPICAL_PROMPT, answers, 0, "The best answer is A.")

@@ -27,8 +27,7 @@ def _dealt(trials: list[Trial], depth: int) -> list[Trial]:
         branches.setdefault(key, []).append(trial)
     dealt = [_dealt(branch, depth + 1) for branch in branches.values()]
     dealt.sort(key=lambda branch: max(map(_length, branch)), reverse=True)
-    turns = zip_longest(*dealt)
-    return [trial for turn in turns for trial in turn if trial is not None]
+    return [trial for turn in zip_longest(*dealt) for trial in turn if trial is not None]
 
 
 def _length(trial: Trial) -> int:

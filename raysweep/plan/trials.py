@@ -120,11 +120,8 @@ class Trial:
 
     def curvature_before(self, change: Measurement) -> Measurement:
         """The curvature at the parameters that a change starts from."""
-        return next(
-            one
-            for one in self.curvatures
-            if (one.stage_number, one.task) == (change.stage_number - 1, change.task)
-        )
+        place = change.stage_number - 1, change.task
+        return next(one for one in self.curvatures if (one.stage_number, one.task) == place)
 
     def learned_at(self, task: str) -> int | None:
         """The number of the task's first full stage."""

@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
 
 
 class Key(Enum):
@@ -26,11 +27,8 @@ class Key(Enum):
     SWEEP = "the name of a sweep whose trials are not known beforehand"
 
 
-class _Unset(Enum):
-    UNSET = "no value"
-
-
-UNSET = _Unset.UNSET
+UNSET = PydanticUndefined
+"""No value."""
 
 
 @dataclass(frozen=True)
@@ -78,15 +76,12 @@ def decisive(settings: BaseModel, key: Key) -> dict[str, Any]:
     plain = {}
     for name, identity in identities(type(settings)).items():
         value = getattr(settings, name)
-        is_as_before = identity.formerly is not UNSET and value == identity.formerly
-        if key in identity.keys and not is_as_before:
+        if key in identity.keys and value != identity.formerly:
             plain[name] = _plain(value if identity.written is UNSET else identity.written, key)
     return plain
 
 
 def _plain(value: Any, key: Key) -> Any:
-    if isinstance(value, int | float | str):
-        return value
     if isinstance(value, BaseModel):
         return decisive(value, key)
     if isinstance(value, Mapping):

@@ -20,6 +20,14 @@ WANTED = {
     "bool_type": "true or false",
 }
 
+EXPLAINED = {
+    "missing": "this key is required; add it",
+    "too_short": "an empty list; give at least one entry",
+    "tuple_type": "not a list; write it as [a, b]",
+    "dict_type": "not a mapping; write its settings as key: value",
+    "model_type": "not a mapping; write its settings as key: value",
+}
+
 
 class SettingError(ValueError):
     """Carries the key and value of a mistake found in a nested free-form mapping."""
@@ -76,22 +84,17 @@ def check_finite(value: float | None, option: str, most: float = 1e15) -> None:
 
 
 def _explain(error: Any, owner: type[BaseModel]) -> str:
-    if error["type"] == "extra_forbidden":
+    kind, value = error["type"], error["input"]
+    if kind == "extra_forbidden":
         name, known = str(error["loc"][-1]), owner.model_fields
         return f"unknown key{suggestion(name, known)}; known keys: {', '.join(known)}"
-    if error["type"] == "missing":
-        return "this key is required; add it"
-    if error["type"] == "too_short":
-        return "an empty list; give at least one entry"
-    if error["type"] == "tuple_type":
-        return "not a list; write it as [a, b]"
-    if isinstance(error["input"], list) and error["type"].partition("_")[0] in SCALARS:
+    if kind in EXPLAINED:
+        return EXPLAINED[kind]
+    if isinstance(value, list) and kind.partition("_")[0] in SCALARS:
         return "a list is no single value; to try each of them write {grid: [a, b]}"
+    if kind in WANTED and isinstance(value, bool | str | int | float):
+        return _of_another_kind(kind, value)
     message: str = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    if error["type"] == "dict_type" or error["type"] == "model_type":
-        return "not a mapping; write its settings as key: value"
-    if error["type"] in WANTED and isinstance(error["input"], bool | str | int | float):
-        return _of_another_kind(error["type"], error["input"])
     return message if message[:2].isupper() else message[0].lower() + message[1:]
 
 

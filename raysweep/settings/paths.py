@@ -79,9 +79,7 @@ def check_out(path: Path, place: str, *, is_folder: bool = False) -> Path:
         InputError: it cannot be written there.
     """
     path = user_path(path, place)
-    if is_folder:
-        if path.exists() and not path.is_dir():
-            raise InputError(place, "is no folder", REMEDY)
-    elif path.exists() and not path.is_file():
-        raise InputError(place, "is no file", REMEDY)
+    fits, kind = (path.is_dir(), "folder") if is_folder else (path.is_file(), "file")
+    if path.exists() and not fits:
+        raise InputError(place, f"is no {kind}", REMEDY)
     return path

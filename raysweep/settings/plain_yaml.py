@@ -20,11 +20,11 @@ MAX_NODES = 10_000  # keys and values, with what aliases repeat
 MAX_DIGITS = 400
 
 CORE_SCHEMA = (
-    ("null", r"~|null|Null|NULL|", "~nN\0"),
-    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
-    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
-    ("float", r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+."),
+    ("null", r"~|null|Null|NULL|", [*"~nN", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", [*"tTfF"]),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", [*"-+0123456789"]),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", [*"-+.0123456789"]),
+    ("float", r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", [*"-+."]),
 )
 """Kinds of plain scalars, the first that matches (YAML 1.2.2, section 10.3.2), and what they begin
 with."""
@@ -116,9 +116,8 @@ def _as_float(loader: _Loader, node: yaml.ScalarNode) -> float:
 
 
 for _kind, _pattern, _first in CORE_SCHEMA:
-    starts = [*_first.replace("\0", ""), *([""] if "\0" in _first else [])]
     _Loader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_kind}", re.compile(rf"^(?:{_pattern})\Z"), starts
+        f"tag:yaml.org,2002:{_kind}", re.compile(rf"^(?:{_pattern})\Z"), _first
     )
 _Loader.add_constructor("tag:yaml.org,2002:int", _as_int)
 _Loader.add_constructor("tag:yaml.org,2002:float", _as_float)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
@@ -15,15 +14,20 @@ from raysweep.settings.bounds import Real
 from raysweep.settings.identity import NO_KEY
 
 
-class _Values(Settings, ABC):
-    """Some values."""
+class _Axis(Settings):
+    """What a setting may be: the one field of each kind says it."""
 
     all_settings: ClassVar = NO_KEY  # the search space keeps them as they are written
 
     @property
-    @abstractmethod
     def examples(self) -> tuple[Any, ...]:
-        """Values that stand for all others when the setting is checked: here all of them."""
+        """All values, or the bounds: they stand for all others when the setting is checked."""
+        (values,) = dict(self).values()
+        return tuple(values)
+
+
+class _Values(_Axis):
+    """Some values."""
 
     def draw(self, source: random.Random) -> Any:
         """One value, each as likely."""
@@ -35,41 +39,19 @@ class Grid(_Values):
 
     grid: tuple[Any, ...] = Field(min_length=1)
 
-    @property
-    def examples(self) -> tuple[Any, ...]:
-        """All values."""
-        return self.grid
-
 
 class Choice(_Values):
     """One of the values is drawn for each sample: ``{choice: [8, 16]}``."""
 
     choice: tuple[Any, ...] = Field(min_length=1)
 
-    @property
-    def examples(self) -> tuple[Any, ...]:
-        """All values."""
-        return self.choice
 
-
-class _Range(Settings, ABC):
-    """Two finite bounds, the smaller one first."""
-
-    all_settings: ClassVar = NO_KEY
-
-    @property
-    @abstractmethod
-    def bounds(self) -> tuple[float, float]:
-        """The smallest and the largest value."""
-
-    @property
-    def examples(self) -> tuple[Any, ...]:
-        """Values that stand for all others when the setting is checked."""
-        return self.bounds
+class _Range(_Axis):
+    """All between two finite bounds, the smaller one first."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        low, high = self.bounds
+        low, high = self.examples
         if not low < high:
             raise ValueError(f"the bounds {low:g}, {high:g} are not in ascending order")
         return self
@@ -80,26 +62,15 @@ class Uniform(_Range):
 
     uniform: tuple[Real, Real]
 
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """The smallest and the largest value."""
-        return self.uniform
-
     def draw(self, source: random.Random) -> float:
         """One value."""
-        low, high = self.uniform
-        return low + (high - low) * source.random()
+        return source.uniform(*self.uniform)
 
 
 class LogUniform(_Range):
     """A number whose logarithm is uniform: ``{loguniform: [1.0e-6, 1.0e-4]}``."""
 
     loguniform: tuple[Real, Real]
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """The smallest and the largest value."""
-        return self.loguniform
 
     @model_validator(mode="after")
     def _positive(self) -> Self:
@@ -109,8 +80,7 @@ class LogUniform(_Range):
 
     def draw(self, source: random.Random) -> float:
         """One value."""
-        low, high = map(math.log, self.loguniform)
-        return math.exp(low + (high - low) * source.random())
+        return math.exp(source.uniform(*map(math.log, self.loguniform)))
 
 
 Axis = Grid | Choice | Uniform | LogUniform

@@ -135,8 +135,7 @@ def expand(chain: Written) -> list[Texts]:
     """
     mixtures = [(stage,) if isinstance(stage, str) else tuple(stage) for stage in chain]
     options = [itertools.product(*map(texts, mixture)) for mixture in mixtures]
-    chains = [_resolved(choice) for choice in itertools.product(*options)]
-    return list(dict.fromkeys(chains))
+    return list(dict.fromkeys(map(_resolved, itertools.product(*options))))
 
 
 def texts(part: str) -> list[str | None]:

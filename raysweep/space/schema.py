@@ -23,12 +23,10 @@ def space_schema() -> Schema:
     part = {"type": "string", "minLength": 1, "examples": ["toxigen", "bbq@5%", "stage1@{1,5}%"]}
     mixture = {"type": "array", "items": part, "minItems": 1}
     chain = {"type": "array", "items": {"anyOf": [part, mixture]}, "minItems": 1}
+    settings = Hyperparameters.model_json_schema()["properties"]
     stage = {
         "type": "object",
-        "properties": {
-            name: _or_axis(one)
-            for name, one in Hyperparameters.model_json_schema()["properties"].items()
-        },
+        "properties": {name: _or_axis(one) for name, one in settings.items()},
         "additionalProperties": False,
     }
     named, own = schema["properties"], schema["$defs"]

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from raysweep.errors import InputError
 from raysweep.settings.paths import shown
@@ -22,8 +21,7 @@ MAX_POSITIONS = 50
 """Stages of one chain, and parts of one mixture."""
 
 
-@dataclass(frozen=True)
-class Factor:
+class Factor(NamedTuple):
     """One of the numbers that are multiplied, and where it comes from."""
 
     key: str
@@ -39,22 +37,23 @@ def check_size(content: Mapping[str, Any], place: str) -> None:
     """  # noqa: DOC501  # `_too_many` makes one
     chains = _written_chains(content)
     _check_lengths(chains, place)
-    factors = [*_chain_factors(chains), *_other_factors(content)]
-    num_chains = sum(math.prod(_options(part) for part in _parts(chain)) for chain in chains)
+    repeated = _repeats(content)
+    factors = [*_chain_factors(chains), *_axes(content, MAX_POSITIONS), *repeated]
+    num_chains = sum(math.prod(_options(part) for stage in one for part in stage) for one in chains)
     if num_chains > MAX_TRIALS:
         raise _too_many(place, "chains x braces", num_chains, "chains", factors, MAX_TRIALS)
     lengths = sum((_lengths(chain) for chain in chains), Counter[int]())
-    repeats = math.prod(factor.number for factor in _repeats(content))
-    trials = {
-        length: number * _num_points(content, length) * repeats
-        for length, number in lengths.items()
-    }
     search = _mapping(content.get("search"))
     if search.get("method") == "optuna":
-        number = _count(search.get("num_samples"))
-        trials = {max(lengths, default=1): number}
+        product = "num_samples"
+        trials = {max(lengths, default=1): _count(search.get("num_samples"))}
         factors = [factor for factor in factors if factor.key == "search.num_samples"]
-    product = "chains x points x seeds" if search.get("method") != "optuna" else "num_samples"
+    else:
+        product = "chains x points x seeds"
+        trials = {
+            length: number * math.prod(one.number for one in (*_axes(content, length), *repeated))
+            for length, number in lengths.items()
+        }
     if (number := sum(trials.values())) > MAX_TRIALS:
         raise _too_many(place, product, number, "trials", factors, MAX_TRIALS)
     if (number := sum(length * count for length, count in trials.items())) > MAX_STAGES:
@@ -75,9 +74,7 @@ def _too_many(
 
 def _written(number: int) -> str:
     """A number as a person reads it."""
-    if number < 10**18:
-        return f"{number:,}"
-    return f"about 10^{math.floor(math.log10(number))}"
+    return f"{number:,}" if number < 10**18 else f"about 10^{math.floor(math.log10(number))}"
 
 
 def _check_lengths(chains: Sequence[Sequence[Sequence[str]]], place: str) -> None:
@@ -100,10 +97,6 @@ def _written_chains(content: Mapping[str, Any]) -> list[list[list[str]]]:
     return chains
 
 
-def _parts(chain: Sequence[Sequence[str]]) -> Iterator[str]:
-    return (part for mixture in chain for part in mixture)
-
-
 def _options(part: str) -> int:
     """How many texts a part with braces stands for."""
     return math.prod(inside.count(",") + 1 for inside in BRACES.findall(part))
@@ -117,7 +110,7 @@ def _lengths(chain: Sequence[Sequence[str]]) -> Counter[int]:
     found = Counter({0: 1})
     for mixture in chain:
         number = math.prod(map(_options, mixture))
-        left_out = math.prod(map(_num_left_out, mixture)) if mixture else 0
+        left_out = math.prod(texts(part).count(None) for part in mixture) if mixture else 0
         longer = Counter[int]()
         for length, count in found.items():
             longer[length] += count * left_out
@@ -126,36 +119,23 @@ def _lengths(chain: Sequence[Sequence[str]]) -> Counter[int]:
     return found
 
 
-def _num_left_out(part: str) -> int:
-    return sum(text is None for text in texts(part))
-
-
 def _chain_factors(chains: Sequence[Sequence[Sequence[str]]]) -> list[Factor]:
-    factors = [Factor("chains", len(chains), "entries")]
-    for position, chain in enumerate(chains):
-        for number, mixture in enumerate(chain):
-            for part in mixture:
-                key = f"chains.{position}.{number} {shown(part, 60)!r}"
-                factors.append(Factor(key, _options(part), "choices in braces"))
-    return factors
-
-
-def _other_factors(content: Mapping[str, Any]) -> list[Factor]:
-    return [*_axes(content, MAX_POSITIONS), *_repeats(content)]
+    parts = (
+        Factor(
+            f"chains.{position}.{number} {shown(part, 60)!r}", _options(part), "choices in braces"
+        )
+        for position, chain in enumerate(chains)
+        for number, mixture in enumerate(chain)
+        for part in mixture
+    )
+    return [Factor("chains", len(chains), "entries"), *parts]
 
 
 def _repeats(content: Mapping[str, Any]) -> list[Factor]:
     """What multiplies every chain and point."""
-    seeds = content.get("seeds")
     orders = _mapping(content.get("search")).get("orders")
-    return [
-        Factor("seeds", max(1, len(_list(seeds))), "values"),
-        Factor("search.orders", max(1, len(_list(orders))), "values"),
-    ]
-
-
-def _num_points(content: Mapping[str, Any], length: int) -> int:
-    return math.prod(factor.number for factor in _axes(content, length))
+    values = {"seeds": content.get("seeds"), "search.orders": orders}
+    return [Factor(key, max(1, len(_list(one))), "values") for key, one in values.items()]
 
 
 def _axes(content: Mapping[str, Any], length: int) -> list[Factor]:
@@ -163,13 +143,13 @@ def _axes(content: Mapping[str, Any], length: int) -> list[Factor]:
     search = _mapping(content.get("search"))
     if search.get("num_samples") is not None:
         return [Factor("search.num_samples", _count(search["num_samples"]), "draws")]
-    owners = [("stage", content.get("stage"))]
+    owners = {"stage": content.get("stage")}
     for number, settings in _mapping(content.get("stages")).items():
         if isinstance(number, int) and number <= length:
-            owners.append((f"stages.{number}", settings))
+            owners[f"stages.{number}"] = settings
     return [
         Factor(f"{owner}.{name}", max(1, len(_list(axis.get("grid")))), "values")
-        for owner, settings in owners
+        for owner, settings in owners.items()
         for name, axis in _mapping(settings).items()
         if isinstance(axis, Mapping)
     ]

@@ -153,14 +153,11 @@ class SearchSpace(Settings):
 
     @model_validator(mode="after")
     def _hyperparameters(self) -> Self:
-        longest = max(len(chain) for chain in self.chains)
+        longest = max(map(len, self.chains))
         for position, settings in self.stages.items():
             if position > longest:
-                raise SettingError(
-                    f"stages.{position}",
-                    dict(settings),
-                    f"the longest chain has {longest} stages; use 1 to {longest}",
-                )
+                problem = f"the longest chain has {longest} stages; use 1 to {longest}"
+                raise SettingError(f"stages.{position}", dict(settings), problem)
         self._check_search(longest)
         is_grid = self.search.method == "grid"
         _check_hyperparameters("stage", self.stage, is_grid)
@@ -225,13 +222,12 @@ def _own_task(entry: Any, folder: Path) -> Any:
 def _merged(content: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(content)
     for key, value in overrides.items():
+        replaced = value
         if isinstance(value, Mapping):
             inner = merged.get(key)
-            replaced = _merged(inner if isinstance(inner, Mapping) else {}, value)
-            if replaced:
-                merged[key] = replaced
-        elif value is not None:
-            merged[key] = value
+            replaced = _merged(inner if isinstance(inner, Mapping) else {}, value) or None
+        if replaced is not None:
+            merged[key] = replaced
     return merged
 
 
@@ -263,19 +259,16 @@ def _are_written_chains(chains: Any) -> bool:
 def _check_hyperparameters(prefix: str, settings: Mapping[str, Any], is_grid: bool) -> None:
     """Every value, and every value or bound of every axis, must be valid on its own."""
     for name, value in settings.items():
+        key = f"{prefix}.{name}"
         try:
             axis = as_axis(value)
         except ValidationError as error:
-            raise nested_mistake(error, f"{prefix}.{name}", value, axis_kind(value)) from None
+            raise nested_mistake(error, key, value, axis_kind(value)) from None
         if is_grid and not isinstance(axis, Grid):
-            raise SettingError(
-                f"{prefix}.{name}", value, "is to be drawn; add search: {method: random, ...}"
-            )
+            raise SettingError(key, value, "is to be drawn; add search: {method: random, ...}")
         field = Hyperparameters.model_fields.get(name)
         if isinstance(axis, Uniform | LogUniform) and field and field.annotation is int:
-            raise SettingError(
-                f"{prefix}.{name}", value, "takes whole numbers; write {choice: [a, b]}"
-            )
+            raise SettingError(key, value, "takes whole numbers; write {choice: [a, b]}")
         for candidate in axis.examples:
             try:
                 Hyperparameters.model_validate({name: candidate})

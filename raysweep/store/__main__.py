@@ -1,6 +1,7 @@
 """``python -m raysweep.store``: what a store holds."""
 
-from raysweep.cli.store import run
+from raysweep.cli.console import run_command
+from raysweep.cli.store import main
 
 if __name__ == "__main__":
-    run()
+    run_command(main)

@@ -150,7 +150,7 @@ class Study:
             asked.suggest_categorical(CHAIN, chains)
         for name, axis in self.proposals.axes(asked.params).items():
             if isinstance(axis, Uniform | LogUniform):
-                low, high = axis.bounds
+                low, high = axis.examples
                 asked.suggest_float(name, low, high, log=isinstance(axis, LogUniform))
             elif len(axis.examples) > 1:
                 asked.suggest_categorical(name, list(axis.examples))

@@ -1,6 +1,7 @@
 """``python -m raysweep.tiny.pretrain --out FOLDER``: builds the shipped base."""
 
-from raysweep.cli.pretrain import run
+from raysweep.cli.console import run_command
+from raysweep.cli.pretrain import main
 
 if __name__ == "__main__":
-    run()
+    run_command(main)
