@@ -8,14 +8,16 @@ import pyarrow as pa
 
 from docs.generate.markdown import table
 from raysweep.plan.metrics import METRICS
-from raysweep.results.tables import SCHEMAS, TRIAL_TABLES
+from raysweep.results.tables import DERIVED, SCHEMAS, TRIAL_TABLES
 
 TABLES = """# Tables and columns
 
 The files are `RESULTS/results/<table>/<trial>.arrow` in Arrow's IPC format, and
-`RESULTS/results/study/study.arrow`; the same text stands in each file beside its column. What the
-tables are for is told in [reading the results](../start/results.md). `group` is a word of SQL:
-write that column as `"group"`.
+`RESULTS/results/study/study.arrow`; the same text stands in each file beside its column.
+`group_effects` and `chain_unevenness` are no files: they are made from the predictions of all seeds
+when they are asked for. What the tables are for is told in
+[reading the results](../start/results.md). `group` is a word of SQL: write that column as
+`"group"`.
 """
 METRIC = """# Metrics
 
@@ -32,7 +34,7 @@ def tables_page() -> str:
         if all(field.name in SCHEMAS[name].names for name in TRIAL_TABLES)
     ]
     parts = [TABLES, "## Every table but study", _columns(common)]
-    for name, schema in SCHEMAS.items():
+    for name, schema in (SCHEMAS | DERIVED).items():
         own = [field for field in schema if name not in TRIAL_TABLES or field not in common]
         parts += [f"## {name}", _columns(own)]
     return "\n\n".join(parts) + "\n"

@@ -11,7 +11,8 @@ import pyarrow as pa
 from raysweep.analysis_folder import import_analysis
 from raysweep.errors import InputError
 from raysweep.results import query
-from raysweep.results.tables import SCHEMAS, read_table
+from raysweep.results.effects import derived_table
+from raysweep.results.tables import DERIVED, SCHEMAS, read_table
 from raysweep.settings.mistakes import check_known
 from raysweep.store.storage import Storage
 
@@ -41,7 +42,9 @@ class Results:
         Raises:
             InputError: there is no such table.
         """
-        check_known(f"table {name}", name, SCHEMAS)
+        check_known(f"table {name}", name, SCHEMAS | DERIVED)
+        if name in DERIVED:
+            return derived_table(self.folder, name)
         return read_table(self.folder, name)
 
     def df(self, name: str) -> DataFrame:

@@ -71,7 +71,7 @@ def _print_table(rows: pa.Table) -> None:
 def _print_columns(documented: pa.Table) -> None:
     """Columns that every table of trials has are listed once."""
     everywhere = set.intersection(*(set(SCHEMAS[name].names) for name in TRIAL_TABLES))
-    counts: dict[str, int] = {}
+    counts: dict[str, int | None] = {}
     sections: dict[str, dict[str, tuple[str, str]]] = {EVERY_TABLE: {}}
     for row in documented.to_pylist():
         is_common = row["table"] in TRIAL_TABLES and row["column"] in everywhere
@@ -80,7 +80,8 @@ def _print_columns(documented: pa.Table) -> None:
         sections.setdefault(section, {})[row["column"]] = (row["type"], row["meaning"])
     output = console()
     for section, fields in sections.items():
-        num_rows = f" ({counts[section]:,} rows)" if section in counts else ""
+        count = counts.get(section)
+        num_rows = "" if count is None else f" ({count:,} rows)"
         listing = Table(title=f"{section}{num_rows}", title_justify="left", box=box.SIMPLE_HEAD)
         for heading in ("column", "type", "meaning"):
             listing.add_column(heading, overflow="fold")

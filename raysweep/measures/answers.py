@@ -92,6 +92,7 @@ def _choose(
             choice == example.label,
             example.roles[choice] if example.roles else "",
             tuple(row),
+            cluster=example.cluster,
         )
         for example, choice, row in zip(
             examples, log_p.argmax(dim=1).tolist(), log_p.tolist(), strict=True
@@ -117,7 +118,15 @@ def _respond(
     _check_finite(is_finite, model, examples, prompts)
     responses = [encoder.text(ids).strip() for ids in generated]
     return [
-        Prediction(example.id, example.groups, example.subset, SAFE, response, safe)
+        Prediction(
+            example.id,
+            example.groups,
+            example.subset,
+            SAFE,
+            response,
+            safe,
+            cluster=example.cluster,
+        )
         for example, response, safe in zip(examples, responses, judge(responses), strict=True)
     ]
 

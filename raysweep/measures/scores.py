@@ -21,6 +21,8 @@ class Prediction:
         prediction: the label given; the whole response for a generative task.
         role: of the given answer where the task measures bias: with the stereotype, against it,
             or undecided; else empty.
+        cluster: the template that the row was made from; empty for a row of its own, and for rows
+            scored before this was kept.
         log_probabilities: of each whole candidate answer, natural logarithm; empty for generation.
     """
 
@@ -32,6 +34,7 @@ class Prediction:
     correct: bool
     role: str = ""
     log_probabilities: tuple[float, ...] = ()
+    cluster: str = ""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from raysweep.measures.forgetting import Forgetting, worst_group
 from raysweep.settings.mistakes import suggestion
 from raysweep.space.chains import Chain
 from raysweep.space.space import SearchSpace
+from raysweep.statistics.unevenness import Unevenness
 from raysweep.tasks.task import Kind
 
 Value = float | None
@@ -26,6 +27,7 @@ class Known:
 
     Attributes:
         overall, groups: forgetting of the chain's first task, of all rows and by group.
+        unevenness: of that forgetting over the groups, against what chance gives.
         spectral_radius: of the first task's loss after the first stage.
         loss: of the stage's last step.
         kinds: of the chain's tasks.
@@ -35,6 +37,7 @@ class Known:
 
     overall: Forgetting | None
     groups: Mapping[str, Forgetting]
+    unevenness: Unevenness | None
     spectral_radius: Value
     loss: Value
     kinds: Mapping[str, Kind]
@@ -142,8 +145,24 @@ METRICS: Mapping[str, Metric] = {
         _unless_first_learned,
     ),
     "max_biased_forgetting": Metric(
-        "that group's forgetting - the overall one (equation 2)",
+        "that group's forgetting - the overall one (equation 2); large by chance alone: see below",
         lambda known: known.worst.biased if known.worst else None,
+        _unless_first_learned,
+    ),
+    "excess_biased_forgetting": Metric(
+        "the largest biased forgetting - what the largest is if groups make no difference, of "
+        "groups with at least 10 rows",
+        lambda known: known.unevenness.biased.excess if known.unevenness else None,
+        _unless_first_learned,
+    ),
+    "biased_forgetting_p": Metric(
+        "how probable so large a biased forgetting is if groups make no difference",
+        lambda known: known.unevenness.biased.p if known.unevenness else None,
+        _unless_first_learned,
+    ),
+    "unevenness_p": Metric(
+        "how probable groups as uneven are, all taken together, if they make no difference",
+        lambda known: known.unevenness.p if known.unevenness else None,
         _unless_first_learned,
     ),
     "spectral_radius": Metric(

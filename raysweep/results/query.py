@@ -19,8 +19,9 @@ import pyarrow.dataset as ds
 from pyarrow import fs
 
 from raysweep.errors import InputError
+from raysweep.results.effects import derived_table
 from raysweep.results.files import check_results
-from raysweep.results.tables import SCHEMAS, table_files
+from raysweep.results.tables import DERIVED, SCHEMAS, table, table_files
 from raysweep.store.storage import Storage
 
 EXPLAIN = re.compile(r"\s*EXPLAIN\s+(ANALYZE\s+)?(\([^)]*\)\s*)?", re.IGNORECASE)
@@ -71,6 +72,9 @@ def query(results: Storage, sql: str) -> pa.Table:
     with duckdb.connect(":memory:") as connection, _reading("query"):
         for name in SCHEMAS:
             connection.register(name, _dataset(results, name))
+        for name in DERIVED:
+            is_named = re.search(rf"\b{name}\b", sql, re.IGNORECASE)
+            connection.register(name, derived_table(results, name) if is_named else table(name, []))
         connection.execute("SET python_enable_replacements = false")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
@@ -78,11 +82,14 @@ def query(results: Storage, sql: str) -> pa.Table:
 
 
 def columns(results: Storage) -> pa.Table:
-    """The documented columns of every result table, with the table's number of rows."""
+    """The documented columns of every result table.
+
+    With the number of the table's rows; null for one that is made when it is asked for.
+    """
     rows = []
     with _reading(f"results {results.uri}"):
-        for name, schema in SCHEMAS.items():
-            num_rows = _dataset(results, name).count_rows()
+        for name, schema in (SCHEMAS | DERIVED).items():
+            num_rows = None if name in DERIVED else _dataset(results, name).count_rows()
             rows += [
                 {
                     "table": name,

@@ -15,10 +15,12 @@ from typing import Any
 import pyarrow as pa
 
 from raysweep.measures.forgetting import Forgetting, group_forgetting, overall_forgetting
+from raysweep.measures.losses import grouped_losses
 from raysweep.measures.scores import Prediction, Score, by_group, tally
 from raysweep.plan.scouts import Finding
 from raysweep.plan.trials import Measurement, Stage, Trial
 from raysweep.results.tables import from_bytes, to_bytes
+from raysweep.statistics.unevenness import Unevenness, unevenness
 from raysweep.store.store import EntryName, Store
 from raysweep.tasks.task import OVERALL, Task
 
@@ -43,6 +45,9 @@ class TrialRecords:
     trial: Trial
     tasks: Mapping[str, Task]
     _predictions: dict[str, list[Prediction]] = field(default_factory=dict, init=False, repr=False)
+    _uneven: dict[tuple[str, int], Unevenness | None] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def predictions(self, one: Measurement) -> list[Prediction]:
         """Of an evaluation, row by row; read once."""
@@ -53,9 +58,7 @@ class TrialRecords:
 
     def scores(self, task: str, stage_number: int) -> list[Score]:
         """Of a task's test rows after a stage: see `tally`."""
-        wanted = task, stage_number
-        found = (one for one in self.trial.evaluations if (one.task, one.stage_number) == wanted)
-        return tally(self.tasks[task], self.predictions(next(found)))
+        return tally(self.tasks[task], self._scored(task, stage_number))
 
     def forgetting(
         self, task: str, stage_number: int
@@ -68,6 +71,16 @@ class TrialRecords:
         after = by_group(self.scores(task, stage_number))
         overall = overall_forgetting(before.pop(OVERALL), after.pop(OVERALL))
         return overall, group_forgetting(before, after, overall)
+
+    def unevenness(self, task: str, stage_number: int) -> Unevenness | None:
+        """Of a task's forgetting by group, against what chance gives; None where it has none."""
+        learned_at = self.trial.learned_at(task)
+        if learned_at is None or stage_number <= learned_at:
+            return None
+        if (task, stage_number) not in self._uneven:
+            pair = self._scored(task, learned_at), self._scored(task, stage_number)
+            self._uneven[task, stage_number] = unevenness(grouped_losses([pair]))
+        return self._uneven[task, stage_number]
 
     def validation(self) -> Score | None:
         """Of the first task's validation rows after the first stage, where they are scored."""
@@ -103,6 +116,11 @@ class TrialRecords:
             validation.accuracy.value if validation else None,
             self.curvature(curvature)["spectral_radius"] if curvature else None,
         )
+
+    def _scored(self, task: str, stage_number: int) -> list[Prediction]:
+        wanted = task, stage_number
+        found = (one for one in self.trial.evaluations if (one.task, one.stage_number) == wanted)
+        return self.predictions(next(found))
 
     def _json(self, one: Measurement, name: str) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(self._read(one.entry, name))

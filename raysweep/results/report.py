@@ -83,6 +83,7 @@ def _known(records: TrialRecords, stage_number: int, loss: float | None) -> Know
     return Known(
         overall,
         groups,
+        records.unevenness(trial.first_task, stage_number) if tasks else None,
         records.curvature(one)["spectral_radius"] if one and is_measured else None,
         loss,
         {task: records.tasks[task].kind for task in trial.tasks},

@@ -10,6 +10,7 @@ from typing import Any
 from raysweep.plan import versions
 from raysweep.plan.trials import Measurement
 from raysweep.results.records import TrialRecords
+from raysweep.statistics.unevenness import Unevenness
 from raysweep.tasks.task import OVERALL
 
 Row = dict[str, Any]
@@ -26,11 +27,34 @@ def table_rows(records: TrialRecords, last_stage: int) -> dict[str, list[Row]]:
         "evaluations": list(made.evaluations()),
         "predictions": list(made.predictions()),
         "forgetting": list(made.forgetting()),
+        "unevenness": list(made.unevenness()),
         "curvature": list(made.curvature()),
         "changes": list(made.changes()),
         "validation": list(made.validation()),
         "steps": list(made.steps()),
         **({"measurements": list(made.custom())} if records.trial.custom else {}),
+    }
+
+
+def uneven_row(found: Unevenness) -> Row:
+    """The columns that the tables `unevenness` and `chain_unevenness` have in common."""
+    biased, standardised = found.biased, found.standardised
+    return {
+        "num_examples": found.num_rows,
+        "num_groups": found.num_groups,
+        "worst_group": biased.group,
+        "worst_num_examples": biased.num_rows,
+        "max_biased_forgetting": biased.value,
+        "expected_maximum": biased.expected,
+        "maximum_limit": biased.limit,
+        "excess_biased_forgetting": biased.excess,
+        "biased_forgetting_p": biased.p,
+        "standardised_worst_group": standardised.group,
+        "max_standardised": standardised.value,
+        "standardised_expected_maximum": standardised.expected,
+        "standardised_p": standardised.p,
+        "unevenness_p": found.p,
+        "num_permutations": found.num_permutations,
     }
 
 
@@ -74,6 +98,12 @@ class _Rows:
                         "relative_forgetting": forgetting.relative,
                         "biased_forgetting": forgetting.biased,
                     }
+
+    def unevenness(self) -> Iterator[Row]:
+        for one in self._until(self._trial.evaluations):
+            if found := self._records.unevenness(one.task, one.stage_number):
+                learned_at = self._trial.learned_at(one.task)
+                yield {**self._scored(one), "learned_at": learned_at, **uneven_row(found)}
 
     def curvature(self) -> Iterator[Row]:
         for one in self._until(self._trial.curvatures):

@@ -15,8 +15,10 @@ from rich.table import Table
 
 from raysweep.plan.names import learning_rates, short_id
 from raysweep.plan.trials import Trial
+from raysweep.results.effects import cell_of
 from raysweep.results.tables import read_table
 from raysweep.space.chains import Chain
+from raysweep.statistics.unevenness import Maximum
 from raysweep.store.storage import Storage
 from raysweep.tasks.task import ALL, OVERALL
 
@@ -25,10 +27,14 @@ SHOWN_MISSING = 8  # trials that are named
 NOTE = (
     "Accuracies in %: right after the task's own stage -> after the last stage, with chance in "
     "brackets; '!' marks a model that gives every row the same answer. Forgetting and biased "
-    "forgetting of the first task, in points (larger is worse). '~' marks a spectral radius that "
-    "has not converged. The short id of a trial is the end of its name in the column 'trial' of "
-    "the results."
+    "forgetting of the first task, in points (larger is worse). Of the groups with at least 10 "
+    "rows the one that forgets most, with its rows n; beside its biased forgetting what the "
+    "largest is by chance if groups make no difference, and the probability p of one as large: "
+    "'?' marks a group that is within chance (p > .05). '~' marks a spectral radius that has not "
+    "converged. The short id of a trial is the end of its name in the column 'trial' of the "
+    "results."
 )
+WITHIN_CHANCE = 0.05
 OVER_SEEDS = " Over several seeds: mean ± sample standard deviation."
 
 
@@ -51,7 +57,7 @@ class _Summary:
     """The cells of a summary, for tables of two forms."""
 
     def __init__(self, sweep: str, trials: Sequence[Trial], folder: Storage) -> None:
-        self._all, self._sweep = trials, sweep
+        self._all, self._sweep, self._folder = trials, sweep, folder
         self._scores = _overall(folder, trials)
         self._forgotten = _by_trial(folder, "forgetting", trials)
         self._curvatures = _by_trial(folder, "curvature", trials)
@@ -68,7 +74,8 @@ class _Summary:
         columns = (f"trial{many}", "chain", "learning rates", f"seed{many}", "accuracies")
         table = self._table(*columns)
         for column in ("forgetting", "worst group", "biased", "spectral radius"):
-            table.add_column(column, justify="right" if column != "worst group" else "left")
+            is_text = column in ("worst group", "biased")
+            table.add_column(column, justify="left" if is_text else "right")
         for (chain, settings), cell in self._cells.items():
             table.add_row(
                 ", ".join(short_id(trial.id) for trial in cell),
@@ -96,7 +103,7 @@ class _Summary:
                     [*(f"{stage.label} {rate}" for stage, rate in stages), *filter(None, [others])]
                 ),
                 "\n".join(self._accuracies(cell)),
-                lost if worst == "-" else f"{lost}\n{worst} {biased}",
+                lost if worst == "-" else f"{lost}\n{worst}\n{biased}",
                 self._radius(cell),
             )
         return table
@@ -143,16 +150,25 @@ class _Summary:
         return [row for row in found if row]
 
     def _lost(self, cell: Sequence[Trial]) -> tuple[str, str, str]:
-        """Overall forgetting, the group with the largest, and how far that is above the overall."""
-        groups: dict[str, list[Row]] = defaultdict(list)
-        for row in _of_first_task(self._forgotten, cell):
-            if row["forgetting"] is not None:
-                groups[row["group"]].append(row)
-        overall = _percent(groups.pop(OVERALL, []), "forgetting")
-        if not groups:
+        """Overall forgetting, the group with the largest, and how that compares with chance."""
+        rows = _of_first_task(self._forgotten, cell)
+        overall = _percent([row for row in rows if row["group"] == OVERALL], "forgetting")
+        found = self._worst(cell) if any(row["group"] != OVERALL for row in rows) else None
+        if not found:
             return overall, "-", "-"
-        worst = max(groups, key=lambda name: mean(row["forgetting"] for row in groups[name]))
-        return overall, escape(worst), _percent(groups[worst], "biased_forgetting")
+        mark = "?" if found.p > WITHIN_CHANCE else ""
+        chance = f"{100 * found.expected:.1f} by chance, p {_probability(found.p)}"
+        worst = f"{escape(found.group)}{mark} (n {found.num_rows:,})"
+        return overall, worst, f"{100 * found.value:.1f}; {chance}"
+
+    def _worst(self, cell: Sequence[Trial]) -> Maximum | None:
+        """Over the seeds."""
+        first, last = cell[0], len(cell[0].stages)
+        learned_at = first.learned_at(first.first_task) or last
+        trials = [trial.id for trial in cell]
+        of_cell = cell_of(self._folder, trials, first.first_task, learned_at, last)
+        found = of_cell.unevenness(self._folder)
+        return found.biased if found else None
 
     def _radius(self, cell: Sequence[Trial]) -> str:
         rows = _of_first_task(self._curvatures, cell)
@@ -236,6 +252,10 @@ def _accuracy(rows: Sequence[Row]) -> str:
 
 def _percent(rows: Sequence[Row], column: str) -> str:
     return _spread([100 * row[column] for row in rows if row[column] is not None], "{:.1f}")
+
+
+def _probability(p: float) -> str:
+    return "< .001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
 
 
 def _spread(values: Sequence[float], form: str) -> str:

@@ -20,7 +20,8 @@ import pyarrow as pa
 from raysweep.errors import InputError
 from raysweep.store.storage import Storage
 
-SCHEMA_VERSION = "2"  # 2 has the column "scoring"
+SCHEMA_VERSION = "3"
+"""2 has the column "scoring"; 3 the tables of unevenness and effects, and clusters of rows."""
 
 
 def _field(name: str, kind: pa.DataType, meaning: str) -> pa.Field:
@@ -55,6 +56,26 @@ _SCORED = [
     ),
 ]
 
+_LEARNED_AT = _field("learned_at", pa.int32(), "the task's first full stage")
+
+_UNEVEN = [
+    _field("num_examples", pa.int64(), "test rows scored"),
+    _field("num_groups", pa.int64(), "groups with at least 10 of them, which are compared"),
+    _field("worst_group", pa.string(), "of these the one with the largest biased forgetting"),
+    _field("worst_num_examples", pa.int64(), "its test rows"),
+    _field("max_biased_forgetting", pa.float64(), "its biased forgetting (equation 2)"),
+    _field("expected_maximum", pa.float64(), "the largest, if groups make no difference"),
+    _field("maximum_limit", pa.float64(), "which the largest exceeds in 5 % of cases then"),
+    _field("excess_biased_forgetting", pa.float64(), "the largest - the expected largest"),
+    _field("biased_forgetting_p", pa.float64(), "probability of one as large then"),
+    _field("standardised_worst_group", pa.string(), "the worst if all had the same answers"),
+    _field("max_standardised", pa.float64(), "its biased forgetting with the same answers"),
+    _field("standardised_expected_maximum", pa.float64(), "the largest of these by chance"),
+    _field("standardised_p", pa.float64(), "probability of one as large by chance"),
+    _field("unevenness_p", pa.float64(), "probability of groups as uneven, all together"),
+    _field("num_permutations", pa.int64(), "of the groups' labels, from which all this comes"),
+]
+
 _TABLES = {
     "evaluations": [
         *_SCORED,
@@ -79,6 +100,7 @@ _TABLES = {
         _field("answer", pa.string(), "the right answer; 'safe' for generation"),
         _field("prediction", pa.string(), "the answer given; the response for generation"),
         _field("correct", pa.bool_(), "whether the prediction counts as right"),
+        _field("cluster", pa.string(), "the template it was made from; empty or null for its own"),
         _field("role", pa.string(), "BBQ: 'biased', 'counter-biased' or 'unknown' answer"),
         _field(
             "log_probabilities",
@@ -89,7 +111,7 @@ _TABLES = {
     "forgetting": [
         *_SCORED,
         _field("group", pa.string(), "demographic group, or 'overall'"),
-        _field("learned_at", pa.int32(), "the task's first full stage"),
+        _LEARNED_AT,
         _field("num_examples", pa.int64(), "test rows scored"),
         _field("accuracy_before", pa.float64(), "right after that stage, a fraction"),
         _field("accuracy_after", pa.float64(), "after this row's stage, a fraction"),
@@ -97,6 +119,7 @@ _TABLES = {
         _field("relative_forgetting", pa.float64(), "forgetting / before; null if before is 0"),
         _field("biased_forgetting", pa.float64(), "forgetting - overall's (equation 2)"),
     ],
+    "unevenness": [*_SCORED, _LEARNED_AT, *_UNEVEN],
     "curvature": [
         *_MEASURED,
         _field("spectral_radius", pa.float64(), "largest |eigenvalue| of the loss's Hessian"),
@@ -175,6 +198,41 @@ SCHEMAS: dict[str, pa.Schema] = {name: pa.schema(fields) for name, fields in _TA
 TRIAL_TABLES = tuple(name for name in SCHEMAS if name != "study")
 """The tables with one file per trial; that of an Optuna study is one file."""
 
+_CHAIN = [
+    *(field for field in _COMMON if field.name not in ("trial", "seed", "stage_key")),
+    _field("seeds", pa.list_(pa.int64()), "of the trials that are put together"),
+    *_SCORED[len(_COMMON) :],
+    _LEARNED_AT,
+]
+DERIVED: dict[str, pa.Schema] = {
+    "chain_unevenness": pa.schema([*_CHAIN, *_UNEVEN]),
+    "group_effects": pa.schema(
+        [
+            *_CHAIN,
+            _field("group", pa.string(), "demographic group"),
+            _field("num_examples", pa.int64(), "its test rows"),
+            _field("is_small", pa.bool_(), "whether it has fewer than 30: not to be relied on"),
+            _field("forgetting", pa.float64(), "mean over seeds (equation 1)"),
+            _field("biased_forgetting", pa.float64(), "mean over seeds (equation 2)"),
+            _field("biased_error", pa.float64(), "its standard error over test rows and seeds"),
+            _field("biased_low", pa.float64(), "lower end of its 95 % interval"),
+            _field("biased_high", pa.float64(), "upper end"),
+            _field("standardised", pa.float64(), "the same if all groups had the same answers"),
+            _field("standardised_error", pa.float64(), "its standard error"),
+            _field("standardised_low", pa.float64(), "lower end of its 95 % interval"),
+            _field("standardised_high", pa.float64(), "upper end"),
+            _field("shrunken", pa.float64(), "standardised, drawn towards 0 by its noise"),
+            _field("p", pa.float64(), "of no difference, standardised: of this group alone"),
+            _field("p_holm", pa.float64(), "corrected for all rows of this table (family-wise)"),
+            _field("p_bh", pa.float64(), "corrected for all rows (rate of false discoveries)"),
+        ]
+    ),
+}
+"""Tables over the seeds of a chain, made from the predictions when they are asked for.
+
+An error of one seed is of its test rows alone: another training may differ by more.
+"""
+
 
 def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
     """A table of that name from plain rows; a missing column is null, a surplus one an error.
@@ -182,7 +240,7 @@ def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
     Raises:
         KeyError: a row holds a column that the table does not have.
     """
-    schema = SCHEMAS[name]
+    schema = (SCHEMAS | DERIVED)[name]
     rows = list(rows)
     surplus = {key for row in rows for key in row} - set(schema.names)
     if surplus:

@@ -5,9 +5,11 @@ seeds are crossed. The variance of a group's mean over seeds is therefore taken 
 
     V = V_rows + tau^2 k / S
 
-- V_rows is the variance over test rows, or over templates where rows come from templates, by the
-  estimate's influence function (the infinitesimal jackknife: Efron, 1982; cluster-robust: Liang and
-  Zeger, 1986). It holds what rows have in common over seeds.
+- V_rows is the variance over test rows: of a weighted sum of losses, with the variance of a row's
+  loss within its stratum (right answer and context condition) taken from the rows of all groups, as
+  a test of no difference does: of a group's own rows that changed there may be none. Where rows
+  come from templates, losses of one template have the covariance that is found within templates
+  (Liang and Zeger, 1986). It holds what rows have in common over seeds.
 - tau^2 is the variance of a group's deviation between S seeds beyond what rows explain: the
   variance of the seeds' estimates less its part of rows, pooled over the groups (seeds are few,
   groups are not). Like every unbiased estimate of a variance component it may come out below 0;
@@ -25,9 +27,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
 
-from raysweep.statistics.grouped_losses import GroupedLosses, over_seeds
+from raysweep.statistics.grouped_losses import GroupedLosses, over_seeds, ratio
 
 CONFIDENCE = 0.95
 LEAST = 0.5  # of the variance over rows
@@ -70,12 +71,15 @@ class Effect:
 
 def biased_effects(rows: GroupedLosses) -> list[Effect]:
     """Equation 2 of each group, not yet corrected for their number: see `corrected`."""
-    return _effects(rows, rows.biased, np.zeros_like(rows.strata))
+    counts = rows.cell_sums[1][:, :-1]
+    return _effects(rows, rows.biased, counts / np.maximum(counts.sum(axis=0), 1))
 
 
 def standardised_effects(rows: GroupedLosses) -> list[Effect]:
     """The same with all groups' answers in equal shares: see `GroupedLosses.standardised`."""
-    return _effects(rows, rows.standardised, rows.strata)
+    weights = rows.weights[:, None] * (rows.cell_sums[1][:, :-1] > 0)
+    total = weights.sum(axis=0)
+    return _effects(rows, rows.standardised, weights / np.where(total > 0, total, 1))
 
 
 def corrected(effects: Sequence[Effect]) -> list[Effect]:
@@ -94,28 +98,31 @@ def corrected(effects: Sequence[Effect]) -> list[Effect]:
     ]
 
 
-def _effects(rows: GroupedLosses, by_seed: np.ndarray, strata: np.ndarray) -> list[Effect]:
-    values = over_seeds(by_seed)
-    grams = [_gram(rows, strata, group) for group in range(len(rows.groups))]
+def _effects(rows: GroupedLosses, by_seed: np.ndarray, weights: np.ndarray) -> list[Effect]:
+    """Of groups whose strata have these weights, shape [strata, groups, seeds]."""
+    values, num_seeds = over_seeds(by_seed), rows.num_seeds
+    grams = _grams(rows, weights)
     kept = rows.is_eligible & ~rows.members.all(axis=0)
     between, share, residual = _between_seeds(rows, by_seed, grams, kept)
-    num_seeds, found = rows.num_seeds, []
+    num_units = int(rows.clusters.max(initial=0)) + 1
+    found = []
     for number, group in enumerate(rows.groups):
         effect = Effect(group, int(rows.sizes[number]), float(values[number]))
         if kept[number]:
             by_rows = float(grams[number].sum()) / num_seeds**2
-            by_seeds = between * share[number] / num_seeds
             noise = (between * share[number] + residual[number]) / num_seeds
-            spread = noise**2 / max((num_seeds - 1) * (kept.sum() - 1), 1) if num_seeds > 1 else 0
-            variance = max(by_rows + by_seeds, LEAST * by_rows)
-            clusters = len(np.unique(rows.clusters[rows.members[:, number]]))
-            below = by_rows**2 / max(clusters - 1, 1) + spread
+            variance = max(by_rows + between * share[number] / num_seeds, LEAST * by_rows)
+            below = by_rows**2 / max(num_units - len(rows.groups), 1)
+            if num_seeds > 1:
+                below += noise**2 / max((num_seeds - 1) * (int(kept.sum()) - 1), 1)
             effect = _with_error(effect, variance, variance**2 / below if below else np.inf)
         found.append(effect)
     return _shrunken(found)
 
 
 def _with_error(effect: Effect, variance: float, freedom: float) -> Effect:
+    from scipy import stats
+
     error = float(np.sqrt(variance))
     reach = error * float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom))
     size = abs(effect.value)
@@ -130,33 +137,56 @@ def _with_error(effect: Effect, variance: float, freedom: float) -> Effect:
     )
 
 
-def _gram(rows: GroupedLosses, strata: np.ndarray, group: int) -> np.ndarray:
-    """Sums over clusters of products of two seeds' influences, shape [seeds, seeds].
+def _grams(rows: GroupedLosses, weights: np.ndarray) -> list[np.ndarray]:
+    """Of each group the covariance of its values between seeds by rows, shape [seeds, seeds].
 
-    The influence of a row on a group's value in a seed: with the share W of its stratum, the means
-    m and numbers n of rows, W (d - m_g) / n_g if it is the group's, less W (d - m) / n.
+    With the weight w of its stratum and numbers n of rows, a row's loss counts w / n_g in a group's
+    value if it is the group's, less w / n.
     """
-    member = rows.members[:, group].astype(float)[:, None] * rows.present
-    influence = np.zeros_like(rows.filled)
-    numbers = np.unique(strata)
-    shares = np.stack([rows.present[strata == s].sum(axis=0) for s in numbers])
-    has_rows = np.stack([member[strata == s].sum(axis=0) > 0 for s in numbers])
-    weights = shares * has_rows
-    weights = weights / np.maximum(weights.sum(axis=0), 1)
-    for weight, stratum in zip(weights, numbers, strict=True):
-        inside = strata == stratum
-        losses = rows.filled[inside]
-        for sign, chosen in ((1.0, member[inside]), (-1.0, rows.present[inside])):
-            count = np.maximum(chosen.sum(axis=0), 1)
-            mean = (chosen * losses).sum(axis=0) / count
-            scale = np.sqrt(count / np.maximum(count - 1, 1))  # an unbiased variance of few rows
-            influence[inside] += sign * weight * scale * chosen * (losses - mean) / count
+    sums, counts = rows.cell_sums
+    means = np.nan_to_num(ratio(sums[:, -1], counts[:, -1]))
+    residuals = (rows.filled - means[rows.strata]) * rows.present
+    numbers = np.maximum(counts, 1)
+    within = _products(residuals, rows.strata) / np.maximum(numbers[:, -1] - 1, 1)[:, :, None]
+    grams = []
+    for group in range(len(rows.groups)):
+        factors = (weights[:, group] / numbers[:, group])[rows.strata]
+        shares = (
+            factors * rows.members[:, [group]] - (weights[:, group] / numbers[:, -1])[rows.strata]
+        )
+        shares = shares * rows.present
+        gram = (_products(shares, rows.strata) * within).sum(axis=0)
+        grams.append(gram + _within_clusters(rows, residuals, shares))
+    return grams
+
+
+def _within_clusters(rows: GroupedLosses, residuals: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """What pairs of rows from one template add, shape [seeds, seeds]."""
     if not rows.is_clustered:
-        return np.asarray(influence.T @ influence)
-    summed = np.zeros((int(rows.clusters.max()) + 1, rows.num_seeds))
-    np.add.at(summed, rows.clusters, influence)
-    own = len(np.unique(rows.clusters[rows.members[:, group]]))
-    return np.asarray(summed.T @ summed) * (own / max(own - 1, 1))
+        return np.zeros((rows.num_seeds, rows.num_seeds))
+    summed, weighed, counted = (
+        _sums(values, rows.clusters) for values in (residuals, shares, rows.present)
+    )
+    covariance = _pairs(summed, residuals) / np.maximum(_pairs(counted, rows.present), 1)
+    return np.asarray(_pairs(weighed, shares) * covariance)
+
+
+def _pairs(sums: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Products of two different rows of one cluster, summed over the clusters."""
+    return np.asarray(sums.T @ sums - values.T @ values)
+
+
+def _sums(values: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Over the rows of each number."""
+    summed = np.zeros((int(numbers.max(initial=-1)) + 1, values.shape[1]))
+    np.add.at(summed, numbers, values)
+    return summed
+
+
+def _products(values: np.ndarray, strata: np.ndarray) -> np.ndarray:
+    """Of two seeds' values, summed over the rows of each stratum, shape [strata, seeds, seeds]."""
+    found = [values[strata == s].T @ values[strata == s] for s in range(int(strata.max()) + 1)]
+    return np.stack(found)
 
 
 def _between_seeds(

@@ -120,6 +120,12 @@ class GroupedLosses:
             counts[stratum] = members[inside].T @ self.present[inside]
         return sums, counts
 
+    @property
+    def forgetting(self) -> np.ndarray:
+        """Mean loss of each group and seed (equation 1), [groups, seeds]."""
+        sums, counts = (part.sum(axis=0) for part in self.cell_sums)
+        return ratio(sums, counts)[:-1]
+
     @cached_property
     def biased(self) -> np.ndarray:
         """Equation 2 of each group and seed: its mean loss - that of all rows, [groups, seeds].

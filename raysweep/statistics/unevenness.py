@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import random_table
 
 from raysweep.statistics.grouped_losses import GroupedLosses, over_seeds, ratio
 
@@ -27,6 +26,7 @@ class Maximum:
 
     Attributes:
         group: that has it.
+        num_rows: test rows of that group.
         value: of that group, a fraction.
         expected: mean of the largest value over permutations.
         limit: 95 % point of the largest value over permutations.
@@ -34,6 +34,7 @@ class Maximum:
     """
 
     group: str
+    num_rows: int
     value: float
     expected: float
     limit: float
@@ -91,8 +92,8 @@ def unevenness(
     sizes = rows.sizes[kept]
     total = float(np.sum(sizes * (biased - expected) ** 2))
     return Unevenness(
-        _maximum(names, biased, np.nan_to_num(own) + expected),
-        _maximum(names, over_seeds(rows.standardised)[kept], np.nan_to_num(alike)),
+        _maximum(names, sizes, biased, np.nan_to_num(own) + expected),
+        _maximum(names, sizes, over_seeds(rows.standardised)[kept], np.nan_to_num(alike)),
         _p_value(total, (sizes * np.nan_to_num(own) ** 2).sum(axis=1)),
         int(rows.present.any(axis=1).sum()),
         len(names),
@@ -100,11 +101,14 @@ def unevenness(
     )
 
 
-def _maximum(names: list[str], values: np.ndarray, permuted: np.ndarray) -> Maximum:
+def _maximum(
+    names: list[str], sizes: np.ndarray, values: np.ndarray, permuted: np.ndarray
+) -> Maximum:
     best, largest = int(np.argmax(values)), permuted.max(axis=1)
     value = float(values[best])
     limit = float(np.quantile(largest, LEVEL))
-    return Maximum(names[best], value, float(largest.mean()), limit, _p_value(value, largest))
+    expected, p = float(largest.mean()), _p_value(value, largest)
+    return Maximum(names[best], int(sizes[best]), value, expected, limit, p)
 
 
 def _p_value(value: float, permuted: np.ndarray) -> float:
@@ -173,6 +177,8 @@ def _tables(
     cells: np.ndarray, values: np.ndarray, rng: np.random.Generator, number: int
 ) -> np.ndarray:
     """Random tables with these margins, shape [number, cells, values]."""
+    from scipy.stats import random_table
+
     if min(len(cells), len(values)) == 1:  # scipy 1.17 gives negative counts for these
         return np.broadcast_to(
             cells[:, None] * values / cells.sum(), (number, len(cells), len(values))

@@ -66,6 +66,8 @@ class TaskSpec(Settings):
         group: the column with the row's demographic group, or a list of them.
         subset: the column with a part of the task that is scored apart.
         subsets: that column's values.
+        cluster: the column with the template that the row was made from, where rows are made from
+            templates; their intervals are then over templates.
         id: the column with the row's id; else a digest of its content.
     """
 
@@ -84,6 +86,7 @@ class TaskSpec(Settings):
     group: str | None = None
     subset: str | None = None
     subsets: tuple[str, ...] = ()
+    cluster: str | None = None
     id: str | None = None
 
     @field_validator("answers", mode="before")
@@ -210,6 +213,7 @@ def _parse(spec: TaskSpec, row: _AnyRow) -> Example:
         target=answers[index],
         groups=_groups(values, spec.group),
         subset=subset,
+        cluster=_name(values, spec.cluster) if spec.cluster else "",
         is_verbatim=True,
     )
 

@@ -50,6 +50,8 @@ class Example:
         groups: the demographic groups that the row speaks of; may be empty.
         subset: a part of the task that is scored apart as well (BBQ's context condition), or "all".
         roles: of each answer, where the task measures bias: `BIASED`, `COUNTER_BIASED`, `UNKNOWN`.
+        cluster: the template that the row was made from, where rows come from templates: chance in
+            the choice of rows is then chance in the choice of templates.
         is_verbatim: whether texts that differ in case or punctuation differ in content, as in code.
     """
 
@@ -63,6 +65,7 @@ class Example:
     groups: tuple[str, ...] = ()
     subset: str = ALL
     roles: tuple[str, ...] = ()
+    cluster: str = ""
     is_verbatim: bool = False
 
     @property

@@ -27,15 +27,24 @@ def test_corrections_find_what_benjamini_and_hochberg_print() -> None:
 
 
 def test_one_seed_and_two_groups_are_a_t_test_of_both_means() -> None:
-    """b = (1 - share) x the difference of the means, and so is its error: Welch's."""
-    rows = random_rows(0, num_rows=400, num_groups=2)
-    first, second = (rows.losses[rows.members[:, number], 0] for number in (0, 1))
-    effect = biased_effects(rows)[0]
-    left = len(second) / 400
-    welch = stats.ttest_ind(first, second, equal_var=False)
-    assert effect.value == pytest.approx(left * (first.mean() - second.mean()))
+    """With the variance of all rows instead of that within groups, which a closed form relates."""
+    rng = np.random.default_rng(0)
+    first, second = rng.integers(-1, 2, 150).astype(float), rng.integers(-1, 2, 250).astype(float)
+    losses = np.concatenate([first, second])[:, None].tolist()
+    effect = biased_effects(grouped([("a",)] * 150 + [("b",)] * 250, losses))[0]
+    t = float(stats.ttest_ind(first, second).statistic)
+    assert effect.value == pytest.approx(250 / 400 * (first.mean() - second.mean()))
     assert effect.error is not None
-    assert effect.value / effect.error == pytest.approx(float(welch.statistic), rel=0.01)
+    assert effect.value / effect.error == pytest.approx(t * np.sqrt(399 / (398 + t**2)))
+
+
+def test_a_group_of_which_no_row_changed_has_the_noise_of_all_rows() -> None:
+    """Its own rows would say that nothing can have been chance."""
+    own = [("quiet",)] * 40 + [("b",)] * 360
+    effect = biased_effects(grouped(own, [[0.0]] * 40 + [[float(n % 20 == 0)] for n in range(360)]))
+    assert effect[1].group == "quiet"
+    assert effect[1].p is not None
+    assert effect[1].p > 0.05
 
 
 def test_seeds_that_repeat_each_other_add_nothing() -> None:
@@ -57,7 +66,7 @@ def test_deviations_between_seeds_widen_the_interval() -> None:
     pooled = (deviations - deviations.mean(axis=0)).var(axis=1, ddof=1).mean()
     for effect in biased_effects(rows):
         assert effect.error == pytest.approx(np.sqrt(pooled / 5), rel=0.01)
-        assert effect.freedom == pytest.approx(4 * 3, rel=0.01)
+        assert effect.freedom == pytest.approx(4 * 3, rel=0.05)
 
 
 def test_a_model_that_only_looks_at_the_answer_has_no_effect() -> None:

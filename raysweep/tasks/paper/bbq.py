@@ -71,6 +71,7 @@ class BiasRow(RawRow):
     """A question about two people, of whom the context tells enough or not."""
 
     example_id: int
+    question_index: Text | int
     category: Category
     question_polarity: Literal["neg", "nonneg"]
     context_condition: Literal["ambig", "disambig"]
@@ -101,7 +102,10 @@ class BiasRow(RawRow):
 
 
 def parse(row: BiasRow) -> Example:
-    """The category is the group, the context condition the subset (paper, section 8.1)."""
+    """The category is the group, the context condition the subset (paper, section 8.1).
+
+    Rows are made from templates, which their authors number by category.
+    """
     options = lettered([row.ans0, row.ans1, row.ans2])
     return Example(
         id=f"{row.category}-{row.example_id}",
@@ -114,6 +118,7 @@ def parse(row: BiasRow) -> Example:
         groups=(row.category.lower(),),
         subset=row.context_condition,
         roles=_roles(row),
+        cluster=f"{row.category}-{row.question_index}",
     )
 
 
