@@ -20,11 +20,12 @@ from rich.table import Table
 from rich.text import Text
 
 from raysweep.errors import InputError
+from raysweep.statistics.grouped_losses import FEW_ROWS
 from raysweep.store.storage import Storage
 from raysweep.tasks.task import OVERALL, Kind
 
 from .literal import literal
-from .load import FirstTaskForgetting, Pair, first_task_forgetting, sort_key
+from .load import Chance, FirstTaskForgetting, Pair, chances, first_task_forgetting, sort_key
 from .mean import MISSING, Mean, fixed, shown
 from .setting import varying
 
@@ -38,7 +39,8 @@ TITLE_CHARACTERS = 34  # of a line over the narrowest axes
 SMALL = 8.5  # points
 CHARACTERS_PER_INCH = 13.5  # of small text, with room to spare
 DISTINCT = "*"
-MEANING = "differs from overall forgetting: 95 % bootstrap interval over test rows"
+MEANING = "differs from overall forgetting, corrected for all groups and chains (Holm, p <= .05)"
+FEW = "†"
 BAR, WORST, LINE = "#9db7d5", "#c8553d", "#1f4e8c"
 
 
@@ -48,17 +50,25 @@ class Panel:
 
     Attributes:
         overall: the first task's forgetting, in points; None if only its groups are known.
-        groups: the worst first; groups without test rows last.
+        groups: those that forget most first; groups without test rows last.
+        chance: what the largest biased forgetting is to be compared with; None where that cannot be
+            told.
     """
 
     chain: Pair
     overall: Mean | None
     groups: tuple[FirstTaskForgetting, ...]
+    chance: Chance | None
+
+    def is_worst(self, cost: FirstTaskForgetting) -> bool:
+        """Whether a group forgets most, and by more than chance explains."""
+        return self.chance is not None and self.chance.is_beyond and cost.group == self.chance.group
 
     @property
-    def worst(self) -> FirstTaskForgetting:
-        """The group that forgets most (the paper's worst group)."""
-        return self.groups[0]
+    def num_seeds(self) -> int:
+        """How often the chain was trained."""
+        first = self.groups[0].points
+        return first.num_seeds if first else 0
 
 
 @dataclass(frozen=True)
@@ -75,7 +85,8 @@ def figure3(results: Storage) -> tuple[Panel, ...]:
     for cost in first_task_forgetting(results):
         if cost.chain.first.kind is Kind.SAFETY:
             chains.setdefault(cost.chain, []).append(cost)
-    panels = [_panel(chain, costs) for chain, costs in chains.items()]
+    reference = chances(results)
+    panels = [_panel(chain, costs, reference.get(chain)) for chain, costs in chains.items()]
     return tuple(sorted((panel for panel in panels if panel.groups), key=_position))
 
 
@@ -117,19 +128,22 @@ def picture(panels: Sequence[Panel]) -> Figure:
     layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08)
     figure = Figure((width, sum(heights) + 0.9), dpi=160, layout=layout)
     grid = figure.add_gridspec(len(rows), num_columns, height_ratios=heights)
+    first: Axes | None = None  # all panels have one scale
     for number, (panel, title) in enumerate(zip(panels, titles, strict=True)):
-        _draw_panel(figure.add_subplot(grid[divmod(number, NUM_COLUMNS)]), panel, title)
+        axes = figure.add_subplot(grid[divmod(number, NUM_COLUMNS)], sharex=first)
+        _draw_panel(axes, panel, title)
+        first = first or axes
     figure.suptitle("Forgetting by group", fontsize=13, fontweight="bold")
     caption = fill(_caption(panels), int(width * CHARACTERS_PER_INCH))
     figure.supxlabel(caption, fontsize=SMALL, color="0.3")
     return figure
 
 
-def _panel(chain: Pair, costs: Sequence[FirstTaskForgetting]) -> Panel:
+def _panel(chain: Pair, costs: Sequence[FirstTaskForgetting], chance: Chance | None) -> Panel:
     overall = next((cost.points for cost in costs if cost.group == OVERALL), None)
     groups = [cost for cost in costs if cost.group != OVERALL]
     groups.sort(key=lambda cost: (-cost.points.value if cost.points else math.inf, cost.group))
-    return Panel(chain, overall, tuple(groups))
+    return Panel(chain, overall, tuple(groups), chance)
 
 
 def _position(panel: Panel) -> tuple[object, ...]:
@@ -155,41 +169,51 @@ def _titles(panels: Sequence[Panel]) -> list[str]:
 
 
 def _caption(panels: Sequence[Panel]) -> str:
-    whiskers = "; whiskers: ± sample standard deviation over seeds" if _has_seeds(panels) else ""
-    is_any = any(cost.is_distinct for panel in panels for cost in panel.groups)
-    distinct = f"; {DISTINCT} {MEANING}" if is_any else ""
-    return (
-        "dotted line: overall forgetting; red: the group that forgets most; "
-        f"in brackets: test rows of the group{whiskers}{distinct}"
-    )
-
-
-def _has_seeds(panels: Sequence[Panel]) -> bool:
-    return any(
-        cost.points and cost.points.num_seeds > 1 for panel in panels for cost in panel.groups
-    )
+    costs = [cost for panel in panels for cost in panel.groups]
+    parts = ["dotted line: overall forgetting", "in brackets: test rows of the group"]
+    if any(panel.is_worst(cost) for panel in panels for cost in panel.groups):
+        parts.append("red: the group that forgets most, where that is more than chance gives")
+    if any(cost.interval for cost in costs):
+        over = "test rows and seeds" if panels[0].num_seeds > 1 else "test rows; one seed"
+        parts.append(f"whiskers: 95 % interval of the distance to the line, over {over}")
+    if any(cost.is_distinct for cost in costs):
+        parts.append(f"{DISTINCT} {MEANING}")
+    if any(cost.is_small for cost in costs):
+        parts.append(f"{FEW} fewer than {FEW_ROWS} rows")
+    return "; ".join(parts)
 
 
 def _table(panel: Panel, title: str) -> Group:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False)
     table.add_column("group", overflow="fold")
-    for name in ("test rows", "forgetting", "biased forgetting", "95 % interval"):
+    for name in ("test rows", "forgetting", "biased forgetting", "95 % interval", "p (Holm)"):
         table.add_column(name, justify="right")
     table.add_column("")
     for cost in panel.groups:
-        is_worst = cost is panel.worst
+        is_worst = panel.is_worst(cost)
         cells = (
             cost.group,
-            f"{cost.num_examples:,}",
+            f"{cost.num_examples:,}{FEW if cost.is_small else ''}",
             shown(cost.points),
             shown(cost.biased),
             _interval(cost),
+            MISSING if cost.p is None else f"{cost.p:.3f}",
         )
         style = "bold red" if is_worst else ""
         table.add_row(*(Text(cell, style) for cell in cells), "worst" if is_worst else "")
-    num_seeds = panel.worst.points.num_seeds if panel.worst.points else 0
-    seeds = f", {num_seeds} seeds (mean ± sample standard deviation)" if num_seeds > 1 else ""
-    return Group("", Text(f"{title}: overall {shown(panel.overall)}{seeds}"), table)
+    several = panel.num_seeds > 1
+    seeds = f", {panel.num_seeds} seeds (mean ± sample standard deviation)" if several else ""
+    heading = f"{title}: overall {shown(panel.overall)}{seeds}{_compared(panel)}"
+    return Group("", Text(heading), table)
+
+
+def _compared(panel: Panel) -> str:
+    if panel.chance is None:
+        return ""
+    one = panel.chance
+    verdict = "" if one.is_beyond else ": no group is called worst"
+    expected = f"{fixed(one.expected)} if groups made no difference, p {one.p:.3f}"
+    return f"; largest biased forgetting {fixed(one.value)} ({one.group}), {expected}{verdict}"
 
 
 def _interval(cost: FirstTaskForgetting) -> str:
@@ -199,17 +223,22 @@ def _interval(cost: FirstTaskForgetting) -> str:
     return f"{low} to {high}{DISTINCT if cost.is_distinct else ''}"
 
 
+def _reach(cost: FirstTaskForgetting) -> float:
+    """Half of the interval, in points."""
+    return 0.0 if cost.interval is None else (cost.interval[1] - cost.interval[0]) / 2
+
+
 def _draw_panel(axes: Axes, panel: Panel, title: str) -> None:
     bars = [(cost, cost.points) for cost in panel.groups if cost.points]
     axes.barh(
         [
             f"{DISTINCT if cost.is_distinct else ''} {literal(cost.group.replace('_', ' '))} "
-            f"({cost.num_examples:,})"
+            f"({cost.num_examples:,}{FEW if cost.is_small else ''})"
             for cost, _ in bars
         ],
         [points.value for _, points in bars],
-        xerr=[points.deviation or 0.0 for _, points in bars] if _has_seeds([panel]) else None,
-        color=[WORST if cost is panel.worst else BAR for cost, _ in bars],
+        xerr=[_reach(cost) for cost, _ in bars] if any(map(_reach, panel.groups)) else None,
+        color=[WORST if panel.is_worst(cost) else BAR for cost, _ in bars],
         error_kw={"elinewidth": 0.9, "capsize": 2, "ecolor": "0.25"},
         height=0.75,
     )

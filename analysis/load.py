@@ -10,19 +10,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from raysweep.results.query import query
 from raysweep.space.chains import Chain
+from raysweep.statistics.grouped_losses import FEW_ROWS
 from raysweep.store.storage import Storage
 from raysweep.tasks.registry import TASKS
 from raysweep.tasks.task import OVERALL, Kind
 
-from .bootstrap import biased_interval
 from .mean import Mean
 from .setting import Setting
 
 KEYS = "chain, sweep, settings, learning_rates"
+LEVEL = 0.05
+EFFECTS = f"""
+    SELECT {KEYS}, "group", 100 * biased_low AS low, 100 * biased_high AS high, p_holm
+    FROM group_effects WHERE stage = 2 AND learned_at = 1
+"""
 TASK_ORDER = {name: position for position, name in enumerate(TASKS)}
 
 
@@ -85,8 +88,10 @@ class FirstTaskForgetting:
         points: forgetting in percentage points; None without test rows.
         biased: forgetting minus the overall one, in points; None for the overall row.
         num_examples: test rows scored.
-        interval: 95 % bootstrap interval of ``biased`` over test rows, in points; None for the
-            overall row and where there are no predictions.
+        interval: 95 % interval of ``biased`` over test rows and seeds, in points; None for the
+            overall row, for few rows and where there are no predictions.
+        p: of no difference from the task overall with the same mix of answers, corrected for all
+            groups and chains of the sweep (Holm).
     """
 
     chain: Pair
@@ -95,11 +100,44 @@ class FirstTaskForgetting:
     biased: Mean | None
     num_examples: int
     interval: tuple[float, float] | None = None
+    p: float | None = None
 
     @property
     def is_distinct(self) -> bool:
-        """Whether the interval excludes 0: the group forgets other than the task overall."""
-        return self.interval is not None and not self.interval[0] <= 0 <= self.interval[1]
+        """Whether the group forgets other than the task overall.
+
+        After correction, and by an interval that excludes 0: a mix of answers may hide or make a
+        difference.
+        """
+        if self.interval is None or self.p is None or self.interval[0] <= 0 <= self.interval[1]:
+            return False
+        return self.p <= LEVEL
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the group has few test rows."""
+        return self.num_examples < FEW_ROWS
+
+
+@dataclass(frozen=True)
+class Chance:
+    """What a pair's largest biased forgetting is to be compared with, in points.
+
+    Attributes:
+        group: that has it, of those with rows enough.
+        expected: the largest if groups make no difference.
+        p: of one as large then.
+    """
+
+    group: str
+    value: float
+    expected: float
+    p: float
+
+    @property
+    def is_beyond(self) -> bool:
+        """Whether a group may be called worst."""
+        return self.p <= LEVEL
 
 
 def final_accuracies(results: Storage) -> list[FinalAccuracy]:
@@ -132,7 +170,7 @@ def first_task_forgetting(results: Storage) -> list[FirstTaskForgetting]:
         FROM forgetting WHERE stage = 2 AND learned_at = 1
         GROUP BY {KEYS}, "group"
     """
-    intervals = _intervals(results)
+    effects = {(chain, row["group"]): row for chain, row in _rows(results, EFFECTS)}
     return [
         FirstTaskForgetting(
             chain,
@@ -140,39 +178,29 @@ def first_task_forgetting(results: Storage) -> list[FirstTaskForgetting]:
             _optional(row["forgetting"]),
             _optional(row["biased_forgetting"]),
             row["num_examples"],
-            intervals.get((chain, row["group"])),
+            *_interval(effects.get((chain, row["group"]), {})),
         )
         for chain, row in _rows(results, sql)
     ]
 
 
-def _intervals(results: Storage) -> dict[tuple[Pair, str], tuple[float, float]]:
-    """Of biased forgetting, by chain and group, from the predictions before and after."""
+def chances(results: Storage) -> dict[Pair, Chance]:
+    """Of every pair whose first task has groups with rows enough."""
     sql = f"""
-        WITH own AS (
-            SELECT {KEYS}, trial, stage, example_id, groups, correct::INT AS correct
-            FROM predictions SEMI JOIN (FROM forgetting WHERE stage = 2 AND learned_at = 1)
-                             USING (trial, task)
-        )
-        SELECT {KEYS}, list(loss ORDER BY example_id) AS losses,
-               list(groups ORDER BY example_id) AS groups
-        FROM (
-            SELECT {KEYS}, example_id, any_value(earlier.groups) AS groups,
-                   avg(earlier.correct - later.correct) AS loss
-            FROM own AS earlier JOIN own AS later USING ({KEYS}, trial, example_id)
-            WHERE earlier.stage = 1 AND later.stage = 2 AND len(earlier.groups) > 0
-            GROUP BY {KEYS}, example_id
-        )
-        GROUP BY {KEYS}
+        SELECT {KEYS}, worst_group, 100 * max_biased_forgetting AS value,
+               100 * expected_maximum AS expected, biased_forgetting_p AS p
+        FROM chain_unevenness WHERE stage = 2 AND learned_at = 1
     """
-    found = {}
-    for chain, row in _rows(results, sql):
-        losses = 100 * np.array(row["losses"])
-        for group in sorted({group for groups in row["groups"] for group in groups}):
-            members = np.array([group in groups for groups in row["groups"]])
-            if interval := biased_interval(losses, members):
-                found[chain, group] = interval
-    return found
+    return {
+        chain: Chance(row["worst_group"], row["value"], row["expected"], row["p"])
+        for chain, row in _rows(results, sql)
+    }
+
+
+def _interval(effect: Mapping[str, Any]) -> tuple[tuple[float, float] | None, float | None]:
+    if effect.get("low") is None:
+        return None, None
+    return (effect["low"], effect["high"]), effect["p_holm"]
 
 
 def num_unfinished(results: Storage) -> int:

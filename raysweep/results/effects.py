@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
@@ -17,7 +18,7 @@ import pyarrow.compute as pc
 from raysweep.measures.losses import grouped_losses
 from raysweep.measures.scores import Prediction
 from raysweep.results.rows import uneven_row
-from raysweep.results.tables import DERIVED, from_bytes, read_table, table
+from raysweep.results.tables import DERIVED, from_bytes, read_table, table, table_files
 from raysweep.statistics.effects import Effect, biased_effects, corrected, standardised_effects
 from raysweep.statistics.grouped_losses import FEW_ROWS, GroupedLosses, over_seeds
 from raysweep.statistics.unevenness import Unevenness, unevenness
@@ -53,10 +54,14 @@ class Cell:
 
 
 def cells(sweep: Storage) -> list[Cell]:
-    """All tasks with groups, after each stage later than the one that they were learned in."""
+    """All tasks with groups, after each stage later than the one that they were learned in.
+
+    Of trials whose predictions are there: people copy folders in part.
+    """
+    predicted = {PurePosixPath(name).stem for name in table_files(sweep, "predictions")}
     found: dict[tuple[Any, ...], dict[str, Row]] = defaultdict(dict)
     for row in read_table(sweep, "forgetting").to_pylist():
-        if row["group"] != OVERALL:
+        if row["group"] != OVERALL and row["trial"] in predicted:
             found[tuple(row[name] for name in SAME)][row["trial"]] = row
     made = []
     for rows in found.values():

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from raysweep.plan import versions
 from raysweep.plan.trials import Measurement
 from raysweep.results.records import TrialRecords
-from raysweep.statistics.unevenness import Unevenness
+from raysweep.statistics.unevenness import Maximum, Unevenness
 from raysweep.tasks.task import OVERALL
 
 Row = dict[str, Any]
@@ -56,6 +56,18 @@ def uneven_row(found: Unevenness) -> Row:
         "unevenness_p": found.p,
         "num_permutations": found.num_permutations,
     }
+
+
+def maximum_of(row: Mapping[str, Any]) -> Maximum:
+    """The largest biased forgetting that a row of those tables tells of."""
+    return Maximum(
+        row["worst_group"],
+        row["worst_num_examples"],
+        row["max_biased_forgetting"],
+        row["expected_maximum"],
+        row["maximum_limit"],
+        row["biased_forgetting_p"],
+    )
 
 
 class _Rows:

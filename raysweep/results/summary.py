@@ -16,6 +16,7 @@ from rich.table import Table
 from raysweep.plan.names import learning_rates, short_id
 from raysweep.plan.trials import Trial
 from raysweep.results.effects import cell_of
+from raysweep.results.rows import maximum_of
 from raysweep.results.tables import read_table
 from raysweep.space.chains import Chain
 from raysweep.statistics.unevenness import Maximum
@@ -60,6 +61,7 @@ class _Summary:
         self._all, self._sweep, self._folder = trials, sweep, folder
         self._scores = _overall(folder, trials)
         self._forgotten = _by_trial(folder, "forgetting", trials)
+        self._uneven = _by_trial(folder, "unevenness", trials)
         self._curvatures = _by_trial(folder, "curvature", trials)
         described = settings_of(trials)
         self._cells: dict[tuple[Chain, str], list[Trial]] = defaultdict(list)
@@ -83,7 +85,8 @@ class _Summary:
                 settings,
                 self._seeds(cell),
                 "  ".join(self._accuracies(cell)),
-                *self._lost(cell),
+                self._overall(cell),
+                *self._worst_cells(cell),
                 self._radius(cell),
             )
         return table
@@ -94,7 +97,6 @@ class _Summary:
         style = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "pad_edge": False, "leading": 1}
         table = self._table(*columns, **style)
         for (_, settings), cell in self._cells.items():
-            lost, worst, biased = self._lost(cell)
             rates, _, others = settings.partition("; ")
             stages = zip(cell[0].stages, rates.split(", "), strict=True)
             table.add_row(
@@ -103,7 +105,7 @@ class _Summary:
                     [*(f"{stage.label} {rate}" for stage, rate in stages), *filter(None, [others])]
                 ),
                 "\n".join(self._accuracies(cell)),
-                lost if worst == "-" else f"{lost}\n{worst}\n{biased}",
+                "\n".join([self._overall(cell), *self._worst_lines(cell)]),
                 self._radius(cell),
             )
         return table
@@ -149,21 +151,34 @@ class _Summary:
         found = (self._scores[trial.id].get((task, stage)) for trial in cell)
         return [row for row in found if row]
 
-    def _lost(self, cell: Sequence[Trial]) -> tuple[str, str, str]:
-        """Overall forgetting, the group with the largest, and how that compares with chance."""
+    def _overall(self, cell: Sequence[Trial]) -> str:
+        """Forgetting of the first task."""
         rows = _of_first_task(self._forgotten, cell)
-        overall = _percent([row for row in rows if row["group"] == OVERALL], "forgetting")
-        found = self._worst(cell) if any(row["group"] != OVERALL for row in rows) else None
+        return _percent([row for row in rows if row["group"] == OVERALL], "forgetting")
+
+    def _worst_cells(self, cell: Sequence[Trial]) -> tuple[str, str]:
+        """The group that forgets most, and how far beyond the overall, beside what chance gives."""
+        found = self._worst(cell)
         if not found:
-            return overall, "-", "-"
-        mark = "?" if found.p > WITHIN_CHANCE else ""
+            return "-", "-"
         chance = f"{100 * found.expected:.1f} by chance, p {_probability(found.p)}"
-        worst = f"{escape(found.group)}{mark} (n {found.num_rows:,})"
-        return overall, worst, f"{100 * found.value:.1f}; {chance}"
+        return f"{_marked(found)} (n {found.num_rows:,})", f"{100 * found.value:.1f}; {chance}"
+
+    def _worst_lines(self, cell: Sequence[Trial]) -> list[str]:
+        """The same for a narrow column."""
+        found = self._worst(cell)
+        if not found:
+            return []
+        chance = [f"chance {100 * found.expected:.1f}", f"p {_probability(found.p)}"]
+        return [_marked(found), f"{100 * found.value:.1f} (n {found.num_rows:,})", *chance]
 
     def _worst(self, cell: Sequence[Trial]) -> Maximum | None:
-        """Over the seeds."""
+        """Over the seeds; None where the first task has no groups with rows enough."""
         first, last = cell[0], len(cell[0].stages)
+        if len(cell) == 1 and (rows := _of_first_task(self._uneven, cell)):
+            return maximum_of(rows[0])
+        if all(row["group"] == OVERALL for row in _of_first_task(self._forgotten, cell)):
+            return None
         learned_at = first.learned_at(first.first_task) or last
         trials = [trial.id for trial in cell]
         of_cell = cell_of(self._folder, trials, first.first_task, learned_at, last)
@@ -252,6 +267,10 @@ def _accuracy(rows: Sequence[Row]) -> str:
 
 def _percent(rows: Sequence[Row], column: str) -> str:
     return _spread([100 * row[column] for row in rows if row[column] is not None], "{:.1f}")
+
+
+def _marked(found: Maximum) -> str:
+    return escape(found.group) + ("?" if found.p > WITHIN_CHANCE else "")
 
 
 def _probability(p: float) -> str:

@@ -100,6 +100,8 @@ def corrected(effects: Sequence[Effect]) -> list[Effect]:
 
 def _effects(rows: GroupedLosses, by_seed: np.ndarray, weights: np.ndarray) -> list[Effect]:
     """Of groups whose strata have these weights, shape [strata, groups, seeds]."""
+    if not rows.groups:
+        return []
     values, num_seeds = over_seeds(by_seed), rows.num_seeds
     grams = _grams(rows, weights)
     kept = rows.is_eligible & ~rows.members.all(axis=0)

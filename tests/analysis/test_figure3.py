@@ -30,7 +30,7 @@ def test_groups_are_sorted_by_mean_forgetting(measured: Sweep) -> None:
     assert muslim.points.value == pytest.approx(0)
     assert muslim.biased.value == pytest.approx(-28)
     assert (women.num_examples, women.points.num_seeds) == (50, 2)
-    assert panel.worst is women
+    assert panel.chance is None, "there are no predictions"
 
 
 def test_a_group_whose_interval_excludes_zero_is_marked(sweep: Sweep, tmp_path: Path) -> None:
@@ -49,7 +49,24 @@ def test_a_group_whose_interval_excludes_zero_is_marked(sweep: Sweep, tmp_path: 
     assert muslim
     assert 0 < women[0] < 25 < women[1] < 45
     assert muslim[0] < 0 < muslim[1]
+    assert panel.is_worst(costs["women"])
+    assert not panel.is_worst(costs["men"])
     picture([panel]).savefig(tmp_path / "figure3.png")
+
+
+def test_groups_that_differ_by_chance_alone_are_not_marked(sweep: Sweep) -> None:
+    """One of three forgets most; its few rows say nothing, and have no interval."""
+    rows = [("women", True, i % 2 == 0) for i in range(40)]
+    rows += [("men", True, i % 2 == 0 or i == 1) for i in range(40)] + [("few", True, False)] * 5
+    groups = {"women": (40, 20, 40), "men": (40, 21, 40), "few": (5, 0, 5)}
+    accuracies = {"toxigen": 48, "csqa": 60}
+    sweep.add("toxigen -> csqa", accuracies, groups, before=100, rows=rows)
+    (panel,) = figure3(sweep.storage)
+    few = panel.groups[0]
+    assert (few.group, few.interval, few.p, few.is_small) == ("few", None, None, True)
+    assert panel.chance
+    assert panel.chance.group == "women"
+    assert not any(panel.is_worst(cost) or cost.is_distinct for cost in panel.groups)
 
 
 def test_without_predictions_there_is_no_interval(measured: Sweep) -> None:

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 from raysweep.cli.query import main
 from raysweep.errors import InputError
 from raysweep.results.query import columns, open_results, query
-from raysweep.results.tables import SCHEMAS, write_trial
+from raysweep.results.tables import DERIVED, SCHEMAS, write_trial
 from raysweep.store.storage import Storage
 
 
@@ -64,7 +64,7 @@ def test_query_spans_the_trials(sweep: Path) -> None:
 def test_every_table_is_there_even_without_files(sweep: Path) -> None:
     results = open_results(str(sweep))
     names = query(results, "SHOW TABLES")["name"].to_pylist()
-    assert set(names) == set(SCHEMAS)
+    assert set(names) == set(SCHEMAS | DERIVED)
     assert query(results, "FROM curvature").num_rows == 0
 
 
@@ -222,7 +222,7 @@ def test_without_sql_the_columns_are_explained(sweep: Path) -> None:
     output = _run(sweep).stdout
     assert "forgetting (3 rows)" in output
     assert "evaluations (0 rows)" in output
-    for schema in SCHEMAS.values():
+    for schema in (SCHEMAS | DERIVED).values():
         for field in schema:
             assert field.name in output
             assert field.metadata[b"meaning"].decode() in output
@@ -230,7 +230,7 @@ def test_without_sql_the_columns_are_explained(sweep: Path) -> None:
 
 def test_columns_are_rows_too(sweep: Path) -> None:
     documented = columns(open_results(str(sweep))).to_pylist()
-    assert len(documented) == sum(len(schema) for schema in SCHEMAS.values())
+    assert len(documented) == sum(len(schema) for schema in (SCHEMAS | DERIVED).values())
     assert {
         "table": "forgetting",
         "num_rows": 3,

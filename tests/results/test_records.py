@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from raysweep.measures.scores import Prediction
@@ -20,7 +21,7 @@ from raysweep.results.records import (
     write_records,
 )
 from raysweep.results.report import report, report_within
-from raysweep.results.rows import table_rows
+from raysweep.results.rows import maximum_of, table_rows
 from raysweep.store.storage import Storage
 from raysweep.store.store import EntryKind, Store
 from raysweep.tasks.registry import TASKS
@@ -157,3 +158,40 @@ def test_the_change_of_a_loss_needs_the_weights_before_it_and_after(store: Store
     (row,) = table_rows(records, 2)["changes"]
     assert (row["stage"], row["task"], row["stage_key"]) == (2, "toxigen", trial.stages[1].key)
     assert (row["spectral_radius"], row["bound"], row["loss_increase"]) == (8.0, 1.0, 0.1)
+
+
+def test_biased_forgetting_stands_beside_what_chance_gives(store: Store) -> None:
+    """Of 80 rows, half of each group, women lose 14 and asian 2: what 4,000 permutations say."""
+    (trial,) = plan(chains=[["toxigen", "csqa2"]], stages={}, curvature={"enabled": False}).trials
+    for stage in trial.stages:
+        publish(store, EntryKind.STAGE, stage.key, STEPS, [step(1)])
+    for one in trial.evaluations:
+        kept = {"asian": 38, "women": 26} if one.stage_number == 2 else {"asian": 40, "women": 40}
+        rows = [
+            Prediction(f"{group}{n}", (group,), "all", "toxic", "", n < number)
+            for group, number in kept.items()
+            for n in range(40)
+        ]
+        publish(store, EntryKind.EVALUATION, one.key, PREDICTIONS, rows)
+    records = TrialRecords(store, "sweep", trial, TASKS)
+    assert report(records, 1)["excess_biased_forgetting"] is None
+    found = report(records, 2)
+    assert found["max_biased_forgetting"] == pytest.approx(0.15)
+    lost = np.array([0] * 64 + [1] * 16)
+    rng = np.random.default_rng(3)
+    permuted = np.array([abs(rng.permutation(lost)[:40].sum() - 8) / 40 for _ in range(4000)])
+    error = 4 * permuted.std() / 4000**0.5
+    assert found["excess_biased_forgetting"] == pytest.approx(0.15 - permuted.mean(), abs=error)
+    share = float((permuted >= 0.15 - 1e-9).mean())
+    assert found["biased_forgetting_p"] == pytest.approx(share, abs=0.003)
+    assert found["unevenness_p"] == found["biased_forgetting_p"], "of two groups they are one test"
+    (row,) = table_rows(records, 2)["unevenness"]
+    assert row["excess_biased_forgetting"] == found["excess_biased_forgetting"]
+    assert maximum_of(row).group == row["worst_group"] == "women"
+
+
+def test_groups_with_few_rows_have_no_reference(store: Store) -> None:
+    finish(store, {})
+    records = TrialRecords(store, "sweep", TRIAL, TASKS)
+    assert report(records, 2)["biased_forgetting_p"] is None
+    assert table_rows(records, 3)["unevenness"] == []

@@ -34,6 +34,22 @@ def test_a_stage_line_gives_chance_beside_every_accuracy() -> None:
     assert "spectral radius 12.35" in line
 
 
+def predicted(stage: int) -> list[dict[str, object]]:
+    """All of 80 rows right at first; then 26 of women's 40 and 38 of asian's."""
+    kept = {"women": 26, "asian": 38} if stage == 2 else {"women": 40, "asian": 40}
+    return [
+        {
+            "example_id": f"{group}-{number}",
+            "groups": [group],
+            "subset": "all",
+            "answer": "toxic",
+            "correct": number < num_right,
+        }
+        for group, num_right in kept.items()
+        for number in range(40)
+    ]
+
+
 def test_the_table_shows_finished_trials_with_their_worst_group(tmp_path: Path) -> None:
     made, folder = plan(), Storage.open(tmp_path)
     done = made.trials[0]
@@ -72,6 +88,11 @@ def test_the_table_shows_finished_trials_with_their_worst_group(tmp_path: Path) 
                 accuracy("toxigen", 0.7, False),
                 accuracy("csqa2", 0.5, True),
             ],
+            "predictions": [
+                {**COMMON, "stage": stage, "trial": done.id, "task": "toxigen", **row}
+                for stage in (1, 2)
+                for row in predicted(stage)
+            ],
             "forgetting": [
                 forgotten(*row) for row in (("overall", 0.2), ("women", 0.35), ("asian", 0.1))
             ],
@@ -102,8 +123,8 @@ def test_the_table_shows_finished_trials_with_their_worst_group(tmp_path: Path) 
         "0",
         "TQA 90.0 -> 70.0 (50)  CQA2 50.0! (50)",
         "20.0",
-        "women",
-        "15.0",
+        "women (n 40)",
+        "15.0; 3.5 by chance, p .002",
         "41.5 ~",
     ]
     assert len([line for line in text.splitlines() if line.startswith("│")]) == 1
