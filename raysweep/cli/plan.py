@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,6 +26,9 @@ from raysweep.space.packaged import space_path
 from raysweep.space.space import SearchSpace, load_space
 from raysweep.store.storage import Storage, reading
 from raysweep.store.store import Store
+
+if TYPE_CHECKING:
+    from raysweep.plan.power import GroupPower
 
 SpaceFiles = Annotated[
     list[str],
@@ -60,6 +63,12 @@ Slots = Annotated[
         min=1,
     ),
 ]
+Power = Annotated[
+    bool, typer.Option("--power", help="Say which biased forgetting the spaces could find.")
+]
+Effect = Annotated[
+    float, typer.Option(help="Biased forgetting that --power looks for, in points.", min=0.1)
+]
 
 
 def main(
@@ -79,6 +88,8 @@ def main(
     price: Price = None,
     currency: Currency = "$",
     slots: Slots = None,
+    power: Power = False,
+    effect: Effect = 5,
 ) -> None:
     """Prints the stage tree of search spaces, how much of it is shared, and what it costs.
 
@@ -90,6 +101,7 @@ def main(
     check_finite(tokens_per_second, "--tokens-per-second")
     check_finite(startup_seconds, "--startup-seconds")
     check_finite(price, "--price")
+    check_finite(effect, "--effect", most=100)
     overrides = {
         "model": model,
         "data": {"source": data, "num_test": num_test},
@@ -118,12 +130,24 @@ def main(
         host = host_memory(cost.memory, plan.space.workers, num_slots)
         numbers["host_memory"] = dataclasses.asdict(host) | {"total_gib": host.total_gib}
         numbers |= {"slots": num_slots, "currency": currency, "near_misses": near}
+        if power:
+            numbers["power"] = [dataclasses.asdict(one) for one in _power(plan, effect)]
         print(json.dumps({"sweep": plan.sweep, **numbers, "storage": _found(finished)}, indent=2))
         return
     output = console()
     lines = cost_lines(plan, cost, assumptions, finished, slots=num_slots, currency=currency)
     say(output, (*lines, *near))
+    if power:
+        from raysweep.plan.power import power_lines
+
+        say(output, power_lines(_power(plan, effect)))
     output.print(stage_tree(plan, finished.entries if finished else ()))
+
+
+def _power(plan: Plan, points: float) -> list[GroupPower]:
+    from raysweep.plan.power import group_power
+
+    return group_power(plan, points / 100)
 
 
 def _near(plans: Sequence[Plan], uri: str) -> list[str]:

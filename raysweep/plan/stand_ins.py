@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from itertools import cycle, islice
 from pathlib import Path
 
 from raysweep.model.architecture import Architecture
@@ -39,10 +41,14 @@ def outlined_checkpoint(model: str) -> Checkpoint | None:
 
 
 def outlined_splits(task: Task, settings: DataSettings) -> Splits:
-    """As many stand-in rows as the paper's sets have, or as the settings ask for."""
+    """As many stand-in rows as the paper's sets have, or as the settings ask for.
+
+    Those to test on are spread evenly over the groups that are known.
+    """
     train = task.sizes.train if task.sizes else DEFAULT_NUM_TRAIN
     test = task.sizes.test if task.sizes else DEFAULT_NUM_TRAIN
     num_train, num_test = settings.num_train or train, min(settings.num_test or test, test)
     answers = tuple(f"The best answer is {label}." for label in task.labels)
     row = Example(task.name, "", "", TYPICAL_PROMPT, answers, 0, "The best answer is A.")
-    return Splits(task, (row,) * num_train, (), (row,) * num_test)
+    of_groups = [replace(row, groups=(group,)) for group in task.groups] or [row]
+    return Splits(task, (row,) * num_train, (), tuple(islice(cycle(of_groups), num_test)))

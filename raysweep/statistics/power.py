@@ -28,6 +28,7 @@ class Design:
         num_rows: test rows of the group.
         num_groups: all of its size.
         num_seeds: trainings of the chain.
+        num_tests: for which p-values are corrected; those of the groups where None.
         changed: share of rows whose answer turns from right to wrong or the reverse.
         alike: correlation of a row's loss between two seeds.
         between: standard deviation of a group's effect between seeds, a fraction.
@@ -39,6 +40,7 @@ class Design:
     changed: float = 0.25
     alike: float = 0.5
     between: float = 0.02
+    num_tests: int | None = None
 
     @property
     def error(self) -> float:
@@ -60,7 +62,8 @@ class Design:
 
         To find it with the wrong sign is not counted.
         """
-        limit = float(stats.t.ppf(1 - LEVEL / self.num_groups / 2, self.freedom))
+        level = LEVEL / (self.num_tests or self.num_groups)
+        limit = float(stats.t.ppf(1 - level / 2, self.freedom))
         shift = abs(effect) / self.error
         if shift > limit + CERTAIN:  # far out, scipy's noncentral t is nan
             return 1.0
