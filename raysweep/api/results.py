@@ -11,7 +11,6 @@ import pyarrow as pa
 from raysweep.analysis_folder import import_analysis
 from raysweep.errors import InputError
 from raysweep.results import query
-from raysweep.results.effects import derived_table
 from raysweep.results.tables import DERIVED, SCHEMAS, read_table
 from raysweep.settings.mistakes import check_known
 from raysweep.store.storage import Storage
@@ -44,7 +43,7 @@ class Results:
         """
         check_known(f"table {name}", name, SCHEMAS | DERIVED)
         if name in DERIVED:
-            return derived_table(self.folder, name)
+            return query.query(self.folder, f"FROM {name}").cast(DERIVED[name])
         return read_table(self.folder, name)
 
     def df(self, name: str) -> DataFrame:

@@ -22,6 +22,7 @@ from raysweep.errors import InputError
 from raysweep.results.effects import derived_table
 from raysweep.results.files import check_results
 from raysweep.results.tables import DERIVED, SCHEMAS, table, table_files
+from raysweep.results.views import VIEWS
 from raysweep.store.storage import Storage
 
 EXPLAIN = re.compile(r"\s*EXPLAIN\s+(ANALYZE\s+)?(\([^)]*\)\s*)?", re.IGNORECASE)
@@ -72,7 +73,9 @@ def query(results: Storage, sql: str) -> pa.Table:
     with duckdb.connect(":memory:") as connection, _reading("query"):
         for name in SCHEMAS:
             connection.register(name, _dataset(results, name))
-        for name in DERIVED:
+        for name, view in VIEWS.items():
+            connection.execute(f"CREATE TEMP VIEW {name} AS {view}")
+        for name in DERIVED.keys() - VIEWS.keys():
             is_named = re.search(rf"\b{name}\b", sql, re.IGNORECASE)
             connection.register(name, derived_table(results, name) if is_named else table(name, []))
         connection.execute("SET python_enable_replacements = false")

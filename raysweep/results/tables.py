@@ -205,6 +205,20 @@ _CHAIN = [
     _LEARNED_AT,
 ]
 DERIVED: dict[str, pa.Schema] = {
+    "answers": pa.schema(
+        [
+            *_SCORED,
+            _field("group", pa.string(), "demographic group, or 'overall'"),
+            _field("answer", pa.string(), "one of the task's answers"),
+            _field("num_examples", pa.int64(), "test rows for which it is right"),
+            _field("num_correct", pa.int64(), "of these those that got it"),
+            _field("accuracy", pa.float64(), "num_correct / num_examples"),
+            _field("num_given", pa.int64(), "test rows that got it, rightly or not"),
+            _field("share_given", pa.float64(), "of the group's rows: 1 where all get one answer"),
+            _LEARNED_AT,
+            _field("forgetting", pa.float64(), "accuracy after that stage - accuracy; else null"),
+        ]
+    ),
     "chain_unevenness": pa.schema([*_CHAIN, *_UNEVEN]),
     "group_effects": pa.schema(
         [
@@ -228,9 +242,10 @@ DERIVED: dict[str, pa.Schema] = {
         ]
     ),
 }
-"""Tables over the seeds of a chain, made from the predictions when they are asked for.
+"""Tables that are made from the others when they are asked for.
 
-An error of one seed is of its test rows alone: another training may differ by more.
+`chain_unevenness` and `group_effects` are over the seeds of a chain; an error of one seed is of its
+test rows alone: another training may differ by more.
 """
 
 
