@@ -48,7 +48,21 @@ def write_results(folder: Path, name: str) -> None:
                 drop = {"learned_at": 1, "num_examples": 10, "forgetting": 0.5}
                 forgetting.append({**row, **drop})
                 forgetting.append({**row, **drop, "group": name, "biased_forgetting": 0.0})
-    tables = {"evaluations": evaluations, "forgetting": forgetting}
+    predictions = [
+        {
+            **common,
+            "stage": stage,
+            "task": tasks[0],
+            "example_id": f"{number}",
+            "groups": [name] if number % 2 else [],
+            "answer": "toxic",
+            "subset": "all",
+            "correct": stage == 1 or number % 3 > 0,
+        }
+        for stage in (1, 2)
+        for number in range(40)
+    ]
+    tables = {"evaluations": evaluations, "forgetting": forgetting, "predictions": predictions}
     write_trial(Storage.open(folder), trial.id, tables)
 
 

@@ -58,10 +58,10 @@ def cells(sweep: Storage) -> list[Cell]:
 
     Of trials whose predictions are there: people copy folders in part.
     """
-    predicted = {PurePosixPath(name).stem for name in table_files(sweep, "predictions")}
+    there = _predicted(sweep)
     found: dict[tuple[Any, ...], dict[str, Row]] = defaultdict(dict)
     for row in read_table(sweep, "forgetting").to_pylist():
-        if row["group"] != OVERALL and row["trial"] in predicted:
+        if row["group"] != OVERALL and row["trial"] in there:
             found[tuple(row[name] for name in SAME)][row["trial"]] = row
     made = []
     for rows in found.values():
@@ -74,8 +74,10 @@ def cells(sweep: Storage) -> list[Cell]:
 
 
 def cell_of(sweep: Storage, trials: Sequence[str], task: str, learned_at: int, stage: int) -> Cell:
-    """Of given trials, without the columns that tables have."""
-    return Cell({"task": task, "learned_at": learned_at, "stage": stage}, tuple(trials))
+    """Of those of the trials whose predictions are there, without the columns that tables have."""
+    there = _predicted(sweep)
+    common = {"task": task, "learned_at": learned_at, "stage": stage}
+    return Cell(common, tuple(trial for trial in trials if trial in there))
 
 
 def derived_table(sweep: Storage, name: str) -> pa.Table:
@@ -127,6 +129,11 @@ def _standardised(effect: Effect) -> Row:
         "p_holm": effect.p_holm,
         "p_bh": effect.p_bh,
     }
+
+
+def _predicted(sweep: Storage) -> set[str]:
+    """The trials whose predictions are there."""
+    return {PurePosixPath(name).stem for name in table_files(sweep, "predictions")}
 
 
 def _predictions(
