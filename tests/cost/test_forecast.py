@@ -203,14 +203,14 @@ def test_an_unknown_accelerator() -> None:
         Assumptions("TPU")
 
 
-def test_the_papers_programme_trains_a_third_of_its_stages() -> None:
+def test_the_papers_programme_trains_two_fifths_of_its_stages() -> None:
     plans = [outlined_plan(load_space(packaged_space(f"paper/{name}"))) for name in PAPER]
     whole = combined(plans)
-    assert len(whole.trials) == 54 + 150 + 243 + 216 + 18
-    assert whole.num_stages_asked == 1749
+    assert len(whole.trials) == 54 + 300 + 243 + 216 + 18
+    assert whole.num_stages_asked == 2049
     # 18 first stages and 27 x 2 second ones of the order grid, which replay and curvature share
-    order, lr = 18 + 54, 180 - 12
-    assert whole.num_stages_distinct == order + lr + 27 * 8 + 27 * 6 == 618
+    order, lr = 18 + 54, 360 - 24
+    assert whole.num_stages_distinct == order + lr + 27 * 8 + 27 * 6 == 786
 
 
 def test_models_are_not_mixed() -> None:
