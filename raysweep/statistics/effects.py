@@ -28,7 +28,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from raysweep.statistics.grouped_losses import GroupedLosses, over_seeds, ratio
+from raysweep.statistics.grouped_losses import GroupedLosses, over_seeds
 
 CONFIDENCE = 0.95
 LEAST = 0.5  # of the variance over rows
@@ -71,15 +71,12 @@ class Effect:
 
 def biased_effects(rows: GroupedLosses) -> list[Effect]:
     """Equation 2 of each group, not yet corrected for their number: see `corrected`."""
-    counts = rows.cell_sums[1][:, :-1]
-    return _effects(rows, rows.biased, counts / np.maximum(counts.sum(axis=0), 1))
+    return _effects(rows, rows.biased, rows.mixed_weights)
 
 
 def standardised_effects(rows: GroupedLosses) -> list[Effect]:
     """The same with all groups' answers in equal shares: see `GroupedLosses.standardised`."""
-    weights = rows.weights[:, None] * (rows.cell_sums[1][:, :-1] > 0)
-    total = weights.sum(axis=0)
-    return _effects(rows, rows.standardised, weights / np.where(total > 0, total, 1))
+    return _effects(rows, rows.standardised, rows.standard_weights)
 
 
 def corrected(effects: Sequence[Effect]) -> list[Effect]:
@@ -140,36 +137,25 @@ def _with_error(effect: Effect, variance: float, freedom: float) -> Effect:
 
 
 def _grams(rows: GroupedLosses, weights: np.ndarray) -> list[np.ndarray]:
-    """Of each group the covariance of its values between seeds by rows, shape [seeds, seeds].
-
-    With the weight w of its stratum and numbers n of rows, a row's loss counts w / n_g in a group's
-    value if it is the group's, less w / n.
-    """
-    sums, counts = rows.cell_sums
-    means = np.nan_to_num(ratio(sums[:, -1], counts[:, -1]))
-    residuals = (rows.filled - means[rows.strata]) * rows.present
-    numbers = np.maximum(counts, 1)
-    within = _products(residuals, rows.strata) / np.maximum(numbers[:, -1] - 1, 1)[:, :, None]
+    """Of each group the covariance of its values between seeds by rows, shape [seeds, seeds]."""
+    counts = np.maximum(rows.cell_sums[1][:, -1] - 1, 1)
+    within = _products(rows.residuals, rows.strata) / counts[:, :, None]
     grams = []
     for group in range(len(rows.groups)):
-        factors = (weights[:, group] / numbers[:, group])[rows.strata]
-        shares = (
-            factors * rows.members[:, [group]] - (weights[:, group] / numbers[:, -1])[rows.strata]
-        )
-        shares = shares * rows.present
+        shares = rows.shares(weights, group)
         gram = (_products(shares, rows.strata) * within).sum(axis=0)
-        grams.append(gram + _within_clusters(rows, residuals, shares))
+        grams.append(gram + _within_clusters(rows, shares))
     return grams
 
 
-def _within_clusters(rows: GroupedLosses, residuals: np.ndarray, shares: np.ndarray) -> np.ndarray:
+def _within_clusters(rows: GroupedLosses, shares: np.ndarray) -> np.ndarray:
     """What pairs of rows from one template add, shape [seeds, seeds]."""
     if not rows.is_clustered:
         return np.zeros((rows.num_seeds, rows.num_seeds))
     summed, weighed, counted = (
-        _sums(values, rows.clusters) for values in (residuals, shares, rows.present)
+        _sums(values, rows.clusters) for values in (rows.residuals, shares, rows.present)
     )
-    covariance = _pairs(summed, residuals) / np.maximum(_pairs(counted, rows.present), 1)
+    covariance = _pairs(summed, rows.residuals) / np.maximum(_pairs(counted, rows.present), 1)
     return np.asarray(_pairs(weighed, shares) * covariance)
 
 

@@ -159,6 +159,40 @@ class GroupedLosses:
         return np.asarray(counts / np.maximum(counts.sum(axis=0), 1))
 
     @cached_property
+    def mixed_weights(self) -> np.ndarray:
+        """Share of each stratum among a group's rows, shape [strata, groups, seeds]."""
+        counts = self.cell_sums[1][:, :-1]
+        return np.asarray(counts / np.maximum(counts.sum(axis=0), 1))
+
+    @cached_property
+    def standard_weights(self) -> np.ndarray:
+        """Share of each stratum among all rows of those that a group has rows in, as above."""
+        weights = self.weights[:, None] * (self.cell_sums[1][:, :-1] > 0)
+        total = weights.sum(axis=0)
+        return np.asarray(weights / np.where(total > 0, total, 1))
+
+    @cached_property
+    def residuals(self) -> np.ndarray:
+        """What a row lost beyond its stratum's mean, 0 where nothing is known, [rows, seeds]."""
+        sums, counts = self.cell_sums
+        means = np.nan_to_num(ratio(sums[:, -1], counts[:, -1]))
+        return np.asarray((self.filled - means[self.strata]) * self.present)
+
+    def shares(self, weights: np.ndarray, group: int) -> np.ndarray:
+        """How much a row's loss counts in a group's difference from all rows, [rows, seeds].
+
+        With the weight w of its stratum and numbers n of rows: w / n_g if it is the group's, less
+        w / n.
+
+        Args:
+            weights: of strata, groups and seeds: `mixed_weights` or `standard_weights`.
+        """
+        counts = np.maximum(self.cell_sums[1], 1)
+        own = (weights[:, group] / counts[:, group])[self.strata] * self.members[:, [group]]
+        everyone = (weights[:, group] / counts[:, -1])[self.strata]
+        return np.asarray((own - everyone) * self.present)
+
+    @cached_property
     def expected(self) -> np.ndarray:
         """Equation 2 if groups made no difference: what their mix of answers gives, as `biased`."""
         sums, counts = self.cell_sums

@@ -2,8 +2,14 @@
 
 The largest of 13 noisy numbers is large. What it is by chance alone is found by giving the groups'
 labels to other rows (a permutation test: Fisher, 1935; Good, 2005): within strata that keep the
-right answer and the context condition, rows of several groups with all of them, and rows from one
-template together. It is a statement about the models at hand and about chance in the choice of
+right answer and the context condition, and rows of several groups with all of them.
+
+Rows from one template are no independent facts, and templates of one group may be larger than those
+of another, so that they cannot be exchanged. There what each template's rows lost beyond their
+strata's means gets a random sign instead (the wild cluster bootstrap under the null hypothesis:
+Cameron, Gelbach and Miller, 2008).
+
+It is a statement about the models at hand and about chance in the choice of
 their test rows; what another training would give, `effects` tells.
 """
 
@@ -80,21 +86,18 @@ def unevenness(
     kept = rows.is_eligible & ~rows.members.all(axis=0)
     if not kept.any():
         return None
-    sums, counts = _permuted(rows, np.random.default_rng(seed), num_permutations)
-    sums, counts = sums[:, :, kept], counts[:, :, kept]
+    rng = np.random.default_rng(seed)
+    draw = _signed if rows.is_clustered else _permuted
+    own, alike = (drawn[:, kept] for drawn in draw(rows, rng, num_permutations))
     expected = over_seeds(rows.expected)[kept]
-    own = over_seeds(ratio(sums.sum(axis=1), counts.sum(axis=1)))
-    weights = rows.weights[None, :, None, :] * (counts > 0)
-    gaps = np.nan_to_num(ratio(sums, counts))
-    alike = over_seeds(ratio((weights * gaps).sum(axis=1), weights.sum(axis=1)))
     names = [name for name, wanted in zip(rows.groups, kept, strict=True) if wanted]
     biased = over_seeds(rows.biased)[kept]
     sizes = rows.sizes[kept]
     total = float(np.sum(sizes * (biased - expected) ** 2))
     return Unevenness(
-        _maximum(names, sizes, biased, np.nan_to_num(own) + expected),
-        _maximum(names, sizes, over_seeds(rows.standardised)[kept], np.nan_to_num(alike)),
-        _p_value(total, (sizes * np.nan_to_num(own) ** 2).sum(axis=1)),
+        _maximum(names, sizes, biased, own + expected),
+        _maximum(names, sizes, over_seeds(rows.standardised)[kept], alike),
+        _p_value(total, (sizes * own**2).sum(axis=1)),
         int(rows.present.any(axis=1).sum()),
         len(names),
         num_permutations,
@@ -116,60 +119,64 @@ def _p_value(value: float, permuted: np.ndarray) -> float:
     return float((1 + reached) / (1 + len(permuted)))
 
 
+def _signed(
+    rows: GroupedLosses, rng: np.random.Generator, number: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `_permuted`, with a random sign for the residuals of each template."""
+    num_clusters = int(rows.clusters.max()) + 1
+    signs = rng.choice(np.array([-1.0, 1.0]), (number, num_clusters))
+
+    def drawn(weights: np.ndarray) -> np.ndarray:
+        parts = []
+        for group in range(len(rows.groups)):
+            lost = (rows.shares(weights, group) * rows.residuals).mean(axis=1)
+            parts.append(np.bincount(rows.clusters, lost, num_clusters))
+        return np.asarray(signs @ np.stack(parts, axis=1))
+
+    return drawn(rows.mixed_weights), drawn(rows.standard_weights)
+
+
 def _permuted(
+    rows: GroupedLosses, rng: np.random.Generator, number: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Groups' differences from all rows without their answers' part, plain and standardised.
+
+    Shapes [permutations, groups].
+    """
+    sums, counts = _permuted_sums(rows, rng, number)
+    own = over_seeds(ratio(sums.sum(axis=1), counts.sum(axis=1)))
+    weights = rows.weights[None, :, None, :] * (counts > 0)
+    gaps = np.nan_to_num(ratio(sums, counts))
+    alike = over_seeds(ratio((weights * gaps).sum(axis=1), weights.sum(axis=1)))
+    return np.nan_to_num(own), np.nan_to_num(alike)
+
+
+def _permuted_sums(
     rows: GroupedLosses, rng: np.random.Generator, number: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sums over permuted groups of what rows lost beyond their stratum's mean, and row counts.
 
-    Shapes [permutations, strata, groups, seeds].
+    A permutation only decides how many rows of each value, in a stratum, each combination of groups
+    gets: a random table with the stratum's margins, which is drawn as such. Shapes [permutations,
+    strata, groups, seeds].
     """
-    sums, counts = rows.cell_sums
-    means = np.nan_to_num(ratio(sums[:, -1], counts[:, -1]))
-    residuals = (rows.losses - means[rows.strata]).astype(float)
+    residuals = np.where(rows.present > 0, rows.residuals, np.nan)
+    if rows.present.all():  # all seeds have all rows: only their mean counts
+        residuals = residuals.mean(axis=1, keepdims=True).round(12)
     patterns, cells = np.unique(rows.members, axis=0, return_inverse=True)
     cells = cells.reshape(-1)
-    blocks = rows.strata
-    if rows.is_clustered:
-        if _are_nested(rows.clusters, cells):
-            return _permute_clusters(rows, residuals, patterns, cells, rng, number)
-        blocks = np.unique(np.stack([rows.strata, rows.clusters]), axis=1, return_inverse=True)[1]
-    return _permute_rows(rows, residuals, patterns, cells, blocks.reshape(-1), rng, number)
-
-
-def _are_nested(clusters: np.ndarray, cells: np.ndarray) -> bool:
-    """Whether all rows of a template have the same groups."""
-    pairs = np.unique(np.stack([clusters, cells]), axis=1)
-    return bool(pairs.shape[1] == len(np.unique(clusters)))
-
-
-def _permute_rows(
-    rows: GroupedLosses,
-    residuals: np.ndarray,
-    patterns: np.ndarray,
-    cells: np.ndarray,
-    blocks: np.ndarray,
-    rng: np.random.Generator,
-    number: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Within blocks; a permutation only decides how many rows of each value a cell gets.
-
-    That number is a random table with the block's margins, which is drawn as such.
-    """
-    if not np.isnan(rows.losses).any():  # all seeds have all rows: only their mean counts
-        residuals = residuals.mean(axis=1, keepdims=True).round(12)
     num_strata = int(rows.strata.max()) + 1
     shape = (number, num_strata, patterns.shape[1], residuals.shape[1])
     sums, counts = np.zeros(shape), np.zeros(shape)
-    for block in np.unique(blocks):
-        inside = blocks == block
+    for stratum in range(num_strata):
+        inside = rows.strata == stratum
         found, values = np.unique(residuals[inside], axis=0, return_inverse=True)
         own_cells, places = np.unique(cells[inside], return_inverse=True)
         margins = np.bincount(places.reshape(-1)), np.bincount(values.reshape(-1))
         drawn = _tables(*margins, rng, number).astype(float)
         by_group = np.einsum("pcv,cg->pgv", drawn, patterns[own_cells].astype(float))
-        stratum = rows.strata[inside][0]
-        sums[:, stratum] += by_group @ np.nan_to_num(found)
-        counts[:, stratum] += by_group @ (~np.isnan(found)).astype(float)
+        sums[:, stratum] = by_group @ np.nan_to_num(found)
+        counts[:, stratum] = by_group @ (~np.isnan(found)).astype(float)
     return sums, counts
 
 
@@ -180,28 +187,6 @@ def _tables(
     from scipy.stats import random_table
 
     if min(len(cells), len(values)) == 1:  # scipy 1.17 gives negative counts for these
-        return np.broadcast_to(
-            cells[:, None] * values / cells.sum(), (number, len(cells), len(values))
-        )
+        only = cells[:, None] * values / cells.sum()
+        return np.broadcast_to(only, (number, len(cells), len(values)))
     return np.asarray(random_table(cells, values, seed=rng).rvs(number))
-
-
-def _permute_clusters(
-    rows: GroupedLosses,
-    residuals: np.ndarray,
-    patterns: np.ndarray,
-    cells: np.ndarray,
-    rng: np.random.Generator,
-    number: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Whole templates change groups."""
-    num_strata, num_clusters = int(rows.strata.max()) + 1, int(rows.clusters.max()) + 1
-    shape = (num_clusters, num_strata, rows.num_seeds)
-    lost, scored = np.zeros(shape), np.zeros(shape)
-    np.add.at(lost, (rows.clusters, rows.strata), np.nan_to_num(residuals))
-    np.add.at(scored, (rows.clusters, rows.strata), rows.present)
-    cell_of = np.zeros(num_clusters, dtype=int)
-    cell_of[rows.clusters] = cells
-    drawn = patterns[rng.permuted(np.tile(cell_of, (number, 1)), axis=1)].astype(float)
-    sums = np.einsum("pkg,kts->ptgs", drawn, lost, optimize=True)
-    return sums, np.einsum("pkg,kts->ptgs", drawn, scored, optimize=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import torch
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.ray
 SPACE = """
 name: walk
 chains: [[toxigen, csqa2], [csqa2, toxigen]]
-data: {num_train: 390, num_test: 52}
+data: {num_train: 390, num_test: 156}
 stage: {num_steps: 6, sequence_limit: 512}
 stages:
   1: {learning_rate: 1.0e-3}
@@ -101,7 +102,7 @@ def test_the_tables_are_complete(walked: Storage) -> None:
     evaluations = read_table(walked, "evaluations").to_pylist()
     overall = [row for row in evaluations if row["group"] == "overall"]
     assert len(overall) == 4 * 3 * 2, "trials x (base and two stages) x tasks"
-    assert all(row["num_examples"] == 52 and row["chance"] == 0.5 for row in overall)
+    assert all(row["num_examples"] == 156 and row["chance"] == 0.5 for row in overall)
     toxigen = [r for r in evaluations if r["task"] == "toxigen" and r["group"] != "overall"]
     assert len({row["group"] for row in toxigen}) == 13
     base = {row["stage_key"] for row in overall if row["stage"] == 0}
@@ -123,6 +124,29 @@ def test_the_tables_are_complete(walked: Storage) -> None:
     steps = read_table(walked, "steps").to_pylist()
     assert len(steps) == 4 * 2 * 6
     assert all(row["gradient_norm"] > 0 and row["update_norm"] > 0 for row in steps)
+
+
+def test_the_worst_group_stands_beside_permutations_written_out(walked: Storage) -> None:
+    """Labels of groups given to other rows with the same answer, a thousand times."""
+    rng = np.random.default_rng(0)
+    predictions = read_table(walked, "predictions").to_pandas()
+    found = read_table(walked, "unevenness").to_pylist()
+    assert len(found) == 2, "toxigen comes first, and is then forgotten"
+    for row in found:
+        own = predictions[(predictions.trial == row["trial"]) & (predictions.task == "toxigen")]
+        before, after = (own[own.stage == stage].set_index("example_id") for stage in (1, 2))
+        loss = before.correct.astype(int) - after.correct.reindex(before.index).astype(int)
+        group = before.groups.map(lambda names: names[0])
+        largest = loss.groupby(group).mean().max() - loss.mean()
+        assert row["max_biased_forgetting"] == pytest.approx(largest)
+        permuted = []
+        for _ in range(1000):
+            shuffled = group.groupby(before.answer).transform(lambda part: rng.permutation(part))
+            permuted.append(loss.groupby(shuffled).mean().max() - loss.mean())
+        spread = np.std(permuted) / 1000**0.5
+        assert row["expected_maximum"] == pytest.approx(np.mean(permuted), abs=5 * spread)
+        p = np.mean(np.array(permuted) >= largest - 1e-9)
+        assert row["biased_forgetting_p"] == pytest.approx(p, abs=0.07)
 
 
 def test_sharded_workers_find_the_curvature_that_one_process_finds(

@@ -22,6 +22,7 @@ class World:
         uneven_answers: whether the right answers' shares differ between groups, 28 to 54 % as in
             ToxiGen's test rows, while one of both answers is lost more.
         template_rows: rows that one template makes; its rows are lost together in part.
+        uneven_templates: whether those of the last group make four times as many as the first's.
         collapse: whether every row gets the same answer after the later stage.
         effect: biased forgetting of one group, in points.
     """
@@ -34,6 +35,7 @@ class World:
     between: float = 0.0
     uneven_answers: bool = False
     template_rows: int = 1
+    uneven_templates: bool = False
     collapse: bool = False
     effect: float = 0.0
 
@@ -42,7 +44,13 @@ class World:
         groups = np.repeat(np.arange(self.num_groups), self.num_rows)
         shares = np.linspace(0.28, 0.54, self.num_groups) if self.uneven_answers else 0.5
         answers = (rng.random(len(groups)) < np.broadcast_to(shares, self.num_groups)[groups]) * 1
-        templates = np.arange(len(groups)) // self.template_rows
+        sizes = np.full(self.num_groups, self.template_rows)
+        if self.uneven_templates:
+            sizes = np.linspace(self.template_rows / 2, 2 * self.template_rows, self.num_groups)
+        templates = (
+            1000 * groups + np.arange(len(groups)) % self.num_rows // sizes[groups]
+        ).astype(int)
+        templates = np.unique(templates, return_inverse=True)[1]
         lasting = rng.standard_normal(len(groups))
         if self.template_rows > 1:
             of_template = rng.standard_normal(templates[-1] + 1)[templates]
@@ -80,6 +88,13 @@ NULL = (
     World("little is lost", after=0.89),
     World("uneven answers", uneven_answers=True, between=2),
     World("rows from templates", num_groups=9, num_rows=300, template_rows=10, between=2),
+    World(
+        "templates of other sizes",
+        num_groups=9,
+        num_rows=300,
+        template_rows=10,
+        uneven_templates=True,
+    ),
     World("collapse to one answer", uneven_answers=True, collapse=True),
 )
 """Worlds in which groups make no difference."""

@@ -101,7 +101,7 @@ def test_rows_of_several_groups_move_whole() -> None:
     assert rows.biased[0] == rows.biased[1]
 
 
-def test_rows_from_one_template_move_together() -> None:
+def test_rows_from_one_template_are_lost_together() -> None:
     """Ten templates whose rows are all lost or all kept are ten facts, not a thousand."""
     rng = np.random.default_rng(5)
     lost = rng.permutation([1.0] * 5 + [0.0] * 5)
@@ -116,16 +116,24 @@ def test_rows_from_one_template_move_together() -> None:
     assert alone.p < 0.001
 
 
-def test_templates_over_several_groups_are_blocks() -> None:
+def test_signs_of_templates_have_the_spread_of_their_sums() -> None:
+    """Of one stratum and two groups: the maximum is the distance of both means, up to a factor."""
     rng = np.random.default_rng(6)
-    places = np.repeat(np.arange(20), 10)
-    groups = [("a",) if number % 10 < 5 else ("b",) for number in range(200)]
-    losses = (rng.random(200) < 0.1 + 0.8 * (places % 2)).astype(float)[:, None]
-    rows = grouped(groups, losses.tolist(), clusters=[f"t{place}" for place in places])
+    places = np.repeat(np.arange(30), rng.integers(2, 20, 30))
+    lost = (rng.random(30) < 0.4).astype(float)[places]
+    groups = [("a",) if place % 3 else ("b",) for place in places]
+    rows = grouped(groups, lost[:, None].tolist(), clusters=[f"t{place}" for place in places])
     found = unevenness(rows)
     assert found
-    permuted, _ = one_by_one(rows, places, number=1000)
-    assert found.biased.expected == pytest.approx(permuted.mean(), abs=0.003)
+    own = np.array([group == ("a",) for group in groups])
+    factors = np.where(own, 1 / own.sum(), 0) - 1 / len(own)
+    sums = np.bincount(places, factors * (lost - lost.mean()))
+    signs = np.random.default_rng(1).choice([-1, 1], (NUMBER, 30))
+    first = signs @ sums
+    second = -first * own.sum() / (~own).sum()
+    largest = np.maximum(first, second)
+    assert found.biased.expected == pytest.approx(largest.mean(), abs=5 * largest.std() / 63)
+    assert found.biased.limit == pytest.approx(np.quantile(largest, 0.95), rel=0.1)
 
 
 def test_no_group_with_rows_enough_has_no_reference() -> None:
