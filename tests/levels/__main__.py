@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import TypeAdapter
 
 from raysweep.digest import digest_json
 from tests.levels.campaign import Found, Tally, run
@@ -24,9 +25,7 @@ def main(
     number: Annotated[int, typer.Option(help="Sweeps of a world.", min=100)] = 2000,
     seed: Annotated[int, typer.Option(help="Of a world's first sweep.")] = 0,
     only: Annotated[list[str] | None, typer.Option(help="Worlds, by name; repeatable.")] = None,
-    work: Annotated[
-        Path | None, typer.Option(help="Keeps finished worlds, to go on later.")
-    ] = None,
+    work: Annotated[Path | None, typer.Option(help="Keeps finished worlds.")] = None,
 ) -> None:
     """Draws planted sweeps; exits with 1 where a test errs otherwise than it says."""
     null, planted = list[Tally](), list[Tally]()
@@ -46,15 +45,7 @@ def kept(world: World, number: int, seed: int, work: Path) -> Tally:
     work.mkdir(parents=True, exist_ok=True)
     path = work / f"{digest_json([asdict(world), number, seed])[:16]}.json"
     if path.is_file():
-        rows = json.loads(path.read_text())
-        lists = {"errors", "excluded"}
-        return Tally(
-            world,
-            tuple(
-                Found(**{name: tuple(v) if name in lists else v for name, v in row.items()})
-                for row in rows
-            ),
-        )
+        return Tally(world, TypeAdapter(tuple[Found, ...]).validate_json(path.read_text()))
     tally = run(world, number, seed)
     path.with_suffix(".part").write_text(json.dumps([asdict(one) for one in tally.found]))
     path.with_suffix(".part").rename(path)
