@@ -20,7 +20,7 @@ import pyarrow as pa
 from raysweep.errors import InputError
 from raysweep.store.storage import Storage
 
-SCHEMA_VERSION = "2"  # 2 has the column "scoring"
+SCHEMA_VERSION = "3"  # 2 has the column "scoring"; 3 the parts of losses, and valid answers
 
 
 def _field(name: str, kind: pa.DataType, meaning: str) -> pa.Field:
@@ -70,6 +70,19 @@ _TABLES = {
             pa.float64(),
             "BBQ, per condition: -1 against the stereotype, 0 unbiased, 1 with it",
         ),
+        _field(
+            "loss_format",
+            pa.float64(),
+            "mean over rows of -log p of the right answer's format: the tokens that all answers "
+            "begin and end with; null for generation",
+        ),
+        _field("loss_content", pa.float64(), "the same of its content: the tokens that decide"),
+        _field(
+            "valid_answer_rate",
+            pa.float64(),
+            "share of rows to which the model, token by token, would say one of the answers and "
+            "end; null for generation",
+        ),
     ],
     "predictions": [
         *_SCORED,
@@ -85,6 +98,18 @@ _TABLES = {
             pa.list_(pa.float64()),
             "natural log-likelihood of each answer with its end mark; empty for generation",
         ),
+        _field(
+            "log_probability_format",
+            pa.float64(),
+            "the right answer's summands of the tokens that all answers begin and end with",
+        ),
+        _field("log_probability_content", pa.float64(), "its other summands, which decide"),
+        _field(
+            "valid",
+            pa.bool_(),
+            "whether the greedy continuation is one of the answers with its end mark; null for "
+            "generation",
+        ),
     ],
     "forgetting": [
         *_SCORED,
@@ -96,6 +121,14 @@ _TABLES = {
         _field("forgetting", pa.float64(), "before - after (equation 1); larger is worse"),
         _field("relative_forgetting", pa.float64(), "forgetting / before; null if before is 0"),
         _field("biased_forgetting", pa.float64(), "forgetting - overall's (equation 2)"),
+        _field("valid_before", pa.float64(), "valid_answer_rate right after that stage"),
+        _field("valid_after", pa.float64(), "after this row's stage; lower: it no longer answers"),
+        _field(
+            "accuracy_among_valid_before",
+            pa.float64(),
+            "accuracy over the rows that were answered validly then; null without any",
+        ),
+        _field("accuracy_among_valid_after", pa.float64(), "over those answered validly now"),
     ],
     "curvature": [
         *_MEASURED,

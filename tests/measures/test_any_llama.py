@@ -26,6 +26,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from raysweep.curvature.shards import Shards
 from raysweep.measures.answers import evaluate
 from raysweep.measures.generation import generate_greedily
+from raysweep.measures.likelihood import score_answers
 from raysweep.measures.loss_curvature import Sample, load_hessian
 from raysweep.model.checkpoint import find_checkpoint
 from raysweep.model.encoding import EncodedRow, Encoder, encode_answer, encode_prompt
@@ -176,12 +177,16 @@ def test_scores_losses_and_responses_are_those_of_one_row_at_a_time(made: dict[s
             wanted = [float(log_likelihood(plain, prompt, answer)) for answer in answers]
             # float32, summed in another order
             assert prediction.log_probabilities == pytest.approx(wanted, abs=2e-4)
+            assert prediction.valid == any(
+                greedily(plain, prompt, len(answer)) == answer for answer in answers
+            )
             rows.append(EncodedRow(tuple(prompt), tuple(answers[example.label])))
             total -= wanted[example.label]
         assert float(answer_loss_sum(model, collate(rows, encoder.pad))) == pytest.approx(
             total, abs=1e-3
         )
         _check_responses(model, plain, encoder, [list(row.prompt) for row in rows])
+        _check_greedy(model, plain, encoder, [list(row.prompt) for row in rows])
 
 
 def _check_responses(
@@ -204,6 +209,27 @@ def _check_responses(
                 break
             wanted.append(int(logits.argmax()))
         assert list(response) == wanted
+
+
+def greedily(model: LlamaForCausalLM, prompt: list[int], number: int) -> list[int]:
+    """So many of the likeliest tokens; the whole row is fed again for each."""
+    said: list[int] = []
+    while len(said) < number:
+        said.append(int(model(input_ids=torch.tensor([prompt + said])).logits[0, -1].argmax()))
+    return said
+
+
+def _check_greedy(
+    model: LlamaForCausalLM, plain: LlamaForCausalLM, encoder: Encoder, prompts: list[list[int]]
+) -> None:
+    """Candidates that the model says to one prompt or another, whole and cut short."""
+    said = [greedily(plain, prompt, 4) for prompt in prompts]
+    texts = [*(tuple(one) for one in said), *(tuple(one[:2]) for one in said), (said[0][0],)]
+    answers = list(dict.fromkeys(texts))
+    scores = score_answers(model, [tuple(prompt) for prompt in prompts], answers, encoder.pad)
+    assert scores.is_greedy.tolist() == [
+        [tuple(whole[: len(one)]) == one for one in answers] for whole in said
+    ]
 
 
 @RANDOM
