@@ -23,6 +23,7 @@ from raysweep.store.store import EntryKind, EntryName
 
 PRODUCTS = 20  # Hessian-vector products of a typical measurement
 PRODUCTS_OF_CHANGE = 2  # one, and two gradients
+GRADIENTS_OF_PRODUCT = 3
 GB = 1e9
 Entries = Collection[EntryName]
 
@@ -160,6 +161,8 @@ class _Working:
         self._counts, self._size = counts, plan.checkpoint.num_parameters
         curvature, workers = plan.space.curvature, plan.space.workers
         self._num_samples = curvature.num_samples
+        num_gradients = curvature.path_points + 1 if curvature.path_points else 0
+        self._per_change = PRODUCTS_OF_CHANGE + num_gradients / GRADIENTS_OF_PRODUCT
         self._per_product = 22 if curvature.is_layerwise(workers.zero_stage) else 18
 
     def of(self, trial: Trial) -> Iterator[_Work]:
@@ -180,7 +183,7 @@ class _Working:
         if one.kind in (EntryKind.EVALUATION, EntryKind.CUSTOM):
             operations = 2 * self._size * count.test_mean * count.num_test
             return self._keep(_Work(one.entry, operations, num_rows=count.num_test))
-        products = PRODUCTS if one.kind == EntryKind.CURVATURE else PRODUCTS_OF_CHANGE
+        products = PRODUCTS if one.kind == EntryKind.CURVATURE else self._per_change
         tokens = products * self._num_samples * count.train_mean
         return self._keep(_Work(one.entry, self._per_product * self._size * tokens))
 

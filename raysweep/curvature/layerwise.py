@@ -15,6 +15,7 @@ checkpointing does. All workers make the same collective calls, whatever their b
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -85,6 +86,12 @@ class LayerwiseHessian:
         """L, and its gradient as local shards."""
         total, gradient = self._differentiate(None)
         return self._shards.total(total), gradient
+
+    def gradient_at(self, change: torch.Tensor, share: float) -> torch.Tensor:
+        """The gradient at θ + share x change, as local shards."""
+        there = copy.copy(self)
+        there._shards = self._shards.moved(change, share)
+        return there.loss_and_gradient()[1]
 
     @torch.no_grad()
     def _loss(self) -> float:

@@ -9,7 +9,8 @@ and twice a gradient's memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 import torch.distributed as dist
@@ -80,6 +81,23 @@ class ReplicaHessian:
             total += value.detach()
             gradient += self._gradient_of(value)
         return float(self._summed(total)), self._summed(gradient)
+
+    def gradient_at(self, change: torch.Tensor, share: float) -> torch.Tensor:
+        """The gradient at θ + share x change, of shape [num_parameters]."""
+        with self._moved(change, share):
+            return self.loss_and_gradient()[1]
+
+    @contextmanager
+    def _moved(self, change: torch.Tensor, share: float) -> Iterator[None]:
+        """Within it the parameters are elsewhere; afterwards they are the same memory as before."""
+        own = [parameter.data for parameter in self._parameters]
+        try:
+            for parameter, piece in zip(self._parameters, self._unflatten(change), strict=True):
+                parameter.data = parameter.data.add(piece, alpha=share)
+            yield
+        finally:
+            for parameter, data in zip(self._parameters, own, strict=True):
+                parameter.data = data
 
     def dot(self, left: torch.Tensor, right: torch.Tensor) -> float:
         """The inner product, in float64."""

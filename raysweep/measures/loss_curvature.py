@@ -152,7 +152,13 @@ def find_radius(
 
 
 def measure_change(
-    before: Path, after: Path, sample: Sample, is_layerwise: bool, device: torch.device
+    before: Path,
+    after: Path,
+    sample: Sample,
+    is_layerwise: bool,
+    device: torch.device,
+    path_points: int = 0,
+    on_gradient: Callable[[], object] = lambda: None,
 ) -> dict[str, Any]:
     """What a change of the parameters did to a loss, and the terms of equation 3.
 
@@ -160,6 +166,8 @@ def measure_change(
 
     Args:
         before, after: folders of published models.
+        path_points: gradients along the path; 0 for none.
+        on_gradient: called after each of these.
 
     Returns:
         The columns of the table ``changes`` that describe the measurement.
@@ -171,7 +179,10 @@ def measure_change(
             stack.enter_context(open_tensors(weight_files(f))) for f in (before, after)
         )
         change = expand_change(
-            hessian.operator, lambda name: read_after(name).float() - read_before(name).float()
+            hessian.operator,
+            lambda name: read_after(name).float() - read_before(name).float(),
+            path_points,
+            on_gradient,
         )
     return {
         "loss_before": change.loss,
@@ -181,6 +192,9 @@ def measure_change(
         "change_norm": change.change_norm,
         "linear_term": change.linear_term,
         "quadratic_form": change.quadratic_form,
+        "mean_quadratic": change.mean_quadratic,
+        "path_increase": change.path_increase,
+        "path_points": change.path_points,
         **hessian.description,
     }
 

@@ -94,7 +94,8 @@ class Recipes:
 
     def change(self, stage: Stage, following: Stage, task: str) -> Recipe:
         """Of what the following stage does to a task's training loss at a stage's model."""
-        return self._loss(stage, task) | {"format": versions.CHANGE, "changed": following.key}
+        changed = {"format": versions.CHANGE, "changed": following.key}
+        return self._loss(stage, task) | changed | decisive(self.curvature, Key.CHANGE)
 
     def _scored(self, model: str, task: str, stage: Stage, rows: Mapping[str, str]) -> Recipe:
         return {

@@ -161,6 +161,19 @@ _TABLES = {
         _field("change_norm", pa.float64(), "norm of the change d of all parameters"),
         _field("linear_term", pa.float64(), "<gradient, d>; equation 3 takes it for 0"),
         _field("quadratic_form", pa.float64(), "d'Hd / 2, what equation 3 keeps"),
+        _field(
+            "mean_quadratic",
+            pa.float64(),
+            "the mean of d'H(t)d over the way t from 0 to 1, without the half: <gradient after - "
+            "gradient before, d>; null where the path is not looked at",
+        ),
+        _field(
+            "path_increase",
+            pa.float64(),
+            "the increase by equation 3 along the path: sum of w <gradient at t, d> over nodes t; "
+            "it recovers loss_increase however long d is; null likewise",
+        ),
+        _field("path_points", pa.int64(), "these nodes, of Gauss and Legendre; 0 for no path"),
         _field("spectral_radius", pa.float64(), "of H, the Hessian of L before"),
         _field("bound", pa.float64(), "spectral radius x change_norm^2 / 2 (equation 4)"),
         _field("num_samples", pa.int64(), "training examples in the loss"),

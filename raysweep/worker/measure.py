@@ -115,7 +115,13 @@ class Measuring:
 
         def measure() -> dict[str, Any]:
             folders = self._have.weights.folder(before.key), self._have.weights.folder(after.key)
-            return measure_change(*folders, self._sample(one.task, before), *self._operator())
+            return measure_change(
+                *folders,
+                self._sample(one.task, before),
+                *self._operator(),
+                self._have.job.space.curvature.path_points,
+                self._have.around.advance,
+            )
 
         self._have.tell(Doing.CHANGE, one.task, one.stage_number)
         self._publish(one, CHANGE, measure)

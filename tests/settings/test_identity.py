@@ -81,6 +81,7 @@ def test_groups_of_settings_within_settings_have_recipes_of_their_own() -> None:
             Key.SOLVER,
             {"solver", "relative_tolerance", "min_products", "max_products"},
         ),
+        (CurvatureSettings, Key.CHANGE, {"path_points"}),
         (
             SearchSpace,
             Key.SWEEP,
