@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import Literal
 
-Part = Literal["whole", "content"]
-"""What of a row's loss is looked at."""
+Part = Literal["whole", "format", "content"]
+"""What of a row's answer a loss is taken over."""
 
 
 def num_shared(rows: Sequence[Sequence[int]]) -> int:

@@ -132,6 +132,12 @@ _TABLES = {
     ],
     "curvature": [
         *_MEASURED,
+        _field(
+            "part",
+            pa.string(),
+            "of the answers in the loss: 'whole', or 'content' for the tokens that decide; 'whole' "
+            "where it is null",
+        ),
         _field("spectral_radius", pa.float64(), "largest |eigenvalue| of the loss's Hessian"),
         _field("eigenvalue", pa.float64(), "that eigenvalue, with its sign"),
         _field("largest_ritz_value", pa.float64(), "upper end of the estimated spectrum"),
@@ -157,6 +163,15 @@ _TABLES = {
         _field("loss_before", pa.float64(), "the task's loss L before this row's stage"),
         _field("loss_after", pa.float64(), "after it, on the same training examples"),
         _field("loss_increase", pa.float64(), "after - before"),
+        _field(
+            "format_before",
+            pa.float64(),
+            "summands of loss_before of tokens that all candidate answers begin and end with; null "
+            "for generation",
+        ),
+        _field("format_after", pa.float64(), "the same of loss_after"),
+        _field("content_before", pa.float64(), "the other summands of loss_before, which decide"),
+        _field("content_after", pa.float64(), "the same of loss_after"),
         _field("gradient_norm", pa.float64(), "of L before; 0 at a minimum"),
         _field("change_norm", pa.float64(), "norm of the change d of all parameters"),
         _field("linear_term", pa.float64(), "<gradient, d>; equation 3 takes it for 0"),
@@ -191,6 +206,13 @@ _TABLES = {
         *_COMMON,
         _field("step", pa.int64(), "optimizer step, from 1"),
         _field("loss", pa.float64(), "mean over the global batch's answer tokens"),
+        _field(
+            "loss_format",
+            pa.float64(),
+            "its summands of tokens that all of a row's candidate answers begin and end with; null "
+            "where a row has no candidates",
+        ),
+        _field("loss_content", pa.float64(), "its other summands, which decide; null likewise"),
         _field("learning_rate", pa.float64(), "used in this step"),
         _field("gradient_norm", pa.float64(), "of the whole gradient, before clipping"),
         _field("update_norm", pa.float64(), "of the change of all parameters in this step"),
