@@ -76,11 +76,21 @@ class LayerwiseHessian:
         self.num_parameters = shards.num_parameters
         self.dot, self.vector = shards.dot, shards.vector
         self.random_vector = shards.random_vector
-        check_probe(self._loss(), self._loss())
+        check_probe(self.loss(), self.loss())
 
     def product(self, vector: torch.Tensor) -> torch.Tensor:
         """H v, both as local shards."""
         return self._differentiate(vector)[1]
+
+    @torch.no_grad()
+    def loss(self) -> float:
+        """L, by forward passes alone."""
+        states = self._forward(None)[-1]
+        link = _Link(self._blocks[-1], self._shards, None)
+        total = torch.zeros((), dtype=torch.float64, device=self._shards.device)
+        for batch, state in enumerate(states):
+            total += link.push(state, batch)[-1]
+        return self._shards.total(total) / self._normaliser
 
     def loss_and_gradient(self) -> tuple[float, torch.Tensor]:
         """L, and its gradient as local shards."""
@@ -92,15 +102,6 @@ class LayerwiseHessian:
         there = copy.copy(self)
         there._shards = self._shards.moved(change, share)
         return there.loss_and_gradient()[1]
-
-    @torch.no_grad()
-    def _loss(self) -> float:
-        states = self._forward(None)[-1]
-        link = _Link(self._blocks[-1], self._shards, None)
-        total = torch.zeros((), dtype=torch.float64, device=self._shards.device)
-        for batch, state in enumerate(states):
-            total += link.push(state, batch)[-1]
-        return self._shards.total(total) / self._normaliser
 
     def _differentiate(self, vector: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
         """This worker's part of L, and dL/dθ; given a tangent, of L̇ and dL̇/dθ."""

@@ -33,6 +33,9 @@ class SymmetricOperator(Protocol):
 class HessianOperator(SymmetricOperator, Protocol):
     """The Hessian of a loss at a model's parameters."""
 
+    def loss(self) -> float:
+        """L, by forward passes alone."""
+
     def loss_and_gradient(self) -> tuple[float, torch.Tensor]:
         """L, and its gradient laid out as vectors are."""
 

@@ -71,6 +71,14 @@ class ReplicaHessian:
                 total += self._gradient_of(slope, retain_graph=self._keep_graph)
         return self._summed(total)
 
+    @torch.no_grad()
+    def loss(self) -> float:
+        """L, by forward passes alone."""
+        total = torch.zeros(1, dtype=torch.float64, device=self._parameters[0].device)
+        for loss in self._losses:
+            total += loss()
+        return float(self._summed(total))
+
     def loss_and_gradient(self) -> tuple[float, torch.Tensor]:
         """L, and its gradient of shape [num_parameters]."""
         first = self._parameters[0]

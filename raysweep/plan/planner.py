@@ -10,6 +10,7 @@ from typing import Any
 from raysweep.digest import digest_json
 from raysweep.errors import InputError
 from raysweep.measures.custom import CustomMeasurement
+from raysweep.model.parts import Part
 from raysweep.plan.points import Point, as_point, axes_of, points
 from raysweep.plan.recipes import Recipes
 from raysweep.plan.scouts import Findings
@@ -37,6 +38,8 @@ class Planner:
 
     def __init__(self, space: SearchSpace, base: str, recipes: Recipes) -> None:
         self._space, self._base, self.recipes = space, base, recipes
+        tasks = space.find_tasks().values() if space.curvature.content else ()
+        self._generative = {task.name for task in tasks if task.is_generative}
         self._stages: dict[tuple[Any, ...], Stage] = {}
         self._evaluated: dict[tuple[Any, ...], tuple[Measurement, ...]] = {}
         self._evaluation_keys: dict[tuple[Any, ...], str] = {}
@@ -241,16 +244,18 @@ class Planner:
         for stage in stages if settings.stages == "all" else stages[:1]:
             for task in tasks if settings.tasks == "all" else [stage.mixture[0].task]:
                 curvatures.append(self._curvature(stage, task))
+                if settings.content and task not in self._generative:
+                    curvatures.append(self._curvature(stage, task, "content"))
                 if settings.changes and stage.number < len(stages):
                     changes.append(self._change(stage, stages[stage.number], task))
         return tuple(curvatures), tuple(changes)
 
-    def _curvature(self, stage: Stage, task: str) -> Measurement:
-        known = (stage.key, task)
+    def _curvature(self, stage: Stage, task: str, part: Part = "whole") -> Measurement:
+        known = (stage.key, task, part)
         if known not in self._loss_keys:
-            self._loss_keys[known] = digest_json(self.recipes.spectral_radius(stage, task))
+            self._loss_keys[known] = digest_json(self.recipes.spectral_radius(stage, task, part))
         key = self._loss_keys[known]
-        return Measurement(stage.number, stage.key, task, key, EntryKind.CURVATURE)
+        return Measurement(stage.number, stage.key, task, key, EntryKind.CURVATURE, part=part)
 
     def _change(self, stage: Stage, following: Stage, task: str) -> Measurement:
         """From one stage to the next."""

@@ -94,7 +94,7 @@ class _Rows:
 
     def curvature(self) -> Iterator[Row]:
         for one in self._until(self._trial.curvatures):
-            yield {**self._measured(one), **self._records.curvature(one)}
+            yield {**self._measured(one), "part": one.part, **self._records.curvature(one)}
 
     def changes(self) -> Iterator[Row]:
         for one in self._until(self._trial.changes):

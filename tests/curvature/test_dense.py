@@ -18,9 +18,19 @@ from raysweep.curvature import (
     spectral_radius,
 )
 from raysweep.curvature.change import integral
-from raysweep.training.loss import answer_loss_sum, normaliser
-from tests.curvature.double import batches_of, dense_hessian, layerwise, replica, rows, tiny_llama
+from raysweep.model.parts import Part
+from raysweep.training.loss import Reduction, answer_loss_sum, normaliser
+from tests.curvature.double import (
+    batches_of,
+    dense_content_hessian,
+    dense_hessian,
+    layerwise,
+    replica,
+    rows,
+    tiny_llama,
+)
 
+PARTS: tuple[Part, ...] = ("whole", "format", "content")
 Make = Callable[..., ReplicaHessian | LayerwiseHessian]
 OPERATORS: list[Make] = [replica, layerwise]
 Case = tuple[LlamaForCausalLM, torch.Tensor]
@@ -130,6 +140,26 @@ def test_reductions_differ_and_each_is_right(make: Make) -> None:
     by_sample = make(model, "sample").product(vector)
     assert relative(by_sample, dense_hessian(model, "sample") @ vector) < 1e-12
     assert relative(by_sample, make(model, "token").product(vector)) > 1e-2
+
+
+@pytest.mark.parametrize("reduction", ["token", "sample"])
+def test_the_hessian_of_the_content_is_that_of_its_tokens_under_the_same_normaliser(
+    reduction: Reduction,
+) -> None:
+    model, _ = known(True, 60)
+    matrix = dense_content_hessian(model, reduction)
+    radius = float(torch.linalg.eigvalsh(matrix).abs().max())
+    for make in OPERATORS:
+        whole, shared, deciding = (make(model, reduction, 1, part) for part in PARTS)
+        vector = whole.random_vector(1)
+        assert relative(deciding.product(vector), matrix @ vector) < 1e-12
+        both = shared.product(vector) + deciding.product(vector)
+        assert relative(both, whole.product(vector)) < 1e-12
+        assert relative(shared.product(vector), whole.product(vector)) > 1e-2
+        assert shared.loss() + deciding.loss() == pytest.approx(whole.loss(), rel=1e-14)
+        assert whole.loss() == whole.loss_and_gradient()[0]
+        found = spectral_radius(deciding, seed=0, relative_tolerance=1e-6, max_products=150)
+        assert found.value == pytest.approx(radius, rel=1e-8)
 
 
 @pytest.mark.parametrize("make", OPERATORS)

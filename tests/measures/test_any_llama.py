@@ -29,7 +29,7 @@ from raysweep.measures.generation import generate_greedily
 from raysweep.measures.likelihood import score_answers
 from raysweep.measures.loss_curvature import Sample, load_hessian
 from raysweep.model.checkpoint import find_checkpoint
-from raysweep.model.encoding import EncodedRow, Encoder, encode_answer, encode_prompt
+from raysweep.model.encoding import EncodedRow, Encoder, encode_answer, encode_prompt, encode_rows
 from raysweep.model.llama import load_model, save_model
 from raysweep.model.tokenizer import load_encoder
 from raysweep.tasks.registry import TASKS
@@ -263,6 +263,27 @@ def test_both_operators_have_the_products_of_a_double_backward(made: dict[str, A
                 product = operator.product(operator.vector(given_vector.__getitem__))
             error = (product - flat).norm() / flat.norm()
             assert error < 1e-4, f"{error:.2g}, layer-wise: {is_layerwise}"  # float32
+        _check_parts(folder, plain, encoder)
+
+
+@torch.no_grad()
+def _check_parts(folder: Path, plain: LlamaForCausalLM, encoder: Encoder) -> None:
+    """Losses of format and content; all answers begin with "is", and the end mark decides."""
+    rows = encode_rows(EXAMPLES, encoder, 64)
+    assert {row.content and row.content[0] for row in rows} == {1}
+    total = sum(len(row.answer) for row in rows)
+    shared = sum(-log_likelihood(plain, list(row.prompt), list(row.answer[:1])) for row in rows)
+    whole = sum(-log_likelihood(plain, list(row.prompt), list(row.answer)) for row in rows)
+    sample = Sample(rows, "token", 2, encoder.pad)
+    for is_layerwise in (False, True):
+        found = load_hessian(folder, sample, is_layerwise, torch.device("cpu")).parts()
+        wanted = [float(shared) / total, float(whole - shared) / total]
+        assert found == pytest.approx(wanted, rel=1e-4)
+        content = load_hessian(folder, sample, is_layerwise, torch.device("cpu"), "content")
+        assert content.operator.loss() == found[1]
+    unanswered = [*rows[1:], replace(rows[0], content=None)]
+    without = Sample(unanswered, "token", 2, encoder.pad)
+    assert load_hessian(folder, without, False, torch.device("cpu")).parts() == (None, None)
 
 
 def test_what_is_trained_is_read_back_as_it_was(tmp_path: Path) -> None:

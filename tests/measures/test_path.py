@@ -60,5 +60,10 @@ def test_eight_points_recover_what_a_stage_did_to_the_loss_before_it(tmp_path: P
     *_, whole, cut = found
     expanded = whole["linear_term"] + whole["quadratic_form"]
     assert abs(expanded - whole["loss_increase"]) > 0.5 * whole["loss_increase"], "far from there"
-    for name in ("path_increase", "mean_quadratic", "loss_increase"):
+    for one in found:
+        for when in ("before", "after"):
+            parts = one[f"format_{when}"] + one[f"content_{when}"]
+            assert parts == pytest.approx(one[f"loss_{when}"], rel=1e-6)  # float32 sums
+            assert one[f"format_{when}"] > 0
+    for name in ("path_increase", "mean_quadratic", "loss_increase", "format_after"):
         assert cut[name] == pytest.approx(whole[name], rel=1e-3), name  # float32, another order

@@ -219,6 +219,7 @@ def test_the_change_of_a_loss_needs_the_weights_before_it_and_after(store: Store
     publish_json(EntryKind.CHANGE, change.key, CHANGE, {"change_norm": 0.5, "loss_increase": 0.1})
     assert not remaining(store, trial)
     records = TrialRecords(store, "sweep", trial, TASKS)
+    assert [row["part"] for row in table_rows(records, 1)["curvature"]] == ["whole"]
     assert table_rows(records, 1)["changes"] == []
     (row,) = table_rows(records, 2)["changes"]
     assert (row["stage"], row["task"], row["stage_key"]) == (2, "toxigen", trial.stages[1].key)
