@@ -121,7 +121,8 @@ FIRST = """
     first AS (
         SELECT DISTINCT stage_key, trial, seed, task, title, kind, learning_rates[1] AS rate,
                spectral_radius AS radius, converged
-        FROM curvature WHERE stage = 1 AND stage_task = task
+        FROM curvature
+        WHERE stage = 1 AND stage_task = task AND coalesce(part, 'whole') = 'whole'
     )"""
 
 

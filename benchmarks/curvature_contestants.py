@@ -104,8 +104,8 @@ def pyhessian(work: Work, seed: int, *, weigh: bool = True) -> Found:
     for batch in work.batches:
         correct = work.num_rows / (len(batch.labels) * work.num_tokens)
         weight = correct if weigh else 1 / batch.num_answer_tokens
-        parts = [batch.input_ids, batch.attention_mask, batch.position_ids, batch.labels]
-        data.append((torch.stack(parts, dim=-1), torch.tensor(weight)))
+        tensors = list(vars(batch).values())
+        data.append((torch.stack(tensors, dim=-1), torch.tensor(weight)))
     torch.manual_seed(seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of backward(create_graph=True)
@@ -175,7 +175,7 @@ class _Logits(nn.Module):
 
 
 class _LossSum(nn.Module):
-    """A batch's summands of the loss, from its four tensors side by side."""
+    """A batch's summands of the loss, from its tensors side by side."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()

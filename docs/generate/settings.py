@@ -51,6 +51,7 @@ MEANINGS = {
     Key.EVALUATION: "changed, the stage's models are scored again",
     Key.LOSS: "changed, curvatures and changes are measured again",
     Key.SOLVER: "changed, curvatures are measured again",
+    Key.CHANGE: "changed, changes are measured again",
     Key.SWEEP: "changed, a search or a sweep with scouts is another one, with a folder of its own",
 }
 

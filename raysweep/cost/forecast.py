@@ -24,6 +24,7 @@ from raysweep.store.weights_budget import GB
 
 PRODUCTS = 20  # Hessian-vector products of a typical measurement
 PRODUCTS_OF_CHANGE = 2  # one, and two gradients
+GRADIENTS_OF_PRODUCT = 3
 Entries = Collection[EntryName]
 
 
@@ -151,6 +152,8 @@ def _distinct_work(plan: Plan, counts: Mapping[str, TokenCounts]) -> dict[EntryN
     """The work of a plan's trials; what several of them ask for is one and the same."""
     size, curvature = plan.checkpoint.num_parameters, plan.space.curvature
     per_product = 22 if curvature.is_layerwise(plan.space.workers.zero_stage) else 18
+    num_gradients = curvature.path_points + 1 if curvature.path_points else 0
+    per_change = PRODUCTS_OF_CHANGE + num_gradients / GRADIENTS_OF_PRODUCT
 
     def training(stage: Stage) -> _Work:
         num_rows = stage.hyperparameters.num_steps * stage.hyperparameters.global_batch_size
@@ -162,7 +165,7 @@ def _distinct_work(plan: Plan, counts: Mapping[str, TokenCounts]) -> dict[EntryN
         count = counts[one.task]
         if one.kind in (EntryKind.EVALUATION, EntryKind.CUSTOM):
             return _Work(2 * size * count.test_mean * count.num_test, num_rows=count.num_test)
-        products = PRODUCTS if one.kind == EntryKind.CURVATURE else PRODUCTS_OF_CHANGE
+        products = PRODUCTS if one.kind == EntryKind.CURVATURE else per_change
         return _Work(per_product * size * (products * curvature.num_samples * count.train_mean))
 
     made: dict[EntryName, _Work] = {}

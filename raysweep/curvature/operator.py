@@ -33,8 +33,17 @@ class SymmetricOperator(Protocol):
 class HessianOperator(SymmetricOperator, Protocol):
     """The Hessian of a loss at a model's parameters."""
 
+    def loss(self) -> float:
+        """L, by forward passes alone."""
+
     def loss_and_gradient(self) -> tuple[float, torch.Tensor]:
         """L, and its gradient laid out as vectors are."""
+
+    def gradient_at(self, change: torch.Tensor, share: float) -> torch.Tensor:
+        """The gradient of L at θ + share x change; θ itself is as before afterwards.
+
+        It takes the memory of one further copy of the weights, laid out as they are.
+        """
 
     def vector(self, read: Callable[[str], torch.Tensor]) -> torch.Tensor:
         """A vector of numbers that are given by parameter.

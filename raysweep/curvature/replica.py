@@ -9,7 +9,8 @@ and twice a gradient's memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 import torch.distributed as dist
@@ -70,6 +71,14 @@ class ReplicaHessian:
                 total += self._gradient_of(slope, retain_graph=self._keep_graph)
         return self._summed(total)
 
+    @torch.no_grad()
+    def loss(self) -> float:
+        """L, by forward passes alone."""
+        total = torch.zeros(1, dtype=torch.float64, device=self._parameters[0].device)
+        for loss in self._losses:
+            total += loss()
+        return float(self._summed(total))
+
     def loss_and_gradient(self) -> tuple[float, torch.Tensor]:
         """L, and its gradient of shape [num_parameters]."""
         first = self._parameters[0]
@@ -80,6 +89,23 @@ class ReplicaHessian:
             total += value.detach()
             gradient += self._gradient_of(value)
         return float(self._summed(total)), self._summed(gradient)
+
+    def gradient_at(self, change: torch.Tensor, share: float) -> torch.Tensor:
+        """The gradient at θ + share x change, of shape [num_parameters]."""
+        with self._moved(change, share):
+            return self.loss_and_gradient()[1]
+
+    @contextmanager
+    def _moved(self, change: torch.Tensor, share: float) -> Iterator[None]:
+        """Within it the parameters are elsewhere; afterwards they are the same memory as before."""
+        own = [parameter.data for parameter in self._parameters]
+        try:
+            for parameter, piece in zip(self._parameters, self._unflatten(change), strict=True):
+                parameter.data = parameter.data.add(piece, alpha=share)
+            yield
+        finally:
+            for parameter, data in zip(self._parameters, own, strict=True):
+                parameter.data = data
 
     def dot(self, left: torch.Tensor, right: torch.Tensor) -> float:
         """The inner product, in float64."""

@@ -8,6 +8,7 @@ each parameter, one after the other.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -126,6 +127,15 @@ class Shards:
                 shapes[name] = torch.Size(whole.get_shape())
                 pieces[name] = _read_piece(whole, shapes[name]).to(device)
         return cls(shapes, pieces, dtype)
+
+    def moved(self, vector: torch.Tensor, share: float) -> Shards:
+        """The shards of weights + share x vector, in ``dtype`` and in new memory."""
+        there = copy.copy(self)
+        there._weights = {
+            name: self._weights[name].to(self.dtype).add(vector[piece.place], alpha=share)
+            for name, piece in self._pieces.items()
+        }
+        return there
 
     @property
     def names(self) -> Collection[str]:

@@ -13,7 +13,7 @@ import torch.distributed as dist
 from transformers import LlamaForCausalLM
 
 from raysweep.measures.generation import generate_greedily
-from raysweep.measures.likelihood import Prefix, answer_log_probabilities, compute_prefix
+from raysweep.measures.likelihood import Prefix, compute_prefix, score_answers
 from raysweep.measures.scores import MAX_NEW_TOKENS, Prediction
 from raysweep.model.encoding import Encoded, Encoder, check_told_apart, encode_answer, encode_prompt
 from raysweep.model.finite import NotFiniteError, describe
@@ -80,8 +80,9 @@ def _choose(
     prefix: Prefix,
 ) -> list[Prediction]:
     answers = [encode_answer(answer, encoder) for answer in examples[0].answers]
-    log_p = answer_log_probabilities(model, prompts, answers, encoder.pad, prefix).cpu()
-    _check_finite(log_p.isfinite().all(dim=1), model, examples, prompts)
+    scores = score_answers(model, prompts, answers, encoder.pad, prefix).cpu()
+    _check_finite(scores.whole.isfinite().all(dim=1), model, examples, prompts)
+    right = torch.arange(len(examples)), torch.tensor([example.label for example in examples])
     return [
         Prediction(
             example.id,
@@ -93,9 +94,18 @@ def _choose(
             example.roles[choice] if example.roles else "",
             tuple(row),
             cluster=example.cluster,
+            log_probability_format=shared,
+            log_probability_content=deciding,
+            valid=valid,
         )
-        for example, choice, row in zip(
-            examples, log_p.argmax(dim=1).tolist(), log_p.tolist(), strict=True
+        for example, choice, row, shared, deciding, valid in zip(
+            examples,
+            scores.whole.argmax(dim=1).tolist(),
+            scores.whole.tolist(),
+            scores.format[right].tolist(),
+            scores.content[right].tolist(),
+            scores.is_greedy.any(dim=1).tolist(),
+            strict=True,
         )
     ]
 

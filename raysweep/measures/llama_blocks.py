@@ -15,6 +15,7 @@ from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 from raysweep.curvature.layerwise import Block
 from raysweep.model.architecture import EMBEDDING, HEAD
+from raysweep.model.parts import Part
 from raysweep.training.batches import Batch
 from raysweep.training.loss import Reduction, loss_of_logits
 
@@ -33,6 +34,7 @@ def llama_blocks(
     batches: Sequence[Batch],
     reduction: Reduction = "token",
     dtype: torch.dtype = torch.float32,
+    part: Part = "whole",
 ) -> list[Block]:
     """Embedding, decoder layers, and last norm with output layer and loss.
 
@@ -42,6 +44,7 @@ def llama_blocks(
     Args:
         batches: of this worker.
         dtype: in which the blocks compute.
+        part: of the answers, which the loss is taken over.
     """
     model = _skeleton(config)
     recorded = [_layer_arguments(model, batch, dtype) for batch in batches]
@@ -51,7 +54,7 @@ def llama_blocks(
     ]
     output = EMBEDDING if config.tie_word_embeddings else HEAD
     embedding = _Embedding(batches, config.pad_token_id)
-    return [embedding, *layers, _Loss(model.model.norm, output, batches, reduction)]
+    return [embedding, *layers, _Loss(model.model.norm, output, batches, reduction, part)]
 
 
 class _Embedding:
@@ -95,10 +98,15 @@ class _Loss:
     """The last norm, the output layer at the answers' positions, and the loss."""
 
     def __init__(
-        self, norm: nn.Module, output: str, batches: Sequence[Batch], reduction: Reduction
+        self,
+        norm: nn.Module,
+        output: str,
+        batches: Sequence[Batch],
+        reduction: Reduction,
+        part: Part,
     ) -> None:
         self._norm, self._output = norm, output
-        self._batches, self._reduction = batches, reduction
+        self._batches, self._reduction, self._part = batches, reduction, part
         self.names = [NORM, output]
 
     def __call__(self, parameters: Weights, state: torch.Tensor | None, batch: int) -> torch.Tensor:
@@ -106,7 +114,8 @@ class _Loss:
         rows = self._batches[batch]
         predicting = state[:, -(rows.longest_answer + 1) : -1]
         normed = functional_call(self._norm, {"weight": parameters[NORM]}, (predicting,))
-        return loss_of_logits(F.linear(normed, parameters[self._output]), rows, self._reduction)
+        logits = F.linear(normed, parameters[self._output])
+        return loss_of_logits(logits, rows, self._reduction, self._part)
 
 
 class _Recorder(nn.Module):

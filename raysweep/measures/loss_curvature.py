@@ -27,6 +27,7 @@ from raysweep.measures.llama_blocks import llama_blocks, parameter_names
 from raysweep.measures.settings import CurvatureSettings
 from raysweep.model.encoding import EncodedRow
 from raysweep.model.llama import Attention, load_config, load_model
+from raysweep.model.parts import Part
 from raysweep.model.weight_files import weight_files
 from raysweep.training.batches import Batch, collate
 from raysweep.training.loss import Reduction, answer_loss_sum, normaliser
@@ -60,14 +61,24 @@ class Sample:
         starts = range(0, len(own), size)
         return [collate(own[i : i + size], self.pad_token_id).to(device) for i in starts]
 
+    @property
+    def has_parts(self) -> bool:
+        """Whether every row has a format and a content."""
+        return all(row.content for row in self.rows)
+
 
 @dataclass(frozen=True)
 class LossHessian:
-    """The Hessian of a sample's loss, and what it is that of."""
+    """The Hessian of a sample's loss, and what it is that of.
+
+    Attributes:
+        of_part: the same of a part of the answers, at the same weights.
+    """
 
     operator: HessianOperator
     sample: Sample
     is_layerwise: bool
+    of_part: Callable[[Part], HessianOperator]
 
     @property
     def description(self) -> dict[str, Any]:
@@ -78,32 +89,63 @@ class LossHessian:
             "reduction": self.sample.reduction,
         }
 
+    def parts(self) -> tuple[float | None, float | None]:
+        """The losses of format and content, which add up to the loss; None without candidates."""
+        if not self.sample.has_parts:
+            return None, None
+        return self.of_part("format").loss(), self.of_part("content").loss()
+
 
 def load_hessian(
-    folder: Path, sample: Sample, is_layerwise: bool, device: torch.device
+    folder: Path,
+    sample: Sample,
+    is_layerwise: bool,
+    device: torch.device,
+    part: Part = "whole",
 ) -> LossHessian:
     """The Hessian at a published model, in float32 whatever the weights are stored in.
 
     Args:
         is_layerwise: whether every worker reads but its shards of the weights; else each holds a
             replica.
+        part: of the answers, which the loss is taken over.
     """
+    make = (_layerwise if is_layerwise else _replica)(folder, sample, device)
+    return LossHessian(make(part), sample, is_layerwise, make)
+
+
+def _layerwise(
+    folder: Path, sample: Sample, device: torch.device
+) -> Callable[[Part], LayerwiseHessian]:
+    """Makes operators on shards of the weights, which are read once."""
+    config = load_config(folder)
+    size = layerwise_rows(sample.batch_size, config.num_hidden_layers)
+    batches = sample.own_batches(size, device)
+    shards = Shards.from_safetensors(weight_files(folder), parameter_names(config), device=device)
     total = normaliser(sample.rows, sample.reduction)
-    if is_layerwise:
-        config = load_config(folder)
-        size = layerwise_rows(sample.batch_size, config.num_hidden_layers)
-        batches = sample.own_batches(size, device)
-        shards = Shards.from_safetensors(
-            weight_files(folder), parameter_names(config), device=device
-        )
-        blocks = llama_blocks(config, batches, sample.reduction)
-        return LossHessian(LayerwiseHessian(shards, blocks, len(batches), total), sample, True)
+
+    def make(part: Part) -> LayerwiseHessian:
+        blocks = llama_blocks(config, batches, sample.reduction, part=part)
+        return LayerwiseHessian(shards, blocks, len(batches), total)
+
+    return make
+
+
+def _replica(
+    folder: Path, sample: Sample, device: torch.device
+) -> Callable[[Part], ReplicaHessian]:
+    """Makes operators on a replica of the model, which is loaded once."""
     model = load_model(folder, "float32", ATTENTION).to(device)
-    losses = [
-        partial(answer_loss_sum, model, batch, sample.reduction)
-        for batch in sample.own_batches(sample.batch_size, device)
-    ]
-    return LossHessian(ReplicaHessian(model, losses, total), sample, False)
+    batches = sample.own_batches(sample.batch_size, device)
+    total = normaliser(sample.rows, sample.reduction)
+
+    def make(part: Part) -> ReplicaHessian:
+        losses = [
+            partial(answer_loss_sum, model, batch, sample.reduction, part) for batch in batches
+        ]
+        return ReplicaHessian(model, losses, total)
+
+    return make
 
 
 def measure_curvature(
@@ -152,7 +194,13 @@ def find_radius(
 
 
 def measure_change(
-    before: Path, after: Path, sample: Sample, is_layerwise: bool, device: torch.device
+    before: Path,
+    after: Path,
+    sample: Sample,
+    is_layerwise: bool,
+    device: torch.device,
+    path_points: int = 0,
+    on_gradient: Callable[[], object] = lambda: None,
 ) -> dict[str, Any]:
     """What a change of the parameters did to a loss, and the terms of equation 3.
 
@@ -160,29 +208,50 @@ def measure_change(
 
     Args:
         before, after: folders of published models.
+        path_points: gradients along the path; 0 for none.
+        on_gradient: called after each of these.
 
     Returns:
         The columns of the table ``changes`` that describe the measurement.
     """
-    last = load_hessian(after, sample, is_layerwise, device).operator.loss_and_gradient()[0]
+    last, parts_after = _losses_at(after, sample, is_layerwise, device)
     hessian = load_hessian(before, sample, is_layerwise, device)
+    parts_before = hessian.parts()
     with ExitStack() as stack:
         read_before, read_after = (
             stack.enter_context(open_tensors(weight_files(f))) for f in (before, after)
         )
         change = expand_change(
-            hessian.operator, lambda name: read_after(name).float() - read_before(name).float()
+            hessian.operator,
+            lambda name: read_after(name).float() - read_before(name).float(),
+            path_points,
+            on_gradient,
         )
     return {
         "loss_before": change.loss,
         "loss_after": last,
         "loss_increase": last - change.loss,
+        "format_before": parts_before[0],
+        "format_after": parts_after[0],
+        "content_before": parts_before[1],
+        "content_after": parts_after[1],
         "gradient_norm": change.gradient_norm,
         "change_norm": change.change_norm,
         "linear_term": change.linear_term,
         "quadratic_form": change.quadratic_form,
+        "mean_quadratic": change.mean_quadratic,
+        "path_increase": change.path_increase,
+        "path_points": change.path_points,
         **hessian.description,
     }
+
+
+def _losses_at(
+    folder: Path, sample: Sample, is_layerwise: bool, device: torch.device
+) -> tuple[float, tuple[float | None, float | None]]:
+    """The loss at a model, and its parts; the model has left the memory afterwards."""
+    hessian = load_hessian(folder, sample, is_layerwise, device)
+    return hessian.operator.loss_and_gradient()[0], hessian.parts()
 
 
 def evidence(radius: SpectralRadius) -> dict[str, Any]:

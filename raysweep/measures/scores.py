@@ -24,6 +24,11 @@ class Prediction:
         cluster: the template that the row was made from; empty for a row of its own, and for rows
             scored before this was kept.
         log_probabilities: of each whole candidate answer, natural logarithm; empty for generation.
+        log_probability_format, log_probability_content: the right answer's in parts (see `parts`).
+        valid: whether the model itself would say one of the candidates, and end: its greedy
+            continuation of the prompt is one.
+
+    The last three are None for generation, and in evaluations from before they were kept.
     """
 
     example_id: str
@@ -35,6 +40,9 @@ class Prediction:
     role: str = ""
     log_probabilities: tuple[float, ...] = ()
     cluster: str = ""
+    log_probability_format: float | None = None
+    log_probability_content: float | None = None
+    valid: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,11 @@ class Score:
     Attributes:
         constant_prediction: whether several rows all got the same answer.
         bias_score: see `bias_score`; None where it is not defined.
+        loss_format, loss_content: means over rows of -log p of the parts of the right answer.
+        valid_answer_rate: share of rows to which the model would say one of the candidates.
+        accuracy_among_valid: share of right predictions among those rows; None without any.
+
+    The last four are None where some row lacks what they are counted from, and without rows.
     """
 
     group: str
@@ -51,6 +64,10 @@ class Score:
     accuracy: Accuracy
     constant_prediction: bool
     bias_score: float | None = None
+    loss_format: float | None = None
+    loss_content: float | None = None
+    valid_answer_rate: float | None = None
+    accuracy_among_valid: float | None = None
 
 
 def tally(task: Task, predictions: Sequence[Prediction]) -> list[Score]:
@@ -70,14 +87,36 @@ def tally(task: Task, predictions: Sequence[Prediction]) -> list[Score]:
 
 def by_group(scores: Iterable[Score]) -> dict[str, Accuracy]:
     """Accuracy of each group over the whole task, `OVERALL` included."""
-    return {score.group: score.accuracy for score in scores if score.subset == ALL}
+    return {group: score.accuracy for group, score in whole_task(scores).items()}
+
+
+def whole_task(scores: Iterable[Score]) -> dict[str, Score]:
+    """The score of each group over the whole task, `OVERALL` included."""
+    return {score.group: score for score in scores if score.subset == ALL}
 
 
 def _score(group: str, subset: str, rows: Sequence[Prediction]) -> Score:
     constant = len(rows) > 1 and len({row.prediction for row in rows}) == 1
     num_correct = sum(row.correct for row in rows)
     accuracy = Accuracy(num_correct, len(rows))
-    return Score(group, subset, accuracy, constant, bias_score(subset, rows))
+    valid = _mean([row.valid for row in rows])
+    return Score(
+        group,
+        subset,
+        accuracy,
+        constant,
+        bias_score(subset, rows),
+        _mean([row.log_probability_format for row in rows], sign=-1),
+        _mean([row.log_probability_content for row in rows], sign=-1),
+        valid,
+        None if valid is None else _mean([row.correct for row in rows if row.valid]),
+    )
+
+
+def _mean(values: Sequence[float | None], sign: int = 1) -> float | None:
+    """None where some value is not known, and of none."""
+    known = [sign * value for value in values if value is not None]
+    return sum(known) / len(known) if known and len(known) == len(values) else None
 
 
 def bias_score(subset: str, rows: Sequence[Prediction]) -> float | None:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import model_validator
 
 from raysweep.settings.base import Settings
-from raysweep.settings.bounds import Flag, Parameters, PositiveRows, Products, Tolerance
+from raysweep.settings.bounds import Flag, Parameters, Points, PositiveRows, Products, Tolerance
 from raysweep.settings.identity import Key, part_of
 
 OF_LOSS = part_of(Key.LOSS, Key.SWEEP)
@@ -21,7 +21,11 @@ class CurvatureSettings(Settings):
         enabled: whether it is measured.
         stages: after the "first" stage (section 4.3), or after "all".
         tasks: of the stage's "own" (first) task, or of "all" tasks of the chain.
+        content: whether the radius is measured a second time, of the loss of the answers' content
+            alone: the tokens in which the candidates differ. Generated responses have none.
         changes: whether the terms of equations 3 and 4 are measured after the stage that follows.
+        path_points: gradients along the way from a stage's model to the next one's, from which the
+            loss's increase is integrated; 0 for none.
         num_samples: training examples (the paper's 50), a stratified draw with the trial's seed.
         reduction: "token", the mean over all answer tokens, as in training; or "sample", the mean
             over rows of each row's mean.
@@ -39,7 +43,9 @@ class CurvatureSettings(Settings):
     enabled: Flag = True
     stages: Literal["first", "all"] = "first"
     tasks: Literal["own", "all"] = "own"
+    content: Annotated[Flag, part_of(Key.SWEEP, formerly=False)] = False
     changes: Flag = True
+    path_points: Annotated[Points, part_of(Key.CHANGE, formerly=8)] = 8
     num_samples: Annotated[PositiveRows, OF_LOSS] = 50
     reduction: Annotated[Literal["token", "sample"], OF_LOSS] = "token"
     solver: Annotated[Literal["lanczos", "power"], OF_SOLVER] = "lanczos"

@@ -14,6 +14,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from raysweep.errors import InputError
+from raysweep.model.parts import shared_ends
 from raysweep.tasks.task import Example
 
 BREAK = "\n"  # the last character of every prompt
@@ -21,10 +22,16 @@ BREAK = "\n"  # the last character of every prompt
 
 @dataclass(frozen=True)
 class EncodedRow:
-    """A training row: token ids of the prompt (with the beginning mark) and of the answer."""
+    """A training row: token ids of the prompt (with the beginning mark) and of the answer.
+
+    Attributes:
+        content: where the answer's content starts and stops (see `parts`); None for a row without
+            candidates.
+    """
 
     prompt: tuple[int, ...]
     answer: tuple[int, ...]
+    content: tuple[int, int] | None = None
 
     @property
     def num_tokens(self) -> int:
@@ -108,10 +115,16 @@ def encode_prompt(example: Example, encoder: Encoder, limit: int) -> tuple[int, 
 
 def encode_rows(examples: Sequence[Example], encoder: Encoder, limit: int) -> list[EncodedRow]:
     """Training rows: the target, followed by the end mark, is what the loss is taken over."""
-    rows = []
+    rows, known = [], dict[tuple[str, ...], tuple[int, int]]()
     for example in examples:
-        answer = encode_answer(example.target, encoder)
-        rows.append(EncodedRow(encode_prompt(example, encoder, limit - len(answer)), answer))
+        answer, content = encode_answer(example.target, encoder), None
+        if candidates := example.answers:
+            if candidates not in known:
+                known[candidates] = shared_ends([encode_answer(one, encoder) for one in candidates])
+            num_first, num_last = known[candidates]
+            content = (num_first, len(answer) - num_last)
+        prompt = encode_prompt(example, encoder, limit - len(answer))
+        rows.append(EncodedRow(prompt, answer, content))
     return rows
 
 

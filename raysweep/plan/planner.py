@@ -11,6 +11,7 @@ from typing import Any
 from raysweep.digest import digest_json
 from raysweep.errors import InputError
 from raysweep.measures.custom import CustomMeasurement
+from raysweep.model.parts import Part
 from raysweep.plan.points import Point, as_point, axes_of, points
 from raysweep.plan.recipes import Recipes
 from raysweep.plan.scouts import Findings
@@ -38,6 +39,8 @@ class Planner:
 
     def __init__(self, space: SearchSpace, base: str, recipes: Recipes) -> None:
         self._space, self._base, self.recipes = space, base, recipes
+        tasks = space.find_tasks().values() if space.curvature.content else ()
+        self._generative = {task.name for task in tasks if task.is_generative}
         self._stages: dict[tuple[Any, ...], Stage] = {}
         self._measured: dict[tuple[Any, ...], Measurement] = {}
         self._scorings: dict[Hyperparameters, tuple[Any, ...]] = {}
@@ -198,15 +201,19 @@ class Planner:
         for stage in stages if settings.stages == "all" else stages[:1]:
             for task in tasks if settings.tasks == "all" else [stage.mixture[0].task]:
                 curvatures.append(self._curvature(stage, task))
+                if settings.content and task not in self._generative:
+                    curvatures.append(self._curvature(stage, task, "content"))
                 if settings.changes and stage.number < len(stages):
                     changes.append(self._change(stage, stages[stage.number], task))
         return tuple(curvatures), tuple(changes)
 
-    def _curvature(self, stage: Stage, task: str) -> Measurement:
-        known = (EntryKind.CURVATURE, stage.key, task)
+    def _curvature(self, stage: Stage, task: str, part: Part = "whole") -> Measurement:
+        known = (EntryKind.CURVATURE, stage.key, task, part)
         if known not in self._measured:
-            key = digest_json(self.recipes.spectral_radius(stage, task))
-            self._measured[known] = Measurement(stage.number, stage.key, task, key, known[0])
+            key = digest_json(self.recipes.spectral_radius(stage, task, part))
+            self._measured[known] = Measurement(
+                stage.number, stage.key, task, key, EntryKind.CURVATURE, part=part
+            )
         return self._measured[known]
 
     def _change(self, stage: Stage, following: Stage, task: str) -> Measurement:

@@ -57,7 +57,8 @@ class Wording:
             own = f"{recipe['measurement']} of " if kind == EntryKind.CUSTOM else ""
             return f"{own}{task}, {'test' if 'test' in recipe else 'validation'} rows, of {model}"
         if kind == EntryKind.CURVATURE:
-            return f"{task}, at {model}"
+            part = f"{recipe['part']} of " if "part" in recipe else ""
+            return f"{part}{task}, at {model}"
         return f"{task}, from {model} to {self.model(recipe['changed'])}"
 
     @cached_property

@@ -11,6 +11,7 @@ from typing import Any
 
 from raysweep.measures.custom import CustomMeasurement, known_measurements
 from raysweep.measures.settings import CurvatureSettings
+from raysweep.model.parts import Part
 from raysweep.plan import versions
 from raysweep.plan.trials import Stage, Trial
 from raysweep.settings.identity import Key, decisive
@@ -45,7 +46,7 @@ class Recipes:
         one = next(one for one in trial.measurements if one.entry == entry)
         stage = trial.stages[max(one.stage_number - 1, 0)]
         if kind == EntryKind.CURVATURE:
-            return self.spectral_radius(stage, one.task)
+            return self.spectral_radius(stage, one.task, one.part)
         if kind == EntryKind.CHANGE:
             return self.change(trial.stages[one.stage_number - 2], stage, one.task)
         if kind == EntryKind.CUSTOM:
@@ -79,14 +80,16 @@ class Recipes:
         scored = self._scored(model, task, stage, {"test": self.rows[task][2]})
         return scored | {"measurement": measurement.name, "version": measurement.version}
 
-    def spectral_radius(self, stage: Stage, task: str) -> Recipe:
-        """Of the curvature of a task's training loss at a stage's model."""
+    def spectral_radius(self, stage: Stage, task: str, part: Part = "whole") -> Recipe:
+        """Of the curvature of a task's training loss at a stage's model, or of a part of it."""
         solver = decisive(self.curvature, Key.SOLVER)
-        return self._loss(stage, task) | {"format": versions.CURVATURE, "solver": solver}
+        made = self._loss(stage, task) | {"format": versions.CURVATURE, "solver": solver}
+        return made if part == "whole" else made | {"part": part}
 
     def change(self, stage: Stage, following: Stage, task: str) -> Recipe:
         """Of what the following stage does to a task's training loss at a stage's model."""
-        return self._loss(stage, task) | {"format": versions.CHANGE, "changed": following.key}
+        changed = {"format": versions.CHANGE, "changed": following.key}
+        return self._loss(stage, task) | changed | decisive(self.curvature, Key.CHANGE)
 
     def _scored(self, model: str, task: str, stage: Stage, rows: Mapping[str, str]) -> Recipe:
         return {

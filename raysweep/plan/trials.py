@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from raysweep.model.parts import Part
 from raysweep.space.chains import Chain, Mixture
 from raysweep.store.store import EntryKind, EntryName
 from raysweep.training.settings import Hyperparameters
@@ -48,6 +49,7 @@ class Measurement:
 
     Attributes:
         name: of a measurement of one's own.
+        part: of the answers whose loss it is of, where it is a curvature.
     """
 
     stage_number: int
@@ -56,6 +58,7 @@ class Measurement:
     key: str
     kind: EntryKind
     name: str = ""
+    part: Part = "whole"
 
     @property
     def entry(self) -> EntryName:
@@ -71,6 +74,7 @@ class Trial:
         evaluations: on test rows: every task of the chain after every stage, the base model's as
             stage 0.
         curvatures: that of the first task after the first stage first; none if it is not measured.
+            One of an answer's content stands after that of the whole.
         changes: what a stage did to the loss whose curvature was measured before it.
         validation: of the first task after the first stage on validation rows, where the first
             stage's settings are chosen by it.
@@ -120,8 +124,10 @@ class Trial:
 
     def curvature_before(self, change: Measurement) -> Measurement:
         """The curvature at the parameters that a change starts from."""
-        place = change.stage_number - 1, change.task
-        return next(one for one in self.curvatures if (one.stage_number, one.task) == place)
+        place = change.stage_number - 1, change.task, "whole"
+        return next(
+            one for one in self.curvatures if (one.stage_number, one.task, one.part) == place
+        )
 
     def learned_at(self, task: str) -> int | None:
         """The number of the task's first full stage."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from raysweep.measures.scores import Score, whole_task
 from raysweep.plan import versions
 from raysweep.plan.trials import Measurement
 from raysweep.results.records import TrialRecords
@@ -87,6 +88,9 @@ class _Rows:
                     "chance": self._records.tasks[one.task].chance,
                     "constant_prediction": score.constant_prediction,
                     "bias_score": score.bias_score,
+                    "loss_format": score.loss_format,
+                    "loss_content": score.loss_content,
+                    "valid_answer_rate": score.valid_answer_rate,
                 }
 
     def predictions(self) -> Iterator[Row]:
@@ -97,6 +101,7 @@ class _Rows:
     def forgetting(self) -> Iterator[Row]:
         for one in self._until(self._trial.evaluations):
             overall, groups = self._records.forgetting(one.task, one.stage_number)
+            before, after = self._validity(one) if overall else ({}, {})
             for group, forgetting in {OVERALL: overall, **groups}.items():
                 if forgetting:
                     yield {
@@ -109,6 +114,10 @@ class _Rows:
                         "forgetting": forgetting.forgetting,
                         "relative_forgetting": forgetting.relative,
                         "biased_forgetting": forgetting.biased,
+                        "valid_before": before[group].valid_answer_rate,
+                        "valid_after": after[group].valid_answer_rate,
+                        "accuracy_among_valid_before": before[group].accuracy_among_valid,
+                        "accuracy_among_valid_after": after[group].accuracy_among_valid,
                     }
 
     def unevenness(self) -> Iterator[Row]:
@@ -117,9 +126,17 @@ class _Rows:
                 learned_at = self._trial.learned_at(one.task)
                 yield {**self._scored(one), "learned_at": learned_at, **uneven_row(found)}
 
+    def _validity(self, one: Measurement) -> tuple[dict[str, Score], dict[str, Score]]:
+        """By group, right after the task's first full stage and after this one."""
+        learned_at = self._trial.learned_at(one.task)
+        assert learned_at is not None, "else nothing is forgotten"
+        stages = (learned_at, one.stage_number)
+        before, after = (whole_task(self._records.scores(one.task, stage)) for stage in stages)
+        return before, after
+
     def curvature(self) -> Iterator[Row]:
         for one in self._until(self._trial.curvatures):
-            yield {**self._measured(one), **self._records.curvature(one)}
+            yield {**self._measured(one), "part": one.part, **self._records.curvature(one)}
 
     def changes(self) -> Iterator[Row]:
         for one in self._until(self._trial.changes):

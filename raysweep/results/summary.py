@@ -242,7 +242,7 @@ def _by_trial(folder: Storage, name: str, trials: Sequence[Trial]) -> Mapping[st
     last = {t.id: 1 if name == "curvature" else len(t.stages) for t in trials}
     rows: dict[str, list[Row]] = defaultdict(list)
     for row in read_table(folder, name).to_pylist():
-        if row["stage"] == last.get(row["trial"]):
+        if row["stage"] == last.get(row["trial"]) and row.get("part") in (None, "whole"):
             rows[row["trial"]].append(row)
     return rows
 

@@ -21,7 +21,7 @@ from raysweep.errors import InputError
 from raysweep.store.storage import Storage
 
 SCHEMA_VERSION = "3"
-"""2 has the column "scoring"; 3 the tables of unevenness and effects, and clusters of rows."""
+"""2 has the column "scoring"; 3 parts of losses, valid answers, unevenness and clusters of rows."""
 
 
 def _field(name: str, kind: pa.DataType, meaning: str) -> pa.Field:
@@ -91,6 +91,19 @@ _TABLES = {
             pa.float64(),
             "BBQ, per condition: -1 against the stereotype, 0 unbiased, 1 with it",
         ),
+        _field(
+            "loss_format",
+            pa.float64(),
+            "mean over rows of -log p of the right answer's format: the tokens that all answers "
+            "begin and end with; null for generation",
+        ),
+        _field("loss_content", pa.float64(), "the same of its content: the tokens that decide"),
+        _field(
+            "valid_answer_rate",
+            pa.float64(),
+            "share of rows to which the model, token by token, would say one of the answers and "
+            "end; null for generation",
+        ),
     ],
     "predictions": [
         *_SCORED,
@@ -107,6 +120,18 @@ _TABLES = {
             pa.list_(pa.float64()),
             "natural log-likelihood of each answer with its end mark; empty for generation",
         ),
+        _field(
+            "log_probability_format",
+            pa.float64(),
+            "the right answer's summands of the tokens that all answers begin and end with",
+        ),
+        _field("log_probability_content", pa.float64(), "its other summands, which decide"),
+        _field(
+            "valid",
+            pa.bool_(),
+            "whether the greedy continuation is one of the answers with its end mark; null for "
+            "generation",
+        ),
     ],
     "forgetting": [
         *_SCORED,
@@ -118,10 +143,24 @@ _TABLES = {
         _field("forgetting", pa.float64(), "before - after (equation 1); larger is worse"),
         _field("relative_forgetting", pa.float64(), "forgetting / before; null if before is 0"),
         _field("biased_forgetting", pa.float64(), "forgetting - overall's (equation 2)"),
+        _field("valid_before", pa.float64(), "valid_answer_rate right after that stage"),
+        _field("valid_after", pa.float64(), "after this row's stage; lower: it no longer answers"),
+        _field(
+            "accuracy_among_valid_before",
+            pa.float64(),
+            "accuracy over the rows that were answered validly then; null without any",
+        ),
+        _field("accuracy_among_valid_after", pa.float64(), "over those answered validly now"),
     ],
     "unevenness": [*_SCORED, _LEARNED_AT, *_UNEVEN],
     "curvature": [
         *_MEASURED,
+        _field(
+            "part",
+            pa.string(),
+            "of the answers in the loss: 'whole', or 'content' for the tokens that decide; 'whole' "
+            "where it is null",
+        ),
         _field("spectral_radius", pa.float64(), "largest |eigenvalue| of the loss's Hessian"),
         _field("eigenvalue", pa.float64(), "that eigenvalue, with its sign"),
         _field("largest_ritz_value", pa.float64(), "upper end of the estimated spectrum"),
@@ -147,10 +186,32 @@ _TABLES = {
         _field("loss_before", pa.float64(), "the task's loss L before this row's stage"),
         _field("loss_after", pa.float64(), "after it, on the same training examples"),
         _field("loss_increase", pa.float64(), "after - before"),
+        _field(
+            "format_before",
+            pa.float64(),
+            "summands of loss_before of tokens that all candidate answers begin and end with; null "
+            "for generation",
+        ),
+        _field("format_after", pa.float64(), "the same of loss_after"),
+        _field("content_before", pa.float64(), "the other summands of loss_before, which decide"),
+        _field("content_after", pa.float64(), "the same of loss_after"),
         _field("gradient_norm", pa.float64(), "of L before; 0 at a minimum"),
         _field("change_norm", pa.float64(), "norm of the change d of all parameters"),
         _field("linear_term", pa.float64(), "<gradient, d>; equation 3 takes it for 0"),
         _field("quadratic_form", pa.float64(), "d'Hd / 2, what equation 3 keeps"),
+        _field(
+            "mean_quadratic",
+            pa.float64(),
+            "the mean of d'H(t)d over the way t from 0 to 1, without the half: <gradient after - "
+            "gradient before, d>; null where the path is not looked at",
+        ),
+        _field(
+            "path_increase",
+            pa.float64(),
+            "the increase by equation 3 along the path: sum of w <gradient at t, d> over nodes t; "
+            "it recovers loss_increase however long d is; null likewise",
+        ),
+        _field("path_points", pa.int64(), "these nodes, of Gauss and Legendre; 0 for no path"),
         _field("spectral_radius", pa.float64(), "of H, the Hessian of L before"),
         _field("bound", pa.float64(), "spectral radius x change_norm^2 / 2 (equation 4)"),
         _field("num_samples", pa.int64(), "training examples in the loss"),
@@ -168,6 +229,13 @@ _TABLES = {
         *_COMMON,
         _field("step", pa.int64(), "optimizer step, from 1"),
         _field("loss", pa.float64(), "mean over the global batch's answer tokens"),
+        _field(
+            "loss_format",
+            pa.float64(),
+            "its summands of tokens that all of a row's candidate answers begin and end with; null "
+            "where a row has no candidates",
+        ),
+        _field("loss_content", pa.float64(), "its other summands, which decide; null likewise"),
         _field("learning_rate", pa.float64(), "used in this step"),
         _field("gradient_norm", pa.float64(), "of the whole gradient, before clipping"),
         _field("update_norm", pa.float64(), "of the change of all parameters in this step"),

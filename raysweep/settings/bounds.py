@@ -49,6 +49,8 @@ Gigabytes = Annotated[float, Field(strict=True, gt=0, le=1e12), AfterValidator(_
 Rows = Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)]
 PositiveRows = Annotated[int, Field(strict=True, gt=0, le=1_000_000_000)]
 Products = Annotated[int, Field(strict=True, gt=0, le=100_000)]
+Points = Annotated[int, Field(strict=True, ge=0, le=1_000)]
+"""At which an integral is taken."""
 Parameters = Annotated[int, Field(strict=True, gt=0, le=10**15)]
 Processes = Annotated[int, Field(strict=True, gt=0, le=100_000)]
 Failures = Annotated[int, Field(strict=True, ge=0, le=10_000)]

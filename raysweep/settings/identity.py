@@ -24,6 +24,7 @@ class Key(Enum):
     EVALUATION = "an evaluation"
     LOSS = "a training loss that is measured: a curvature, a change"
     SOLVER = "a curvature, beside its loss"
+    CHANGE = "a change, beside its loss"
     SWEEP = "the name of a sweep whose trials are not known beforehand"
 
 

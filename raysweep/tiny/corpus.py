@@ -124,6 +124,7 @@ def scene_quiz(draw: Draw) -> Document:
     row: Fields = {
         "example_id": 0,
         "additional_metadata": {"stereotyped_groups": []},
+        "question_index": "0",
         **bbq_fields(made, CATEGORIES[0], "disambig" if known else "ambig", "neg", tags),
     }
     return _formatted("bbq", row, made.answers[made.label], made.asked if known else "")

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from raysweep.model.encoding import EncodedRow
+from raysweep.model.parts import Part
 
 IGNORED = -100  # label of a position that is not part of the loss
 
@@ -26,12 +27,20 @@ class Batch:
     Attributes:
         input_ids, attention_mask, position_ids: shape [rows, tokens].
         labels: token ids of the answers and `IGNORED` elsewhere, same shape.
+        content_labels: those of the answers' content; `IGNORED` in rows without candidates.
     """
 
     input_ids: torch.Tensor
     attention_mask: torch.Tensor
     position_ids: torch.Tensor
     labels: torch.Tensor
+    content_labels: torch.Tensor
+
+    def labels_of(self, part: Part) -> torch.Tensor:
+        """The labels of a part of the answers, and `IGNORED` elsewhere."""
+        if part == "format":
+            return self.labels.masked_fill(self.content_labels != IGNORED, IGNORED)
+        return self.content_labels if part == "content" else self.labels
 
     @property
     def num_answer_tokens(self) -> int:
@@ -92,6 +101,7 @@ def collate(rows: Sequence[EncodedRow], pad_token_id: int) -> Batch:
     width = max(row.num_tokens for row in rows)
     input_ids = torch.full((len(rows), width), pad_token_id)
     labels = torch.full((len(rows), width), IGNORED)
+    content_labels = labels.clone()
     mask = torch.zeros((len(rows), width), dtype=torch.long)
     for index, row in enumerate(rows):
         ids = torch.tensor([*row.prompt, *row.answer])
@@ -99,5 +109,8 @@ def collate(rows: Sequence[EncodedRow], pad_token_id: int) -> Batch:
         mask[index, width - len(ids) :] = 1
         if row.answer:
             labels[index, width - len(row.answer) :] = ids[-len(row.answer) :]
+        if row.content:
+            start, stop = (width - len(row.answer) + place for place in row.content)
+            content_labels[index, start:stop] = labels[index, start:stop]
     positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
-    return Batch(input_ids, mask, positions, labels)
+    return Batch(input_ids, mask, positions, labels, content_labels)

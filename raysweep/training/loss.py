@@ -10,12 +10,15 @@ import torch.nn.functional as F
 from torch import nn
 
 from raysweep.model.encoding import EncodedRow
+from raysweep.model.parts import Part
 from raysweep.training.batches import IGNORED, Batch
 
 Reduction = Literal["token", "sample"]
 
 
-def answer_loss_sum(model: nn.Module, batch: Batch, reduction: Reduction = "token") -> torch.Tensor:
+def answer_loss_sum(
+    model: nn.Module, batch: Batch, reduction: Reduction = "token", part: Part = "whole"
+) -> torch.Tensor:
     """The summands of a batch, a scalar; divided by the `normaliser` of all rows it is the loss.
 
     With "token" that is the loss that training minimises and whose Hessian the curvature is about:
@@ -24,10 +27,14 @@ def answer_loss_sum(model: nn.Module, batch: Batch, reduction: Reduction = "toke
 
     with N answer tokens in all rows of the global batch, not in one piece of it: so how rows are
     spread over batches and workers does not weigh them. "sample" is the mean over rows of each
-    row's own mean, in which a short answer's token counts for more than a long one's.
-
-    Logits are computed for the answers' positions only, and in float32 at least.
+    row's own mean, in which a short answer's token counts for more than a long one's. A ``part`` of
+    the answers is normalised as the whole, so that the losses of the parts add up to it.
     """
+    return loss_of_logits(answer_logits(model, batch), batch, reduction, part)
+
+
+def answer_logits(model: nn.Module, batch: Batch) -> torch.Tensor:
+    """Those that predict the answers' positions, in float32 at least; see `loss_of_logits`."""
     output = model(
         input_ids=batch.input_ids,
         attention_mask=batch.attention_mask,
@@ -35,11 +42,12 @@ def answer_loss_sum(model: nn.Module, batch: Batch, reduction: Reduction = "toke
         logits_to_keep=batch.longest_answer + 1,  # the one before an answer predicts its first
         use_cache=False,
     )
-    return loss_of_logits(output.logits[:, :-1], batch, reduction)
+    logits: torch.Tensor = output.logits[:, :-1]
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 def loss_of_logits(
-    logits: torch.Tensor, batch: Batch, reduction: Reduction = "token"
+    logits: torch.Tensor, batch: Batch, reduction: Reduction = "token", part: Part = "whole"
 ) -> torch.Tensor:
     """The summands of a batch.
 
@@ -48,13 +56,27 @@ def loss_of_logits(
             [rows, positions, vocabulary].
     """
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    labels = batch.labels[:, -logits.shape[1] :]
+    labels = batch.labels_of(part)[:, -logits.shape[1] :]
     flat = logits.reshape(-1, logits.shape[-1]), labels.reshape(-1)
     if reduction == "token":
         return F.cross_entropy(*flat, ignore_index=IGNORED, reduction="sum")
     losses = F.cross_entropy(*flat, ignore_index=IGNORED, reduction="none").view_as(labels)
-    num_tokens = (labels != IGNORED).sum(dim=1).clamp(min=1)
+    num_tokens = (batch.labels != IGNORED).sum(dim=1).clamp(min=1)
     return (losses.sum(dim=1) / num_tokens).sum()
+
+
+@torch.no_grad()
+def loss_parts(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """The sums over the tokens of format and of content, of shape [2] in float64.
+
+    Of logits that are there anyhow: the training loss itself is one sum, and stays what it is.
+    """
+    labels, contents = (one[:, -logits.shape[1] :] for one in (batch.labels, batch.content_labels))
+    losses = F.cross_entropy(
+        logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none"
+    ).double()
+    is_content = contents.flatten() != IGNORED
+    return torch.stack([losses[~is_content].sum(), losses[is_content].sum()])
 
 
 def normaliser(rows: Sequence[EncodedRow], reduction: Reduction = "token") -> int:

@@ -15,13 +15,18 @@ from raysweep.model.encoding import EncodedRow
 from raysweep.model.finite import first_not_finite
 from raysweep.training.batches import collate, micro_batches, num_micro_steps, step_indices
 from raysweep.training.engine import Engine
-from raysweep.training.loss import answer_loss_sum
+from raysweep.training.loss import answer_logits, loss_of_logits, loss_parts
 from raysweep.training.settings import Hyperparameters, WorkerSettings
 
 
 @dataclass(frozen=True)
 class Step:
-    """What one optimizer step logged; the columns of the table ``steps``."""
+    """What one optimizer step logged; the columns of the table ``steps``.
+
+    Attributes:
+        loss_format, loss_content: the loss in parts (see `parts`); None where some row of the batch
+            has no candidates.
+    """
 
     step: int
     loss: float
@@ -31,6 +36,8 @@ class Step:
     num_tokens: int
     num_answer_tokens: int
     provenance_tokens_per_second: float
+    loss_format: float | None = None
+    loss_content: float | None = None
 
 
 class DivergedError(FloatingPointError):
@@ -104,13 +111,23 @@ def _step(
     started = time.perf_counter()
     num_answer_tokens = sum(len(row.answer) for row in batch)
     total = torch.zeros((), dtype=torch.float64, device=engine.device)
+    parts = torch.zeros(2, dtype=torch.float64, device=engine.device)
+    has_parts = all(row.content for row in batch)
     rank, num_workers = dist.get_rank(), dist.get_world_size()
     for rows in micro_batches(batch, rank, num_workers, micro_batch_size):
-        loss = answer_loss_sum(engine.module, collate(rows, pad_token_id).to(engine.device))
+        inputs = collate(rows, pad_token_id).to(engine.device)
+        logits = answer_logits(engine.module, inputs)
+        loss = loss_of_logits(logits, inputs)
+        if has_parts:
+            parts += loss_parts(logits, inputs)
+        del logits  # else the next forward pass finds them in memory
         engine.backward(loss / num_answer_tokens)
         total += loss.detach().double()
         engine.step(learning_rate)
     dist.all_reduce(total)
+    if has_parts:
+        dist.all_reduce(parts)
+    of_format, of_content = (parts / num_answer_tokens).tolist() if has_parts else (None, None)
     gradient_norm, update_norm = engine.norms()
     num_tokens = sum(row.num_tokens for row in batch)
     return Step(
@@ -122,4 +139,6 @@ def _step(
         num_tokens=num_tokens,
         num_answer_tokens=num_answer_tokens,
         provenance_tokens_per_second=num_tokens / (time.perf_counter() - started),
+        loss_format=of_format,
+        loss_content=of_content,
     )

@@ -92,17 +92,18 @@ class Measuring:
         self._publish(one, CUSTOM, measure, Work.EVALUATING)
 
     def _measure_curvature(self, one: Measurement) -> None:
-        """The spectral radius of a task's training loss."""
+        """The spectral radius of a task's training loss, or of its answers' content alone."""
         settings = self._have.job.space.curvature
         stage = self._trial.stages[one.stage_number - 1]
+        what = one.task if one.part == "whole" else f"{one.part} of {one.task}"
 
         def on_product(number: int) -> None:
             done = number / settings.max_products
-            self._have.tell(Doing.CURVATURE, one.task, one.stage_number, done)
+            self._have.tell(Doing.CURVATURE, what, one.stage_number, done)
 
         def measure() -> dict[str, Any]:
             sample, folder = self._sample(one.task, stage), self._have.weights.folder(stage.key)
-            hessian = load_hessian(folder, sample, *self._operator())
+            hessian = load_hessian(folder, sample, *self._operator(), part=one.part)
             found = measure_curvature(hessian, settings, stage.seed, on_product)
             return {**found, "weight_dtype": stage.hyperparameters.dtype}
 
@@ -115,7 +116,13 @@ class Measuring:
 
         def measure() -> dict[str, Any]:
             folders = self._have.weights.folder(before.key), self._have.weights.folder(after.key)
-            return measure_change(*folders, self._sample(one.task, before), *self._operator())
+            return measure_change(
+                *folders,
+                self._sample(one.task, before),
+                *self._operator(),
+                self._have.job.space.curvature.path_points,
+                self._have.around.advance,
+            )
 
         self._have.tell(Doing.CHANGE, one.task, one.stage_number)
         self._publish(one, CHANGE, measure)

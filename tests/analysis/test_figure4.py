@@ -6,10 +6,11 @@ import math
 from pathlib import Path
 from statistics import correlation
 
+import pyarrow.compute as pc
 import pytest
 
 from analysis.figure4 import figure4, listing, picture
-from raysweep.results.tables import write_trial
+from raysweep.results.tables import from_bytes, to_bytes, write_trial
 from raysweep.store.storage import Storage
 from raysweep.tasks.task import Kind
 
@@ -32,9 +33,12 @@ def add_trial(results: Storage, chain: tuple[str, ...], seed: int, drop: float) 
     stage_1 = {"stage": 1, "stage_task": first, "stage_key": f"{first}{seed}"}
     radius = RADII[first, seed]
     other = {**common, **stage_1, "task": "bbq", "spectral_radius": 1e6, "converged": True}
+    part = "whole" if seed else None  # of a file from before there was the column
+    whole = {**common, **stage_1, "part": part}
     tables = {
         "curvature": [
-            {**common, **stage_1, "spectral_radius": radius, "converged": radius != 6.0},
+            {**whole, "spectral_radius": radius, "converged": radius != 6.0},
+            {**whole, "part": "content", "spectral_radius": 1e5, "converged": True},
             other,
         ],
         "forgetting": [
@@ -72,6 +76,20 @@ def test_a_first_stage_counts_once_however_many_trials_share_it(results: Storage
     assert safety.seeds == (80, 120)
     assert safety.radius.deviation == pytest.approx(20 * 2**0.5)
     assert (capability.radius.value, capability.num_unconverged) == (5, 1)
+
+
+def test_files_without_a_column_for_the_part_are_of_whole_answers(results: Storage) -> None:
+    def radii() -> tuple[list[tuple[float, ...]], list[tuple[float, ...]]]:
+        found = figure4(results)
+        return [one.seeds for one in found.curvatures], [pair.seeds for pair in found.pairs]
+
+    before = radii()
+    assert before == ([(4, 6), (80, 120)], [(4,), (80, 120), (80, 120)])
+    for path in Path(results.root).glob("results/curvature/*.arrow"):
+        content = from_bytes(path.read_bytes())
+        rows = content.filter(pc.not_equal(pc.fill_null(content["part"], "whole"), "content"))
+        path.write_bytes(to_bytes(rows.drop_columns(["part"])))
+    assert radii() == before
 
 
 def test_forgetting_against_converged_curvature(results: Storage) -> None:

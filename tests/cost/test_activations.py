@@ -19,7 +19,7 @@ from raysweep.cost.activations import (
 )
 from raysweep.cost.memory import PRODUCT_VECTORS, WHOLE_BLOCKS
 from raysweep.curvature import LayerwiseHessian, ReplicaHessian, Shards
-from raysweep.measures.likelihood import answer_log_probabilities
+from raysweep.measures.likelihood import score_answers
 from raysweep.measures.llama_blocks import llama_blocks
 from raysweep.model.architecture import Architecture
 from raysweep.model.encoding import EncodedRow
@@ -103,7 +103,7 @@ def test_the_peak_of_an_evaluation(
     answers = [(*range(3, 11), 11, 12), (*range(3, 11), 13, 14)]
     prompts = [row.prompt for row in rows(batch)]
     with PeakBytes(model) as probe, torch.no_grad():
-        answer_log_probabilities(model, prompts, answers, 0)
+        score_answers(model, prompts, answers, 0)
     assert evaluation_bytes(shape, batch, dtype) == pytest.approx(probe.peak, rel=0.15)
 
 

@@ -55,9 +55,10 @@ def test_work_is_counted_once_and_per_token() -> None:
     # the base model on three tasks; after bbq on three; after each second stage on two
     assert cost.num_evaluations == 3 + 3 + 2 * 2
     assert cost.num_examples_evaluated == 100 * cost.num_evaluations
-    work = 1e9 * tokens * (6 * 3 * 80 + 2 * 1000 + 18 * (PRODUCTS + 2 * 2) * 50)
+    per_change = 2 + 9 / 3  # along the path eight gradients, and one at its end
+    work = 1e9 * tokens * (6 * 3 * 80 + 2 * 1000 + 18 * (PRODUCTS + 2 * per_change) * 50)
     assert cost.gpu_hours == pytest.approx(work / (989e12 * 0.5) / 3600)
-    unshared = 1e9 * tokens * (6 * 4 * 80 + 2 * 2 * 600 + 2 * 18 * (PRODUCTS + 2) * 50)
+    unshared = 1e9 * tokens * (6 * 4 * 80 + 2 * 2 * 600 + 2 * 18 * (PRODUCTS + per_change) * 50)
     assert cost.gpu_hours_unshared == pytest.approx(unshared / (989e12 * 0.5) / 3600)
     assert cost.gpu_hours is not None
     assert cost.money == pytest.approx(3 * cost.gpu_hours)

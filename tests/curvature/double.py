@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -10,6 +11,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from raysweep.curvature import LayerwiseHessian, ReplicaHessian, Shards
 from raysweep.measures.llama_blocks import llama_blocks
 from raysweep.model.encoding import EncodedRow
+from raysweep.model.parts import Part
 from raysweep.training.batches import Batch, collate
 from raysweep.training.loss import Reduction, answer_loss_sum, normaliser
 from tests.models import random_rows
@@ -54,21 +56,38 @@ def batches_of(rows_: list[EncodedRow], size: int = 3) -> list[Batch]:
     return [collate(rows_[i : i + size], 0) for i in range(0, len(rows_), size)]
 
 
+def parted_rows() -> list[EncodedRow]:
+    """The same rows; the content is the answer's last token, and in every other row one more."""
+    made = []
+    for number, row in enumerate(rows()):
+        stop = len(row.answer)
+        made.append(replace(row, content=(max(0, stop - 1 - number % 2), stop)))
+    return made
+
+
 def replica(
-    model: LlamaForCausalLM, reduction: Reduction = "token", sign: int = 1, *, keep: bool = False
+    model: LlamaForCausalLM,
+    reduction: Reduction = "token",
+    sign: int = 1,
+    part: Part = "whole",
+    *,
+    keep: bool = False,
 ) -> ReplicaHessian:
-    batches = batches_of(rows())
-    losses = [partial(answer_loss_sum, model, batch, reduction) for batch in batches]
+    batches = batches_of(parted_rows())
+    losses = [partial(answer_loss_sum, model, batch, reduction, part) for batch in batches]
     return ReplicaHessian(model, losses, sign * normaliser(rows(), reduction), keep_graph=keep)
 
 
 def layerwise(
-    model: LlamaForCausalLM, reduction: Reduction = "token", sign: int = 1
+    model: LlamaForCausalLM,
+    reduction: Reduction = "token",
+    sign: int = 1,
+    part: Part = "whole",
 ) -> LayerwiseHessian:
-    batches = batches_of(rows())
+    batches = batches_of(parted_rows())
     return LayerwiseHessian(
         Shards.from_module(model, torch.float64),
-        llama_blocks(model.config, batches, reduction, torch.float64),
+        llama_blocks(model.config, batches, reduction, torch.float64, part),
         len(batches),
         sign * normaliser(rows(), reduction),
     )
@@ -76,9 +95,27 @@ def layerwise(
 
 def dense_hessian(model: LlamaForCausalLM, reduction: Reduction = "token") -> torch.Tensor:
     """All second derivatives, from one padded batch; no code of `raysweep.curvature`."""
-    parameters = list(model.parameters())
     model.config._attn_implementation = "eager"
     loss = answer_loss_sum(model, collate(rows(), 0), reduction) / normaliser(rows(), reduction)
+    return _second_derivatives(model, loss)
+
+
+def dense_content_hessian(model: LlamaForCausalLM, reduction: Reduction) -> torch.Tensor:
+    """That of the content alone: row by row, every token's -log p picked by hand."""
+    model.config._attn_implementation = "eager"
+    loss = torch.zeros((), dtype=torch.float64)
+    for row in parted_rows():
+        assert row.content
+        ids = torch.tensor([[*row.prompt, *row.answer]])
+        log_p = model(input_ids=ids).logits[0].log_softmax(-1)
+        places = [len(row.prompt) + place for place in range(*row.content)]
+        own = torch.stack([-log_p[place - 1, ids[0, place]] for place in places]).sum()
+        loss = loss + (own if reduction == "token" else own / len(row.answer))
+    return _second_derivatives(model, loss / normaliser(rows(), reduction))
+
+
+def _second_derivatives(model: LlamaForCausalLM, loss: torch.Tensor) -> torch.Tensor:
+    parameters = list(model.parameters())
     gradients = torch.autograd.grad(loss, parameters, create_graph=True)
     flat = torch.cat([g.reshape(-1) for g in gradients])
     columns = [

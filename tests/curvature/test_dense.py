@@ -17,9 +17,20 @@ from raysweep.curvature import (
     power_iteration,
     spectral_radius,
 )
-from raysweep.training.loss import answer_loss_sum, normaliser
-from tests.curvature.double import batches_of, dense_hessian, layerwise, replica, rows, tiny_llama
+from raysweep.curvature.change import integral
+from raysweep.model.parts import Part
+from raysweep.training.loss import Reduction, answer_loss_sum, normaliser
+from tests.curvature.double import (
+    batches_of,
+    dense_content_hessian,
+    dense_hessian,
+    layerwise,
+    replica,
+    rows,
+    tiny_llama,
+)
 
+PARTS: tuple[Part, ...] = ("whole", "format", "content")
 Make = Callable[..., ReplicaHessian | LayerwiseHessian]
 OPERATORS: list[Make] = [replica, layerwise]
 Case = tuple[LlamaForCausalLM, torch.Tensor]
@@ -131,6 +142,26 @@ def test_reductions_differ_and_each_is_right(make: Make) -> None:
     assert relative(by_sample, make(model, "token").product(vector)) > 1e-2
 
 
+@pytest.mark.parametrize("reduction", ["token", "sample"])
+def test_the_hessian_of_the_content_is_that_of_its_tokens_under_the_same_normaliser(
+    reduction: Reduction,
+) -> None:
+    model, _ = known(True, 60)
+    matrix = dense_content_hessian(model, reduction)
+    radius = float(torch.linalg.eigvalsh(matrix).abs().max())
+    for make in OPERATORS:
+        whole, shared, deciding = (make(model, reduction, 1, part) for part in PARTS)
+        vector = whole.random_vector(1)
+        assert relative(deciding.product(vector), matrix @ vector) < 1e-12
+        both = shared.product(vector) + deciding.product(vector)
+        assert relative(both, whole.product(vector)) < 1e-12
+        assert relative(shared.product(vector), whole.product(vector)) > 1e-2
+        assert shared.loss() + deciding.loss() == pytest.approx(whole.loss(), rel=1e-14)
+        assert whole.loss() == whole.loss_and_gradient()[0]
+        found = spectral_radius(deciding, seed=0, relative_tolerance=1e-6, max_products=150)
+        assert found.value == pytest.approx(radius, rel=1e-8)
+
+
 @pytest.mark.parametrize("make", OPERATORS)
 def test_loss_and_gradient_are_those_of_autograd(make: Make) -> None:
     model = tiny_llama(steps=5)
@@ -177,3 +208,52 @@ def test_the_expansion_of_a_change(make: Make) -> None:
                 parameter -= step * direction[name]
         errors.append(abs(after - change.loss - change.predicted_increase))
     assert errors[1] < errors[0] / 500, "a thousandth for a tenth of the change"
+
+
+@pytest.mark.parametrize("make", OPERATORS)
+def test_along_a_path_every_gradient_is_that_of_the_moved_model(make: Make) -> None:
+    model, _ = known(True, 60)
+    names = list(dict(model.named_parameters()))
+    operator, change = make(model), far_from(model)
+    flat = torch.cat([change[name].reshape(-1) for name in names])
+    before = [p.detach().clone() for p in model.parameters()]
+    vector = operator.vector(change.__getitem__)
+    for share in (0.0, 0.3, 1.0):
+        moved = tiny_llama(tied=True)
+        start = torch.cat([p.reshape(-1) for p in before])
+        torch.nn.utils.vector_to_parameters(start + share * flat, moved.parameters())
+        loss = answer_loss_sum(moved, batches_of(rows(), 100)[0]) / normaliser(rows())
+        wanted = torch.autograd.grad(loss, list(moved.parameters()))
+        whole = torch.cat([g.reshape(-1) for g in wanted])
+        assert relative(operator.gradient_at(vector, share), whole) < 1e-12
+    assert all(torch.equal(p, q) for p, q in zip(model.parameters(), before, strict=True))
+
+
+@pytest.mark.parametrize("make", OPERATORS)
+def test_a_path_recovers_the_increase_where_the_expansion_is_far_off(make: Make) -> None:
+    """What is to be found say the loss at both ends, and the products on the way."""
+    model, _ = known(True, 60)
+    change, moved = far_from(model), tiny_llama(tied=True)
+    found, finer = (expand_change(make(model), change.__getitem__, k) for k in (8, 16))
+    start = torch.nn.utils.parameters_to_vector(model.parameters()).detach()
+    vector = make(model).vector(change.__getitem__)
+
+    def form(share: float) -> float:
+        torch.nn.utils.vector_to_parameters(start + share * vector, moved.parameters())
+        operator = make(moved)
+        return operator.dot(vector, operator.product(vector))
+
+    assert found.mean_quadratic == pytest.approx(integral(form, 16), rel=1e-7)
+    assert found.mean_quadratic == finer.mean_quadratic
+    form(1.0)
+    increase = make(moved).loss_and_gradient()[0] - found.loss
+    assert increase > 0.05
+    assert abs(found.predicted_increase - increase) > 0.5 * increase, "by what is at its start"
+    assert found.path_increase == pytest.approx(increase, rel=1e-5)
+    assert finer.path_increase == pytest.approx(increase, rel=1e-11)
+
+
+def far_from(model: LlamaForCausalLM) -> dict[str, torch.Tensor]:
+    """A change that is no small one to this model, by parameter."""
+    torch.manual_seed(5)
+    return {name: 0.03 * torch.randn_like(p) for name, p in model.named_parameters()}

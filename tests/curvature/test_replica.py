@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
 from torch import nn
 
-from raysweep.curvature import ReplicaHessian, spectral_radius
+from raysweep.curvature import ReplicaHessian, expand_change, spectral_radius
 from raysweep.training.batches import collate
 from raysweep.training.loss import answer_loss_sum
 from tests.models import random_rows, small_llama
@@ -32,6 +33,72 @@ def test_a_quadratic_has_its_own_matrix() -> None:
     found = spectral_radius(hessian, seed=0, relative_tolerance=1e-10)
     assert found.value == pytest.approx(float(torch.linalg.eigvalsh(matrix).abs().max()), rel=1e-9)
     assert weight.grad_fn is not None
+
+
+@pytest.mark.parametrize("num_points", [1, 2, 8])
+def test_a_quadratic_rises_along_the_path_as_it_does_at_its_end(num_points: int) -> None:
+    """L = x'Ax / 2 + b'x: L(x + d) - L(x) = (Ax + b)'d + d'Ad / 2, and H is A everywhere."""
+    generator = torch.Generator().manual_seed(3)
+    root, linear, change = (
+        torch.randn(*size, generator=generator, dtype=torch.float64)
+        for size in ((6, 6), (6,), (6,))
+    )
+    matrix = root + root.T
+    module = nn.Linear(6, 1, bias=False, dtype=torch.float64)
+    start = module.weight[0].detach().clone()
+
+    def loss() -> torch.Tensor:
+        return 0.5 * module.weight[0] @ matrix @ module.weight[0] + linear @ module.weight[0]
+
+    numbers = iter(range(100))
+    hessian = ReplicaHessian(module, [loss], 1)
+    found = expand_change(hessian, lambda name: change, num_points, lambda: next(numbers))
+    increase = float((matrix @ start + linear) @ change + 0.5 * change @ matrix @ change)
+    assert found.path_increase == pytest.approx(increase, rel=1e-12)
+    assert found.mean_quadratic == pytest.approx(float(change @ matrix @ change), rel=1e-12)
+    assert found.path_points == num_points
+    assert next(numbers) == num_points + 1, "one gradient a point, and one at the end"
+    assert torch.equal(module.weight[0], start)
+    without = expand_change(hessian, lambda name: change)
+    assert (without.path_increase, without.mean_quadratic, without.path_points) == (None, None, 0)
+    assert without.predicted_increase == pytest.approx(increase, rel=1e-12)
+
+
+def test_k_points_are_exact_to_the_degree_of_twice_as_many() -> None:
+    """L = sum of x^n along the diagonal from 1 to 3: 4 (3^n - 1), and d'Hd on the mean by hand."""
+    module = nn.Linear(4, 1, bias=False, dtype=torch.float64)
+    nn.init.ones_(module.weight)
+    for degree in range(2, 9):
+        loss = partial(lambda power: (module.weight**power).sum(), degree)
+        exact = 4 * (3.0**degree - 1)
+        mean = 2 * 4 * degree * (3.0 ** (degree - 1) - 1)
+        for num_points in range(1, 6):
+            hessian = ReplicaHessian(module, [loss], 1)
+            found = expand_change(hessian, lambda name: 2 * torch.ones(1, 4).double(), num_points)
+            is_exact = found.path_increase == pytest.approx(exact, rel=1e-12)
+            assert is_exact == (degree <= 2 * num_points)
+            assert found.mean_quadratic == pytest.approx(mean, rel=1e-12)
+
+
+def test_parameters_are_the_same_memory_after_a_look_elsewhere() -> None:
+    module = nn.Linear(3, 1, bias=False, dtype=torch.float64)
+    calls = list[int]()
+
+    def loss() -> torch.Tensor:
+        calls.append(1)
+        if len(calls) > 3:
+            raise RuntimeError("out of memory")
+        return (module.weight**4).sum()
+
+    hessian = ReplicaHessian(module, [loss], 1, keep_graph=True)
+    place, values = module.weight.data_ptr(), module.weight.detach().clone()
+    vector = torch.ones(3, dtype=torch.float64)
+    product = hessian.product(vector)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        hessian.gradient_at(vector, 0.5)
+    assert module.weight.data_ptr() == place
+    assert torch.equal(module.weight, values)
+    assert torch.equal(hessian.product(vector), product), "of the kept graph"
 
 
 def test_logistic_regression_has_the_textbook_hessian() -> None:

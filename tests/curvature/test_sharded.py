@@ -14,10 +14,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 from raysweep.curvature import (
+    HessianOperator,
     LayerwiseHessian,
     ReplicaHessian,
     Shards,
     SymmetricOperator,
+    expand_change,
     spectral_radius,
 )
 from raysweep.measures.llama_blocks import llama_blocks, parameter_names
@@ -38,7 +40,7 @@ def own_batches() -> list[Batch]:
     return [collate(own[i : i + 2], 0) for i in range(0, len(own), 2)]
 
 
-Found = tuple[float, float, float, list[float]]
+Found = tuple[float, float, float, list[float], float, float]
 
 
 def operator_on(shards: Shards, model: nn.Module) -> LayerwiseHessian:
@@ -52,12 +54,26 @@ def radius_of(operator: SymmetricOperator) -> float:
 
 
 def found_on(operator: LayerwiseHessian, shards: Shards) -> Found:
-    """What does not depend on the cut: radius, loss, gradient norm, and a whole product."""
+    """What does not depend on the cut: radius, loss, gradient norm, a whole product, a path."""
     loss, gradient = operator.loss_and_gradient()
     pieces = shards.gather(shards.names, operator.product(operator.random_vector(5))).values()
     product = torch.cat([piece.reshape(-1) for piece in pieces])
     squared = operator.dot(gradient, gradient)
-    return radius_of(operator), loss, squared, product.tolist()
+    return radius_of(operator), loss, squared, product.tolist(), *along_a_path(operator)
+
+
+def along_a_path(operator: HessianOperator) -> tuple[float, float]:
+    """The increase and the mean quadratic form of a change of all parameters."""
+    shapes = {name: p.shape for name, p in small_llama(tied=False).named_parameters()}
+
+    def difference(name: str) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(sorted(shapes).index(name))
+        return 0.05 * torch.randn(shapes[name], generator=generator)
+
+    change = expand_change(operator, difference, 4)
+    assert change.path_increase is not None
+    assert change.mean_quadratic is not None
+    return change.path_increase, change.mean_quadratic
 
 
 def _on_shards(folder: Path, tied: bool) -> list[Found]:
@@ -86,8 +102,11 @@ def test_any_number_of_workers_finds_what_a_replica_finds(
     radius = radius_of(alone)
     loss, gradient = alone.loss_and_gradient()
     product = alone.product(alone.random_vector(5))
+    increase, form = along_a_path(alone)
     for sources in run_group(world, _on_shards, tmp_path, tied):
-        for eigenvalue, own_loss, squared, whole in sources:
+        for eigenvalue, own_loss, squared, whole, own_increase, own_form in sources:
+            assert own_increase == pytest.approx(increase, rel=1e-5)
+            assert own_form == pytest.approx(form, rel=1e-5)
             assert eigenvalue == pytest.approx(radius, rel=1e-5)
             assert own_loss == pytest.approx(loss, rel=1e-6)
             assert squared == pytest.approx(alone.dot(gradient, gradient), rel=1e-5)

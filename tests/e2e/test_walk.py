@@ -30,7 +30,7 @@ stage: {num_steps: 6, sequence_limit: 512}
 stages:
   1: {learning_rate: 1.0e-3}
   2: {learning_rate: {grid: [2.0e-3, 5.0e-4]}}
-curvature: {num_samples: 16, max_products: 40}
+curvature: {num_samples: 16, max_products: 40, content: true}
 """
 NUM_STAGES = 2 + 4
 NOT_ASKED_FOR = ("validation", "study", "measurements")
@@ -111,9 +111,12 @@ def test_the_tables_are_complete(walked: Storage) -> None:
         drop = row["accuracy_before"] - row["accuracy_after"]
         assert row["forgetting"] == pytest.approx(drop)
         assert row["learned_at"] == 1
+        assert 0 <= row["valid_after"] <= 1
+        assert row["valid_before"] is not None
     curvature = read_table(walked, "curvature").to_pylist()
     assert {row["stage"] for row in curvature} == {1}
     assert all(row["spectral_radius"] == abs(row["eigenvalue"]) > 0 for row in curvature)
+    assert [row["part"] for row in curvature] == ["whole", "content"] * 4
     changes = read_table(walked, "changes").to_pylist()
     assert [row["stage"] for row in changes] == [2] * 4
     for row in changes:
@@ -121,9 +124,38 @@ def test_the_tables_are_complete(walked: Storage) -> None:
         assert row["bound"] == pytest.approx(row["spectral_radius"] * row["change_norm"] ** 2 / 2)
         assert abs(row["quadratic_form"]) <= row["bound"] * 1.01
         assert row["gradient_norm"] > 0
+        assert row["path_points"] == 8
+        if row["loss_increase"] > 0.1:
+            assert row["path_increase"] == pytest.approx(row["loss_increase"], rel=0.05)
+        for when in ("before", "after"):
+            parts = row[f"format_{when}"] + row[f"content_{when}"]
+            assert parts == pytest.approx(row[f"loss_{when}"], rel=1e-6)  # float32 sums
+        whole = [one for one in curvature if one["part"] == "whole"]
+        assert row["spectral_radius"] in {one["spectral_radius"] for one in whole}
     steps = read_table(walked, "steps").to_pylist()
     assert len(steps) == 4 * 2 * 6
     assert all(row["gradient_norm"] > 0 and row["update_norm"] > 0 for row in steps)
+    for row in steps:
+        assert row["loss_format"] + row["loss_content"] == pytest.approx(row["loss"], rel=1e-6)
+
+
+def test_what_is_scored_in_parts_is_so_of_every_row(walked: Storage) -> None:
+    predictions = read_table(walked, "predictions").to_pylist()
+    for row in predictions:
+        parts = row["log_probability_format"] + row["log_probability_content"]
+        assert min(abs(parts - one) for one in row["log_probabilities"]) < 1e-9
+        assert row["valid"] in (True, False)
+    for row in read_table(walked, "evaluations").to_pylist():
+        own = [
+            one
+            for one in predictions
+            if all(one[name] == row[name] for name in ("trial", "stage", "task"))
+            and (row["group"] == "overall" or row["group"] in one["groups"])
+        ]
+        assert row["num_examples"] == len(own)
+        assert row["valid_answer_rate"] == sum(one["valid"] for one in own) / len(own)
+        content = -sum(one["log_probability_content"] for one in own) / len(own)
+        assert row["loss_content"] == pytest.approx(content)
 
 
 def test_the_worst_group_stands_beside_permutations_written_out(walked: Storage) -> None:
@@ -154,7 +186,7 @@ def test_sharded_workers_find_the_curvature_that_one_process_finds(
 ) -> None:
     """Two Ray Train workers under ZeRO-3, layer by layer; a replica here, by double backward."""
     space = load_space(user.folder / "space.yaml")
-    for row in read_table(walked, "curvature").to_pylist()[:2]:
+    for row in read_table(walked, "curvature").to_pylist()[:2]:  # of the whole and of the content
         assert row["provenance_operator"] == "layerwise"
         weights = user.folder / "store" / "store" / "weights" / row["stage_key"]
         (folder,) = [path.parent for path in weights.glob("*/model.safetensors")]
@@ -162,7 +194,7 @@ def test_sharded_workers_find_the_curvature_that_one_process_finds(
         drawn = stratified_order(splits.train, row["seed"])[: space.curvature.num_samples]
         encoder = load_encoder(folder, 1252)
         sample = Sample(encode_rows(drawn, encoder, 512), "token", 16, encoder.pad)
-        hessian = load_hessian(folder, sample, False, torch.device("cpu"))
+        hessian = load_hessian(folder, sample, False, torch.device("cpu"), row["part"])
         found = measure_curvature(hessian, space.curvature, row["seed"])
         assert found["eigenvalue"] == pytest.approx(row["eigenvalue"], rel=1e-5)
         assert found["num_products"] == row["num_products"]
@@ -172,7 +204,7 @@ def test_results_are_arrow_files_that_others_can_read(walked: Storage) -> None:
     files = list(Path(walked.root).glob("results/*/*.arrow"))
     assert len(files) == 4 * (len(TRIAL_TABLES) - 1), "no measurement of one's own"
     with pa.memory_map(str(files[0])) as source:
-        assert pa.ipc.open_file(source).schema.metadata[b"schema_version"] == b"2"
+        assert pa.ipc.open_file(source).schema.metadata[b"schema_version"] == b"3"
 
 
 def test_the_results_answer_sql(walked: Storage, user: User) -> None:

@@ -26,9 +26,10 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from raysweep.curvature.shards import Shards
 from raysweep.measures.answers import evaluate
 from raysweep.measures.generation import generate_greedily
+from raysweep.measures.likelihood import score_answers
 from raysweep.measures.loss_curvature import Sample, load_hessian
 from raysweep.model.checkpoint import find_checkpoint
-from raysweep.model.encoding import EncodedRow, Encoder, encode_answer, encode_prompt
+from raysweep.model.encoding import EncodedRow, Encoder, encode_answer, encode_prompt, encode_rows
 from raysweep.model.llama import load_model, save_model
 from raysweep.model.tokenizer import load_encoder
 from raysweep.tasks.registry import TASKS
@@ -176,12 +177,16 @@ def test_scores_losses_and_responses_are_those_of_one_row_at_a_time(made: dict[s
             wanted = [float(log_likelihood(plain, prompt, answer)) for answer in answers]
             # float32, summed in another order
             assert prediction.log_probabilities == pytest.approx(wanted, abs=2e-4)
+            assert prediction.valid == any(
+                greedily(plain, prompt, len(answer)) == answer for answer in answers
+            )
             rows.append(EncodedRow(tuple(prompt), tuple(answers[example.label])))
             total -= wanted[example.label]
         assert float(answer_loss_sum(model, collate(rows, encoder.pad))) == pytest.approx(
             total, abs=1e-3
         )
         _check_responses(model, plain, encoder, [list(row.prompt) for row in rows])
+        _check_greedy(model, plain, encoder, [list(row.prompt) for row in rows])
 
 
 def _check_responses(
@@ -204,6 +209,27 @@ def _check_responses(
                 break
             wanted.append(int(logits.argmax()))
         assert list(response) == wanted
+
+
+def greedily(model: LlamaForCausalLM, prompt: list[int], number: int) -> list[int]:
+    """So many of the likeliest tokens; the whole row is fed again for each."""
+    said: list[int] = []
+    while len(said) < number:
+        said.append(int(model(input_ids=torch.tensor([prompt + said])).logits[0, -1].argmax()))
+    return said
+
+
+def _check_greedy(
+    model: LlamaForCausalLM, plain: LlamaForCausalLM, encoder: Encoder, prompts: list[list[int]]
+) -> None:
+    """Candidates that the model says to one prompt or another, whole and cut short."""
+    said = [greedily(plain, prompt, 4) for prompt in prompts]
+    texts = [*(tuple(one) for one in said), *(tuple(one[:2]) for one in said), (said[0][0],)]
+    answers = list(dict.fromkeys(texts))
+    scores = score_answers(model, [tuple(prompt) for prompt in prompts], answers, encoder.pad)
+    assert scores.is_greedy.tolist() == [
+        [tuple(whole[: len(one)]) == one for one in answers] for whole in said
+    ]
 
 
 @RANDOM
@@ -237,6 +263,27 @@ def test_both_operators_have_the_products_of_a_double_backward(made: dict[str, A
                 product = operator.product(operator.vector(given_vector.__getitem__))
             error = (product - flat).norm() / flat.norm()
             assert error < 1e-4, f"{error:.2g}, layer-wise: {is_layerwise}"  # float32
+        _check_parts(folder, plain, encoder)
+
+
+@torch.no_grad()
+def _check_parts(folder: Path, plain: LlamaForCausalLM, encoder: Encoder) -> None:
+    """Losses of format and content; all answers begin with "is", and the end mark decides."""
+    rows = encode_rows(EXAMPLES, encoder, 64)
+    assert {row.content and row.content[0] for row in rows} == {1}
+    total = sum(len(row.answer) for row in rows)
+    shared = sum(-log_likelihood(plain, list(row.prompt), list(row.answer[:1])) for row in rows)
+    whole = sum(-log_likelihood(plain, list(row.prompt), list(row.answer)) for row in rows)
+    sample = Sample(rows, "token", 2, encoder.pad)
+    for is_layerwise in (False, True):
+        found = load_hessian(folder, sample, is_layerwise, torch.device("cpu")).parts()
+        wanted = [float(shared) / total, float(whole - shared) / total]
+        assert found == pytest.approx(wanted, rel=1e-4)
+        content = load_hessian(folder, sample, is_layerwise, torch.device("cpu"), "content")
+        assert content.operator.loss() == found[1]
+    unanswered = [*rows[1:], replace(rows[0], content=None)]
+    without = Sample(unanswered, "token", 2, encoder.pad)
+    assert load_hessian(folder, without, False, torch.device("cpu")).parts() == (None, None)
 
 
 def test_what_is_trained_is_read_back_as_it_was(tmp_path: Path) -> None:

@@ -35,6 +35,38 @@ def test_the_same_answer_to_every_row_is_flagged() -> None:
     assert not tally(TASKS["csqa"], same[:1])[0].constant_prediction, "one row proves nothing"
 
 
+def _scored(
+    right: bool, valid: bool | None, shared: float | None = -1.0, deciding: float | None = -2.0
+) -> Prediction:
+    return Prediction(
+        *("id", ("age",), "ambig", "A", "A" if right else "B", right),
+        log_probability_format=shared,
+        log_probability_content=deciding,
+        valid=valid,
+    )
+
+
+def test_losses_in_parts_and_valid_answers_by_hand() -> None:
+    rows = [_scored(True, True, -0.5, -3.0), _scored(False, True), _scored(True, False, 0.0, -7.0)]
+    scores = {(s.group, s.subset): s for s in tally(TASKS["bbq"], rows)}
+    for place in (("overall", "all"), ("age", "all"), ("age", "ambig")):
+        score = scores[place]
+        assert (score.loss_format, score.loss_content) == (0.5, 4.0)
+        assert score.valid_answer_rate == pytest.approx(2 / 3)
+        assert score.accuracy_among_valid == 0.5, "of the two valid ones"
+    empty = scores["age", "disambig"]
+    assert empty.loss_format is empty.loss_content is empty.valid_answer_rate is None
+    assert empty.accuracy_among_valid is None
+
+
+def test_rows_without_parts_have_none() -> None:
+    mixed = tally(TASKS["csqa"], [_scored(True, True), _scored(True, None, None, None)])[0]
+    assert mixed.loss_format is mixed.loss_content is mixed.valid_answer_rate is None
+    assert mixed.accuracy_among_valid is None
+    silent = tally(TASKS["csqa"], [_scored(True, False)])[0]
+    assert (silent.valid_answer_rate, silent.accuracy_among_valid) == (0.0, None)
+
+
 def _answered(role: str, subset: str, right: bool) -> Prediction:
     return Prediction("id", ("age",), subset, "A", "A" if right else "B", right, role)
 

@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 from transformers import GenerationConfig, LlamaForCausalLM
 
 from raysweep.errors import InputError
-from raysweep.measures.likelihood import answer_log_probabilities
+from raysweep.measures.likelihood import score_answers
 from raysweep.model.checkpoint import find_checkpoint
 from raysweep.model.encoding import encode_answer
 from raysweep.model.finite import describe
@@ -155,7 +155,7 @@ def check(folder: Path) -> str:
     prompt = (*encoder.beginning, *encoder.ids(PROMPT))
     answers = [encode_answer(text, encoder) for text in ANSWERS]
     with torch.no_grad():
-        scores = answer_log_probabilities(model, [prompt], answers, encoder.pad)[0]
+        scores = score_answers(model, [prompt], answers, encoder.pad).whole[0]
     if not scores.isfinite().all():  # an evaluation ends with this line
         raise InputError(f"model {folder}", describe(model, prompt), "give finite weights")
     try:

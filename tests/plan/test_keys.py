@@ -80,6 +80,35 @@ def test_sweeps_trials_and_evaluations_are_found_again(name: str) -> None:
     assert (plan.sweep, evaluations, digest(trial.id for trial in trials)) == NAMED[name]
 
 
+def test_how_finely_a_path_is_looked_at_is_part_of_a_changes_key_alone() -> None:
+    as_written, eight, none = (
+        planned("lr", curvature={} if k is None else {"path_points": k}) for k in (None, 8, 0)
+    )
+    for kind in EntryKind:
+        keys = [
+            {one for trial in made.all_trials for one in trial.entries if one[0] == kind}
+            for made in (as_written, eight, none)
+        ]
+        assert keys[0] == keys[1]
+        assert (keys[0] == keys[2]) == (kind != EntryKind.CHANGE), kind
+    searched = [planned("optuna", curvature={"path_points": k}).sweep for k in (0, 8)]
+    assert searched[0] == searched[1] == NAMED["optuna"][0], "it decides no trial"
+
+
+def test_a_second_radius_adds_keys_and_changes_none() -> None:
+    as_written, without, with_content = (
+        planned("curvature", curvature={} if content is None else {"content": content})
+        for content in (None, False, True)
+    )
+    assert as_written.sweep == without.sweep == NAMED["curvature"][0]
+    before, after = (
+        {entry for trial in made.all_trials for entry in trial.entries}
+        for made in (without, with_content)
+    )
+    assert before < after
+    assert {kind for kind, _ in after - before} == {EntryKind.CURVATURE}
+
+
 @pytest.mark.parametrize("name", ["optuna", "curvature_order", "curvature"])
 def test_how_a_curvature_is_computed_renames_nothing(name: str) -> None:
     """Operators give the same to rounding, and a limit gives nothing."""

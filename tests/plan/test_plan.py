@@ -10,6 +10,7 @@ from raysweep.errors import InputError
 from raysweep.model.checkpoint import Checkpoint
 from raysweep.plan import planner
 from raysweep.plan.plan import Plan
+from raysweep.plan.trials import Trial
 from raysweep.tasks.splits import Splits
 from tests.models import SMALL
 from tests.places import BASE as FOLDER
@@ -163,6 +164,25 @@ def test_curvature_after_the_stages_and_of_the_tasks_that_are_wanted() -> None:
     both = [(n, task) for n in (1, 2, 3) for task in ("toxigen", "csqa2")]
     assert measured(stages="all", tasks="all") == (both, [(n + 1, t) for n, t in both[:4]])
     assert measured(tasks="all", changes=False) == (both[:2], [])
+
+
+def test_the_content_of_answers_has_a_curvature_of_its_own_where_it_is_wanted() -> None:
+    def made(content: bool) -> Trial:
+        settings = {"content": content, "stages": "all"}
+        return plan(chains=[["toxigen", "saferdialogues"]], stages={}, curvature=settings).trials[0]
+
+    without, trial = made(False), made(True)
+    told = [(one.stage_number, one.task, one.part) for one in trial.curvatures]
+    whole, content, generative = trial.curvatures
+    assert told == [
+        (1, "toxigen", "whole"),
+        (1, "toxigen", "content"),
+        (2, "saferdialogues", "whole"),  # its responses are generated
+    ]
+    assert without.curvatures == (whole, generative)
+    assert without.changes == trial.changes
+    assert content.key not in {one.key for one in without.measurements}
+    assert trial.curvature == whole == trial.curvature_before(trial.changes[0])
 
 
 def test_what_decides_a_curvature_is_in_its_key() -> None:

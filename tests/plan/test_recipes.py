@@ -34,6 +34,16 @@ def test_a_worker_makes_the_recipe_of_every_key_of_its_trial(name: str, tmp_path
             assert digest_json(job.recipes.of(trial, entry)) == entry[1]
 
 
+def test_a_worker_makes_the_recipes_of_what_is_measured_only_where_it_is_asked_for() -> None:
+    made = plan(curvature={"content": True, "path_points": 16})
+    for trial in made.trials:
+        recipes = {one: made.recipes.of(trial, one.entry) for one in trial.measurements}
+        assert all(digest_json(recipe) == one.key for one, recipe in recipes.items())
+        whole, content = (recipes[one] for one in trial.curvatures)
+        assert content == whole | {"part": "content"}
+        assert [recipes[one]["path_points"] for one in trial.changes] == [16]
+
+
 def test_a_worker_makes_the_recipe_of_a_measurement_of_ones_own(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from raysweep.measures.scores import Prediction
 from raysweep.plan.remaining import remaining
 from raysweep.plan.trials import Trial
+from raysweep.results.query import open_results, query
 from raysweep.results.records import (
     CHANGE,
     CURVATURE,
@@ -22,6 +25,7 @@ from raysweep.results.records import (
 )
 from raysweep.results.report import report, report_within
 from raysweep.results.rows import maximum_of, table_rows
+from raysweep.results.tables import to_bytes, write_trial
 from raysweep.store.storage import Storage
 from raysweep.store.store import EntryKind, Store
 from raysweep.tasks.registry import TASKS
@@ -125,6 +129,68 @@ def test_metrics_after_each_stage(store: Store) -> None:
     assert records.losses(TRIAL.stages[0]) == [2.0, 1.0, pytest.approx(2 / 3)]
 
 
+def _in_parts(number: int, correct: bool, valid: bool) -> Prediction:
+    return replace(
+        prediction(number, correct),
+        log_probability_format=-0.5,
+        log_probability_content=-2.0 * number,
+        valid=valid,
+    )
+
+
+def test_losses_in_parts_and_valid_answers_of_each_group(store: Store) -> None:
+    finish(store, {("toxigen", 1): 9})
+    for stage, num_valid in ((1, 10), (2, 5)):
+        rows = [_in_parts(n, n < 8, n < num_valid) for n in range(10)]
+        key = evaluation(TRIAL, "toxigen", stage)
+        store.drop(EntryKind.EVALUATION, key)
+        publish(store, EntryKind.EVALUATION, key, PREDICTIONS, rows)
+    tables = table_rows(TrialRecords(store, "sweep", TRIAL, TASKS), 3)
+    of_first = [
+        row for row in tables["evaluations"] if (row["task"], row["stage"]) == ("toxigen", 1)
+    ]
+    scored = {row["group"]: row for row in of_first}
+    assert {row["loss_format"] for row in of_first} == {0.5}
+    assert scored["overall"]["loss_content"] == pytest.approx(9.0), "2 (0 + ... + 9) / 10"
+    assert scored["women"]["loss_content"] == pytest.approx(10.0), "of odd rows"
+    assert scored["overall"]["valid_answer_rate"] == 1.0
+    lost = {(row["stage"], row["group"]): row for row in tables["forgetting"]}
+    row = lost[2, "women"]
+    assert (row["valid_before"], row["valid_after"]) == (1.0, 0.4)
+    assert row["accuracy_among_valid_before"] == pytest.approx(4 / 5)
+    assert row["accuracy_among_valid_after"] == 1.0
+    assert lost[3, "women"]["valid_after"] is None, "an entry from before there were parts"
+
+
+def test_entries_from_before_there_were_parts_are_read(store: Store, tmp_path: Path) -> None:
+    """Their files lack the columns; what is counted from these is null."""
+    finish(store, {})
+    later = ("log_probability_format", "log_probability_content", "valid")
+    for one in TRIAL.evaluations:
+        rows = [asdict(prediction(n, n < 5)) for n in range(10)]
+        old = pa.Table.from_pylist(
+            [{k: v for k, v in row.items() if k not in later} for row in rows]
+        )
+        folder = tmp_path / f"old-{one.key}"
+        folder.mkdir()
+        (folder / PREDICTIONS).write_bytes(to_bytes(old))
+        store.drop(EntryKind.EVALUATION, one.key)
+        store.publish(EntryKind.EVALUATION, one.key, folder, {})
+    records = TrialRecords(store, "sweep", TRIAL, TASKS)
+    tables = table_rows(records, 3)
+    write_trial(Storage.open(tmp_path / "sweep"), TRIAL.id, tables)
+    found = open_results(str(tmp_path / "sweep"))
+    (row,) = query(
+        found,
+        "SELECT count(*) AS rows, count(valid) AS valid, count(log_probability_format) AS format"
+        " FROM predictions",
+    ).to_pylist()
+    assert row == {"rows": 10 * len(TRIAL.evaluations), "valid": 0, "format": 0}
+    nulls = query(found, "SELECT DISTINCT valid_before, valid_after FROM forgetting").to_pylist()
+    assert nulls == [{"valid_before": None, "valid_after": None}]
+    assert report(records, 2)["forgetting"] == 0.0
+
+
 def test_metrics_within_a_stage() -> None:
     metrics = report_within(TRIAL, TRIAL.stages[1], 5, [1.0, 2.0])
     first = TRIAL.stages[0].hyperparameters.num_steps
@@ -154,6 +220,7 @@ def test_the_change_of_a_loss_needs_the_weights_before_it_and_after(store: Store
     publish_json(EntryKind.CHANGE, change.key, CHANGE, {"change_norm": 0.5, "loss_increase": 0.1})
     assert not remaining(store, trial)
     records = TrialRecords(store, "sweep", trial, TASKS)
+    assert [row["part"] for row in table_rows(records, 1)["curvature"]] == ["whole"]
     assert table_rows(records, 1)["changes"] == []
     (row,) = table_rows(records, 2)["changes"]
     assert (row["stage"], row["task"], row["stage_key"]) == (2, "toxigen", trial.stages[1].key)

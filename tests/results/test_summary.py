@@ -104,7 +104,16 @@ def test_the_table_shows_finished_trials_with_their_worst_group(tmp_path: Path) 
                     "task": "toxigen",
                     "spectral_radius": 41.5,
                     "converged": False,
-                }
+                },
+                {
+                    **COMMON,
+                    "stage": 1,
+                    "trial": done.id,
+                    "task": "toxigen",
+                    "part": "content",
+                    "spectral_radius": 7.0,
+                    "converged": True,
+                },
             ],
         },
     )

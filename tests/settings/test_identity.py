@@ -55,6 +55,13 @@ def test_what_is_written_instead_of_a_value_decides_nothing() -> None:
     assert "operator" not in decisive(other, Key.SOLVER) | decisive(other, Key.LOSS)
 
 
+def test_a_second_radius_is_in_the_name_of_a_search_that_asks_for_it() -> None:
+    one, other = CurvatureSettings(), CurvatureSettings(content=True)
+    assert "content" not in decisive(one, Key.SWEEP)
+    assert decisive(other, Key.SWEEP)["content"] is True
+    assert decisive(one, Key.LOSS) == decisive(other, Key.LOSS)
+
+
 def test_groups_of_settings_within_settings_have_recipes_of_their_own() -> None:
     class Outer(Settings):
         all_settings: ClassVar = part_of(Key.STAGE)
@@ -81,6 +88,7 @@ def test_groups_of_settings_within_settings_have_recipes_of_their_own() -> None:
             Key.SOLVER,
             {"solver", "relative_tolerance", "min_products", "max_products"},
         ),
+        (CurvatureSettings, Key.CHANGE, {"path_points"}),
         (
             SearchSpace,
             Key.SWEEP,

@@ -73,6 +73,16 @@ def test_every_kind_in_words(store: Store) -> None:
     assert f"toxigen, from toxigen {first} to csqa2 {second}" in told
 
 
+def test_the_curvature_of_a_part_in_words(store: Store) -> None:
+    made = plan(chains=[["toxigen", "csqa2"]], stages={}, curvature={"content": True})
+    (trial,) = made.trials
+    entries = publish(store, made, trial, [one.entry for one in trial.curvatures])
+    words = Wording(Contents.read(store, names_in(store)))
+    told = [words.of(entry) for entry in entries]
+    key = trial.stages[0].key[:8]
+    assert told == [f"toxigen, at {key}", f"content of toxigen, at {key}"]
+
+
 def test_the_stages_that_an_entry_comes_from_are_read_with_it(store: Store) -> None:
     publish(store, PLAN, TRIAL)
     last = next(one for one in TRIAL.evaluations if one.stage_number == 3)

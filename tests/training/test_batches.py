@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raysweep.errors import InputError
-from raysweep.model.encoding import Encoder, encode_answer, encode_prompt, encode_rows
+from raysweep.model.encoding import EncodedRow, Encoder, encode_answer, encode_prompt, encode_rows
+from raysweep.model.parts import Part
 from raysweep.tasks.task import Example
 from raysweep.tiny.tokenizer import build_tokenizer
 from raysweep.training.batches import IGNORED, collate, micro_batches, num_micro_steps, step_indices
@@ -56,6 +57,45 @@ def test_a_token_across_the_break_is_not_used() -> None:
     (encoded,) = encode_rows([row], tokenizer, 100)
     assert tokenizer.text(encoded.prompt[1:], with_marks=True) == "a\n"
     assert tokenizer.text(encoded.answer[:-1], with_marks=True) == "The end."
+
+
+PARTS: tuple[Part, ...] = ("whole", "format", "content")
+CANDIDATES = [
+    (("The best answer is A.", "The best answer is B."), ("A.", "B."), ""),  # one token each
+    (("It is toxic now", "It is not toxic now"), ("toxic", "not toxic"), "now"),
+    (("yes", "yes sir"), ("", " sir"), ""),
+    (("red", "blue"), ("red", "blue"), ""),
+]
+
+
+@pytest.mark.parametrize(("answers", "contents", "suffix"), CANDIDATES)
+@pytest.mark.parametrize("label", [0, 1])
+def test_rows_know_where_the_content_of_their_answer_is(
+    answers: tuple[str, ...], contents: tuple[str, ...], suffix: str, label: int
+) -> None:
+    row = Example("7", "", "", "what?", answers, label, answers[label])
+    (encoded,) = encode_rows([row], TOKENIZER, 100)
+    assert encoded.content
+    start, stop = encoded.content
+    assert 0 <= start < stop <= len(encoded.answer)
+    told = TOKENIZER.text(encoded.answer[start:stop])
+    assert told.strip() == contents[label].strip()
+    decides = encoded.answer[start:stop][-1] == TOKENIZER.end
+    assert decides == (contents[0] == ""), "the end mark, where one begins another"
+    batch = collate([encoded, EncodedRow((5,) * 20, (6, 7))], 0)
+    second = [batch.labels_of(part)[1] for part in PARTS]
+    assert [int((labels != IGNORED).sum()) for labels in second] == [2, 2, 0], "has no candidates"
+    of_content = batch.labels_of("content")[0]
+    of_format = batch.labels_of("format")[0]
+    assert of_content[of_content != IGNORED].tolist() == list(encoded.answer[start:stop])
+    rest = [*encoded.answer[:start], *encoded.answer[stop:]]
+    assert of_format[of_format != IGNORED].tolist() == rest
+    assert suffix in TOKENIZER.text(encoded.answer[stop:])
+
+
+def test_a_row_without_candidates_has_no_content() -> None:
+    (encoded,) = encode_rows([Example("7", "", "", "say!", (), 0, "I am sorry.")], TOKENIZER, 100)
+    assert encoded.content is None
 
 
 @settings(max_examples=80, deadline=None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import torch
 from raysweep.model.encoding import EncodedRow
 from raysweep.training.batches import step_indices
 from raysweep.training.settings import Hyperparameters, WorkerSettings
-from raysweep.training.stage import DivergedError, linear_decay, train_stage
+from raysweep.training.stage import DivergedError, Step, linear_decay, train_stage
 from tests.models import random_rows, small_llama
 from tests.processes import run_group
 
@@ -115,6 +116,69 @@ def test_gathered_weights_fit_an_ordinary_model_and_repeat_bit_by_bit() -> None:
     missing, unexpected = model.load_state_dict(weights, strict=False)
     assert not unexpected
     assert set(missing) <= {"lm_head.weight"}, "tied to the embedding"
+
+
+def in_parts(row: EncodedRow, number: int) -> EncodedRow:
+    """With a content of one token or more, here or there in the answer."""
+    start = number % len(row.answer)
+    return replace(row, content=(start, max(start + 1, len(row.answer) - number % 3)))
+
+
+PARTED = [in_parts(row, number) for number, row in enumerate(ROWS)]
+
+
+def _parted(rows: list[EncodedRow]) -> tuple[list[Step], dict[str, np.ndarray]]:
+    workers = WorkerSettings(zero_stage=2, micro_batch_size=2)
+    weights, log = train_stage(small_llama(), rows, SETTINGS, SEED, workers, pad_token_id=0)
+    return log, {name: weight.numpy() for name, weight in weights.items()}
+
+
+@pytest.mark.distributed
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_the_loss_in_parts_is_logged_and_changes_nothing(world: int) -> None:
+    (plain, weights), *_ = run_group(world, _parted, ROWS)
+    for rank, (log, same) in enumerate(run_group(world, _parted, PARTED)):
+        assert [step.loss for step in log] == [step.loss for step in plain], "to the last bit"
+        assert [step.update_norm for step in log] == [step.update_norm for step in plain]
+        for step in log:
+            assert step.loss_format is not None
+            assert step.loss_content is not None
+            # float32 sums of a batch, here of one number and there of two
+            assert step.loss_format + step.loss_content == pytest.approx(step.loss, rel=1e-6)
+        first = [PARTED[i] for i in step_indices(len(ROWS), 10, SEED, 0)]
+        assert log[0].loss_content == pytest.approx(_content_of(first), rel=1e-6)
+        assert rank > 0 or all((weights[name] == same[name]).all() for name in weights)
+    assert {(step.loss_format, step.loss_content) for step in plain} == {(None, None)}
+
+
+@torch.no_grad()
+def _content_of(rows: list[EncodedRow]) -> float:
+    """Sum over content tokens of -log p over the number of all answer tokens, row by row."""
+    model, total = small_llama(), 0.0
+    for row in rows:
+        log_p = (
+            model(input_ids=torch.tensor([[*row.prompt, *row.answer]])).logits[0].log_softmax(-1)
+        )
+        assert row.content
+        for place in range(*row.content):
+            total -= float(log_p[len(row.prompt) - 1 + place, row.answer[place]])
+    return total / sum(len(row.answer) for row in rows)
+
+
+def _one_without() -> list[Step]:
+    rows = [*PARTED[:5], ROWS[5]]
+    settings = SETTINGS.model_copy(update={"num_steps": 3, "global_batch_size": 3})
+    workers = WorkerSettings(zero_stage=0)
+    return train_stage(small_llama(), rows, settings, SEED, workers, pad_token_id=0)[1]
+
+
+@pytest.mark.distributed
+def test_a_batch_with_a_row_without_candidates_has_no_parts() -> None:
+    (log,) = run_group(1, _one_without)
+    for number, step in enumerate(log):
+        is_whole = 5 not in step_indices(6, 3, SEED, number)
+        assert (step.loss_format is not None) == (step.loss_content is not None) == is_whole
+    assert {step.loss_content is None for step in log} == {True, False}
 
 
 def _diverge() -> str:
