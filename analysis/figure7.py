@@ -167,7 +167,7 @@ def picture(curves: tuple[Curve, ...]) -> Figure:
     """A row for each kind of replay: forgetting of the first task, accuracy of the second."""
     kinds = [kind for kind in Replay if any(curve.replay is kind for curve in curves)]
     figure = Figure(figsize=(11.5, 4.0 * len(kinds)), dpi=150, layout="constrained")
-    panels = figure.subplots(len(kinds), 2, squeeze=False)
+    panels = figure.subplots(len(kinds), 2, squeeze=False, sharey="col")
     for (left, right), kind in zip(panels, kinds, strict=True):
         of_kind = [curve for curve in curves if curve.replay is kind]
         several = len({curve.rates for curve in of_kind}) > 1
