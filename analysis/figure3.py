@@ -24,6 +24,8 @@ from raysweep.statistics.grouped_losses import FEW_ROWS
 from raysweep.store.storage import Storage
 from raysweep.tasks.task import OVERALL, Kind
 
+from . import agreement
+from .agreement import agreements
 from .literal import literal
 from .load import Chance, FirstTaskForgetting, Pair, chances, first_task_forgetting, sort_key
 from .mean import MISSING, Mean, fixed, shown
@@ -63,6 +65,11 @@ class Panel:
     def is_worst(self, cost: FirstTaskForgetting) -> bool:
         """Whether a group forgets most, and by more than chance explains."""
         return self.chance is not None and self.chance.is_beyond and cost.group == self.chance.group
+
+    @property
+    def ranking(self) -> dict[str, float]:
+        """Forgetting by group, in points, of those with test rows."""
+        return {cost.group: cost.points.value for cost in self.groups if cost.points}
 
     @property
     def num_seeds(self) -> int:
@@ -114,7 +121,10 @@ def listing(panels: Sequence[Panel]) -> Group:
     """The numbers, for a rich console."""
     titles = _titles(panels)
     title = Text("Figure 3: forgetting by group (points); larger is worse", "bold")
-    return Group(title, *map(_table, panels, titles))
+    found = agreements({panel.chain: panel.ranking for panel in panels})
+    named = dict(zip((panel.chain for panel in panels), titles, strict=True))
+    compared = [agreement.display(found, named)] if found else []
+    return Group(title, *map(_table, panels, titles), *compared)
 
 
 def picture(panels: Sequence[Panel]) -> Figure:
