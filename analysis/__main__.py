@@ -19,7 +19,7 @@ from raysweep.results.query import open_results
 from raysweep.settings.paths import check_out, shown
 from raysweep.store.storage import Storage
 
-from . import figure3, figure4, figure7, pareto, table1
+from . import figure3, figure4, figure7, order_effect, pareto, table1
 from .load import num_unfinished, without_first_task
 
 MAX_LISTED = 8
@@ -70,6 +70,9 @@ def _table1(sweep: Storage, folder: Path, output: Console) -> None:
     if rows:
         table = table1.display(rows)
         output.print(table)
+        effects = order_effect.order_effects(sweep)
+        if effects.pairs:
+            output.print(order_effect.display(effects))
         _write(table.picture(), folder / "table1.png", output)
         output.print()
     else:
