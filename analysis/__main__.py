@@ -1,5 +1,7 @@
 """Prints Table 1, Figures 3, 4 and 7 of a sweep and writes their pictures, and a search's.
 
+Ends with the paper's claims, and whether the sweep's results bear them out.
+
 raysweep report RESULTS [--out FOLDER] [--learning-rates 1e-5,1e-5]
 """
 
@@ -19,7 +21,7 @@ from raysweep.results.query import open_results
 from raysweep.settings.paths import check_out, shown
 from raysweep.store.storage import Storage
 
-from . import figure3, figure4, figure7, pareto, table1
+from . import claims, figure3, figure4, figure7, order_effect, pareto, table1
 from .load import num_unfinished, without_first_task
 
 MAX_LISTED = 8
@@ -45,7 +47,8 @@ def main(
         wanted = [_rates(text) for text in learning_rates or ()]
         sweep = open_results(results)
         folder = _folder(sweep, out)
-        selection = figure3.select(figure3.figure3(sweep), wanted)
+        panels = figure3.figure3(sweep)
+        selection = figure3.select(panels, wanted)
         output = console()
         _table1(sweep, folder, output)
         _figure3(selection, folder, output)
@@ -63,6 +66,8 @@ def main(
         if unfinished:
             trials = "1 trial has" if unfinished == 1 else f"{unfinished} trials have"
             output.print(f"\n{trials} not finished both stages: left out so far")
+        output.print()
+        output.print(claims.display(claims.judge(sweep, panels)))
 
 
 def _table1(sweep: Storage, folder: Path, output: Console) -> None:
@@ -70,6 +75,9 @@ def _table1(sweep: Storage, folder: Path, output: Console) -> None:
     if rows:
         table = table1.display(rows)
         output.print(table)
+        effects = order_effect.order_effects(sweep)
+        if effects.pairs:
+            output.print(order_effect.display(effects))
         _write(table.picture(), folder / "table1.png", output)
         output.print()
     else:

@@ -24,10 +24,12 @@ from raysweep.statistics.grouped_losses import FEW_ROWS
 from raysweep.store.storage import Storage
 from raysweep.tasks.task import OVERALL, Kind
 
+from . import agreement
+from .agreement import agreements
 from .literal import literal
 from .load import Chance, FirstTaskForgetting, Pair, chances, first_task_forgetting, sort_key
 from .mean import MISSING, Mean, fixed, shown
-from .setting import varying
+from .setting import titles
 
 MAX_PANELS = 12
 NUM_COLUMNS = 3
@@ -63,6 +65,11 @@ class Panel:
     def is_worst(self, cost: FirstTaskForgetting) -> bool:
         """Whether a group forgets most, and by more than chance explains."""
         return self.chance is not None and self.chance.is_beyond and cost.group == self.chance.group
+
+    @property
+    def ranking(self) -> dict[str, float]:
+        """Forgetting by group, in points, of those with test rows."""
+        return {cost.group: cost.points.value for cost in self.groups if cost.points}
 
     @property
     def num_seeds(self) -> int:
@@ -112,16 +119,19 @@ def select(panels: Sequence[Panel], wanted: Sequence[tuple[float, ...]] = ()) ->
 
 def listing(panels: Sequence[Panel]) -> Group:
     """The numbers, for a rich console."""
-    titles = _titles(panels)
+    headings = _titles(panels)
     title = Text("Figure 3: forgetting by group (points); larger is worse", "bold")
-    return Group(title, *map(_table, panels, titles))
+    found = agreements({panel.chain: panel.ranking for panel in panels})
+    named = dict(zip((panel.chain for panel in panels), headings, strict=True))
+    compared = [agreement.display(found, named)] if found else []
+    return Group(title, *map(_table, panels, headings), *compared)
 
 
 def picture(panels: Sequence[Panel]) -> Figure:
     """The figure of at least one panel."""
     rows = [panels[start : start + NUM_COLUMNS] for start in range(0, len(panels), NUM_COLUMNS)]
-    titles = [fill(title, TITLE_CHARACTERS) for title in _titles(panels)]
-    title_height = TITLE_HEIGHT + LINE_HEIGHT * max(title.count("\n") for title in titles)
+    headings = [fill(title, TITLE_CHARACTERS) for title in _titles(panels)]
+    title_height = TITLE_HEIGHT + LINE_HEIGHT * max(title.count("\n") for title in headings)
     heights = [title_height + BAR_HEIGHT * max(len(p.groups) for p in row) for row in rows]
     num_columns = min(NUM_COLUMNS, len(panels))
     width = PANEL_WIDTH * num_columns
@@ -129,7 +139,7 @@ def picture(panels: Sequence[Panel]) -> Figure:
     figure = Figure((width, sum(heights) + 0.9), dpi=160, layout=layout)
     grid = figure.add_gridspec(len(rows), num_columns, height_ratios=heights)
     first: Axes | None = None  # all panels have one scale
-    for number, (panel, title) in enumerate(zip(panels, titles, strict=True)):
+    for number, (panel, title) in enumerate(zip(panels, headings, strict=True)):
         axes = figure.add_subplot(grid[divmod(number, NUM_COLUMNS)], sharex=first)
         _draw_panel(axes, panel, title)
         first = first or axes
@@ -157,15 +167,8 @@ def _equal(first: Sequence[float], second: Sequence[float]) -> bool:
 
 def _titles(panels: Sequence[Panel]) -> list[str]:
     """A chain's name, with as much of its setting as tells it from the others."""
-    settings = [panel.chain.setting for panel in panels]
-    others = varying(settings)
-    has_rates = len({setting.learning_rates for setting in settings}) > 1
-    titles = []
-    for panel, setting in zip(panels, settings, strict=True):
-        parts = [f"lr {setting.rates}"] if has_rates else []
-        parts += [f"{name} {setting.other(name)}" for name in others]
-        titles.append(panel.chain.title + (f"  ({'; '.join(parts)})" if parts else ""))
-    return titles
+    labels = titles([panel.chain.setting for panel in panels])
+    return [panel.chain.title + label for panel, label in zip(panels, labels, strict=True)]
 
 
 def _caption(panels: Sequence[Panel]) -> str:

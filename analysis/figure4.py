@@ -1,27 +1,30 @@
 """Figure 4: the curvature of the first stage's minimum, and the forgetting that follows (4.3, 4.4).
 
     (a) the spectral radius after the first stage, by task and learning rate
-    (b) forgetting of the first task against it, a point per chain
+    (b) mean forgetting of the first task against it, a point per distinct first stage
     (c) equations 3 and 4, a point per trial: what the last stage did to the first task's loss,
         against <gradient, d> + d'Hd / 2 and against the bound spectral radius x ‖d‖² / 2
 
-In (a) there is a point per seed and a dash at their mean: on a logarithmic axis a standard
-deviation may reach below zero. In (b) points are means over seeds, with the sample standard
-deviation of forgetting and the lowest and the highest radius. A radius that has not converged is
-a lower bound: its points are hollow in (a), and it has none in (b).
+In (a) there is a point per seed and a dash at their mean. In (b) bars reach from the lowest seed to
+the highest, both ways: on a logarithmic axis a standard deviation may reach below zero. A radius
+that has not converged is a lower bound: its points are hollow in (a), and it has none in (b). The
+radius has one scale in (a) and (b).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
+from textwrap import fill
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich import box
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -30,8 +33,9 @@ from raysweep.space.chains import Chain
 from raysweep.store.storage import Storage
 from raysweep.tasks.task import Kind
 
+from .first_stages import FIRST, FirstStages, Fit, first_stages
 from .literal import literal
-from .mean import Mean
+from .mean import MISSING, Mean
 
 COLOURS = {Kind.CAPABILITY: "#9db7d5", Kind.SAFETY: "#c8553d"}
 SHADES = {
@@ -40,6 +44,24 @@ SHADES = {
 }
 """Of the first tasks of each kind, in turn."""
 MARKERS = "osD^vP*X"
+CHARACTERS_PER_INCH = 14.0  # of the caption, with room to spare
+RADII = {
+    "task": False,
+    "kind": False,
+    "learning rate": True,
+    "spectral radius": True,
+    "seeds": True,
+    "not converged": True,
+}
+FITS = {
+    "against": False,
+    "first stages": True,
+    "r (95 %)": True,
+    "OLS slope (95 %)": True,
+    "R2": True,
+    "p": True,
+}
+"""Columns, and which of them hold numbers."""
 
 
 @dataclass(frozen=True)
@@ -61,33 +83,6 @@ class Curvature:
 
 
 @dataclass(frozen=True)
-class ChainPoint:
-    """A chain's curvature after the first stage and forgetting after the last, in points.
-
-    Attributes:
-        kind: of the first task.
-        seeds: the radius of each.
-    """
-
-    chain: Chain
-    kind: Kind
-    rates: tuple[float, ...]
-    radius: Mean
-    seeds: tuple[float, ...]
-    forgetting: Mean
-
-    @property
-    def first(self) -> str:
-        """The first task."""
-        return self.chain.first_task
-
-    @property
-    def rest(self) -> str:
-        """The chain without its first task."""
-        return str(Chain(self.chain[1:]))
-
-
-@dataclass(frozen=True)
 class Change:
     """What a stage did to the first task's loss, and what the expansion said."""
 
@@ -102,28 +97,8 @@ class Figure4:
     """All that the figure shows."""
 
     curvatures: tuple[Curvature, ...]
-    pairs: tuple[ChainPoint, ...]
+    stages: FirstStages
     changes: tuple[Change, ...]
-
-    @property
-    def correlation(self) -> float | None:
-        """Pearson's r between the logarithm of the radius and forgetting, over chains."""
-        if len(self.pairs) < 3:
-            return None
-        radii = np.log([pair.radius.value for pair in self.pairs])
-        forgetting = [pair.forgetting.value for pair in self.pairs]
-        if np.ptp(radii) == 0 or np.ptp(forgetting) == 0:
-            return None
-        return float(np.corrcoef(radii, forgetting)[0, 1])
-
-
-FIRST = """
-    first AS (
-        SELECT DISTINCT stage_key, trial, seed, task, title, kind, learning_rates[1] AS rate,
-               spectral_radius AS radius, converged
-        FROM curvature
-        WHERE stage = 1 AND stage_task = task AND coalesce(part, 'whole') = 'whole'
-    )"""
 
 
 def figure4(results: Storage) -> Figure4:
@@ -135,17 +110,6 @@ def figure4(results: Storage) -> Figure4:
                count(*) AS seeds, count(*) FILTER (NOT converged) AS unconverged
         FROM (SELECT DISTINCT * EXCLUDE trial FROM first)
         GROUP BY title, kind, rate ORDER BY kind, title, rate
-    """
-    pairs = f"""
-        WITH {FIRST}
-        SELECT chain, first.kind, learning_rates, avg(radius) AS mean,
-               stddev_samp(radius) AS deviation, list(radius ORDER BY first.seed) AS radii,
-               100 * avg(forgetting) AS forgetting,
-               100 * stddev_samp(forgetting) AS spread, count(*) AS seeds
-        FROM forgetting JOIN first USING (trial, task)
-        WHERE "group" = 'overall' AND converged
-              AND stage = len(learning_rates)
-        GROUP BY chain, first.kind, learning_rates, settings ORDER BY chain, learning_rates
     """
     changes = """
         SELECT chain, task, kind, loss_increase, linear_term + quadratic_form AS predicted, bound
@@ -163,17 +127,7 @@ def figure4(results: Storage) -> Figure4:
             )
             for row in _rows(results, curvatures)
         ),
-        tuple(
-            ChainPoint(
-                Chain.parse(row["chain"]),
-                Kind(row["kind"]),
-                tuple(row["learning_rates"]),
-                Mean(row["mean"], row["deviation"], row["seeds"]),
-                tuple(row["radii"]),
-                Mean(row["forgetting"], row["spread"], row["seeds"]),
-            )
-            for row in _rows(results, pairs)
-        ),
+        first_stages(results),
         tuple(
             Change(Kind(row["kind"]), row["loss_increase"], row["predicted"], row["bound"])
             for row in _rows(results, changes)
@@ -182,15 +136,9 @@ def figure4(results: Storage) -> Figure4:
     )
 
 
-def listing(found: Figure4) -> Table:
-    """The spectral radii as a table."""
-    table = Table(
-        title="Figure 4a: spectral radius after the first stage",
-        box=box.SIMPLE,
-        title_justify="left",
-    )
-    for column in ("task", "kind", "learning rate", "spectral radius", "seeds", "not converged"):
-        table.add_column(column, justify="left" if column in ("task", "kind") else "right")
+def listing(found: Figure4) -> Group:
+    """The spectral radii, and the fits of (b), as tables."""
+    table = _table("Figure 4a: spectral radius after the first stage", RADII)
     for one in found.curvatures:
         cells = (
             f"{one.rate:g}",
@@ -199,21 +147,81 @@ def listing(found: Figure4) -> Table:
             str(one.num_unconverged),
         )
         table.add_row(Text(one.title), str(one.kind), *cells)
-    return table
+    if not found.stages.points:
+        return Group(table)
+    return Group(table, _fits(found.stages), Text(_caption(found.stages), "dim"))
 
 
 def picture(found: Figure4) -> Figure:
     """The parts that there is something for, side by side."""
+    has_stages = bool(found.stages.points)
     parts: list[Any] = [(_draw_radii, found.curvatures)]
-    parts += [(_draw_pairs, found)] if found.pairs else []
+    parts += [(_draw_stages, found.stages)] if has_stages else []
     parts += [(_draw_changes, found.changes)] if found.changes else []
-    width = 5.4 * len(parts) + (1.4 if found.pairs else 0)  # (b) has its legend beside it
-    figure = Figure(figsize=(width, 4.4), dpi=150, layout="constrained")
-    for axes, (draw_part, data) in zip(
-        np.atleast_1d(figure.subplots(1, len(parts))), parts, strict=True
-    ):
-        draw_part(axes, data)
+    width = 5.4 * len(parts) + (1.4 if has_stages else 0)  # (b) has its legend beside it
+    figure = Figure(figsize=(width, 4.8), dpi=150, layout="constrained")
+    axes = np.atleast_1d(figure.subplots(1, len(parts)))
+    for one, (draw_part, data) in zip(axes, parts, strict=True):
+        draw_part(one, data)
+    if has_stages:
+        _share_scale(axes[0], axes[1])
+        caption = fill(_caption(found.stages), int(width * CHARACTERS_PER_INCH))
+        figure.supxlabel(literal(caption), fontsize=8, color="0.3")
     return figure
+
+
+def _share_scale(radii: Axes, stages: Axes) -> None:
+    """The radius goes up in (a) and across in (b)."""
+    ends = [*radii.get_ylim(), *stages.get_xlim()]
+    radii.set_ylim(min(ends), max(ends))
+    stages.set_xlim(min(ends), max(ends))
+
+
+def _fits(stages: FirstStages) -> Table:
+    table = _table("Figure 4b: mean forgetting (points) by first stage", FITS)
+    for fit in stages.fits:
+        table.add_row(fit.of, *_fit_cells(fit, len(stages.points)))
+        if fit.by_task:
+            one = fit.by_task
+            errors = f"errors by task ({one.num_clusters})"
+            slope = f"{one.slope:.3g} ({one.low:.3g} to {one.high:.3g})"
+            table.add_row(errors, "", "", slope, f"{one.r_squared:.2f}", f"{one.p:.3f}")
+    return table
+
+
+def _fit_cells(fit: Fit, num_points: int) -> tuple[str, ...]:
+    if fit.correlation is None or fit.line is None:
+        return (str(num_points), *[MISSING] * 4)
+    r, line = fit.correlation, fit.line
+    return (
+        str(line.num),
+        f"{r.r:.2f} ({r.low:.2f} to {r.high:.2f})",
+        f"{line.slope:.3g} ({line.low:.3g} to {line.high:.3g})",
+        f"{line.r_squared:.2f}",
+        f"{line.p:.3f}",
+    )
+
+
+def _caption(stages: FirstStages) -> str:
+    several = any(point.radius.num_seeds > 1 for point in stages.points)
+    left_out, missing = len(stages.left_out), stages.num_unconverged
+    parts = [
+        "(b): a point per distinct first stage, mean over the chains of two whole tasks that follow"
+        + (" and over seeds" if several else ""),
+        *(["bars from the lowest seed to the highest, both ways"] if several else []),
+        "chains with replay, shares or mixtures left out: " + str(left_out),
+        *([f"first stages left out, radius not converged: {missing}"] if missing else []),
+        "r, R2 and p count first stages; in the title, of the radius's logarithm, as it is drawn",
+    ]
+    return "; ".join(parts)
+
+
+def _table(title: str, columns: Mapping[str, bool]) -> Table:
+    """Of columns by name and whether they hold numbers."""
+    table = Table(title=title, box=box.SIMPLE, title_justify="left")
+    for name, is_number in columns.items():
+        table.add_column(name, justify="right" if is_number else "left")
+    return table
 
 
 def _draw_radii(axes: Axes, curvatures: Sequence[Curvature]) -> None:
@@ -237,37 +245,63 @@ def _draw_radii(axes: Axes, curvatures: Sequence[Curvature]) -> None:
     axes.set_title("(a) after the first stage" + (", by seed" if several_seeds else ""))
 
 
-def _draw_pairs(axes: Axes, found: Figure4) -> None:
+def _draw_stages(axes: Axes, stages: FirstStages) -> None:
+    points = stages.points
     colours = {
-        first: SHADES[kind][place % len(SHADES[kind])]
+        title: SHADES[kind][place % len(SHADES[kind])]
         for kind in Kind
-        for place, first in enumerate(sorted({p.first for p in found.pairs if p.kind is kind}))
+        for place, title in enumerate(sorted({p.title for p in points if p.kind is kind}))
     }
-    markers = dict(zip(sorted({pair.rest for pair in found.pairs}), cycle(MARKERS), strict=False))
-    for pair in found.pairs:
-        radius = pair.radius.value
+    settings = list(dict.fromkeys(point.settings for point in points))
+    markers = dict(zip(settings, cycle(MARKERS), strict=False))
+    for point in points:
         axes.errorbar(
-            radius,
-            pair.forgetting.value,
-            xerr=np.abs([[radius - min(pair.seeds)], [max(pair.seeds) - radius]]),
-            yerr=pair.forgetting.deviation or 0.0,
-            fmt=markers[pair.rest],
-            color=colours[pair.first],
+            point.radius.value,
+            point.mean_forgetting.value,
+            xerr=_reach(point.radius, point.radii),
+            yerr=_reach(point.mean_forgetting, point.forgetting),
+            fmt=markers[point.settings],
+            color=colours[point.title],
             linewidth=0.8,
             capsize=2,
         )
-    for first, colour in colours.items():
-        axes.plot([], [], "o", color=colour, label=literal(f"{first} first"))
-    for rest, marker in markers.items():
-        axes.plot(
-            [], [], marker, color="white", markeredgecolor="0.2", label=literal(f"then {rest}")
-        )
+    for title, colour in colours.items():
+        axes.plot([], [], "o", color=colour, label=literal(f"{title} first"))
+    for marker, label in _labels(markers) if len(markers) > 1 else ():
+        axes.plot([], [], marker, color="white", markeredgecolor="0.2", label=literal(label))
     axes.set_xscale("log")
     axes.set_xlabel("spectral radius of the Hessian")
-    axes.set_ylabel("forgetting (points)")
-    correlation = "" if found.correlation is None else f", r = {found.correlation:.2f}"
-    axes.set_title(f"(b) forgetting against curvature{correlation}")
+    axes.set_ylabel("mean forgetting (points)")
+    axes.set_title(f"(b) forgetting against curvature\n{_title(stages)}", fontsize=10)
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=7)
+
+
+def _title(stages: FirstStages) -> str:
+    found = stages.fits[1].correlation
+    if found is None:
+        return f"n = {len(stages.points)}: no correlation"
+    return f"r = {found.r:.2f}, n = {found.num}, p = {found.p:.3f}"
+
+
+def _reach(mean: Mean, seeds: Mapping[int, float]) -> np.ndarray:
+    """Down to the lowest seed and up to the highest, as matplotlib wants it."""
+    values = list(seeds.values())
+    return np.abs([[mean.value - min(values)], [max(values) - mean.value]])
+
+
+def _labels(markers: Mapping[tuple[float, str], str]) -> list[tuple[str, str]]:
+    """Markers with what tells their settings apart: learning rate, and others that differ."""
+    parsed = {settings: json.loads(settings[1]) for settings in markers}
+    names = {name for others in parsed.values() for name in others}
+    varied = [
+        name
+        for name in sorted(names)
+        if len({json.dumps(others.get(name)) for others in parsed.values()}) > 1
+    ]
+    return [
+        (marker, ", ".join([f"lr {key[0]:g}", *(f"{n} {parsed[key].get(n)}" for n in varied)]))
+        for key, marker in markers.items()
+    ]
 
 
 def _draw_changes(axes: Axes, changes: Sequence[Change]) -> None:

@@ -10,8 +10,8 @@ over seeds with the sample standard deviation. No replay, 0, is the chain of the
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -25,6 +25,7 @@ from rich.text import Text
 from raysweep.results.query import query
 from raysweep.space.chains import Chain
 from raysweep.store.storage import Storage
+from raysweep.tasks.task import Kind
 
 from .literal import literal
 from .mean import Mean, fixed, shown
@@ -50,11 +51,14 @@ class Point:
         amount: percent or steps.
         forgetting: of the first task after the last stage, in points.
         accuracy: of the second task after the last stage, in percent.
+        forgetting_by_seed, accuracy_by_seed: what they are means of.
     """
 
     amount: float
     forgetting: Mean
     accuracy: Mean
+    forgetting_by_seed: Mapping[int, float] = field(hash=False)
+    accuracy_by_seed: Mapping[int, float] = field(hash=False)
 
 
 @dataclass(frozen=True)
@@ -62,12 +66,14 @@ class Curve:
     """A pair of tasks at one setting of its first two stages.
 
     Attributes:
+        kind: of the first task.
         points: by amount; the first may be no replay at all.
     """
 
     replay: Replay
     first: str
     second: str
+    kind: Kind
     rates: tuple[float, ...]
     points: tuple[Point, ...]
 
@@ -95,6 +101,7 @@ class _Run:
         steps: of the third stage; 0 without one.
     """
 
+    seed: int
     common: tuple[str, ...]
     rates: tuple[float, ...]
     last: str
@@ -116,7 +123,7 @@ SQL = """
         GROUP BY trial, task
     )
     SELECT trial, seed, chain, settings, ends.task AS first, ends.forgetting,
-           evaluations.task, title, accuracy
+           evaluations.task, title, kind, accuracy
     FROM evaluations JOIN ends USING (trial)
     WHERE "group" = 'overall' AND subset = 'all' AND stage = len(learning_rates)
     ORDER BY trial
@@ -127,13 +134,21 @@ def figure7(results: Storage) -> tuple[Curve, ...]:
     """The curves of a sweep with replay; none if it has no replay."""
     rows = query(results, SQL).to_pylist()
     titles = {row["task"]: row["title"] for row in rows}
+    kinds = {row["task"]: Kind(row["kind"]) for row in rows}
     groups: dict[tuple[str, ...], list[_Run]] = {}
     for row in rows:
         run = _run(row)
         if run:
             groups.setdefault(run.common, []).append(run)
     return tuple(
-        Curve(replay, titles[common[0]], titles[common[1]], runs[0].rates, _points(amounts))
+        Curve(
+            replay,
+            titles[common[0]],
+            titles[common[1]],
+            kinds[common[0]],
+            runs[0].rates,
+            _points(amounts),
+        )
         for common, runs in groups.items()
         for replay, amounts in _amounts(runs)
     )
@@ -167,7 +182,7 @@ def picture(curves: tuple[Curve, ...]) -> Figure:
     """A row for each kind of replay: forgetting of the first task, accuracy of the second."""
     kinds = [kind for kind in Replay if any(curve.replay is kind for curve in curves)]
     figure = Figure(figsize=(11.5, 4.0 * len(kinds)), dpi=150, layout="constrained")
-    panels = figure.subplots(len(kinds), 2, squeeze=False)
+    panels = figure.subplots(len(kinds), 2, squeeze=False, sharey="col")
     for (left, right), kind in zip(panels, kinds, strict=True):
         of_kind = [curve for curve in curves if curve.replay is kind]
         several = len({curve.rates for curve in of_kind}) > 1
@@ -212,6 +227,7 @@ def _run(row: dict[str, Any]) -> _Run | None:
     if not (replays and has_form):
         return None
     return _Run(
+        seed=row["seed"],
         common=(row["first"], row["task"], *(_without(stage, "stage") for stage in settings[:2])),
         rates=tuple(stage["learning_rate"] for stage in settings[:2]),
         last="".join(_without(stage, "stage", "num_steps") for stage in settings[2:]),
@@ -259,6 +275,8 @@ def _points(amounts: Amounts) -> tuple[Point, ...]:
             amount,
             _mean([run.forgetting for run in runs]),
             _mean([run.accuracy for run in runs]),
+            {run.seed: run.forgetting for run in runs},
+            {run.seed: run.accuracy for run in runs},
         )
         for amount, runs in sorted(amounts.items())
     )

@@ -57,6 +57,11 @@ class Pair:
         return self.second if self.first.kind is Kind.CAPABILITY else self.first
 
     @property
+    def swapped(self) -> Pair:
+        """The other order, at the same setting."""
+        return Pair(self.second, self.first, self.setting)
+
+    @property
     def title(self) -> str:
         """The paper's way of writing it, such as ``TQA → ARC``."""
         return f"{self.first.title} → {self.second.title}"
@@ -182,6 +187,19 @@ def first_task_forgetting(results: Storage) -> list[FirstTaskForgetting]:
         )
         for chain, row in _rows(results, sql)
     ]
+
+
+def forgetting_by_seed(results: Storage) -> dict[Pair, dict[int, float]]:
+    """Overall forgetting of the first task, in points, of every pair and seed."""
+    sql = f"""
+        SELECT {KEYS}, seed, 100 * forgetting AS points FROM forgetting
+        WHERE stage = 2 AND learned_at = 1 AND "group" = '{OVERALL}' AND forgetting IS NOT NULL
+        ORDER BY seed
+    """
+    found: dict[Pair, dict[int, float]] = {}
+    for chain, row in _rows(results, sql):
+        found.setdefault(chain, {})[row["seed"]] = row["points"]
+    return found
 
 
 def chances(results: Storage) -> dict[Pair, Chance]:

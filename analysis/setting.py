@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from .mean import MISSING
@@ -61,6 +61,18 @@ def varying(settings: Collection[Setting]) -> tuple[str, ...]:
     """Names of the hyperparameters, learning rates aside, that are not the same everywhere."""
     names = sorted({name for setting in settings for name, _ in setting.others})
     return tuple(name for name in names if len({setting.other(name) for setting in settings}) > 1)
+
+
+def titles(settings: Sequence[Setting]) -> list[str]:
+    """Of each as much as tells it from the others, such as ``  (lr 1e-05, 2e-05)``; or nothing."""
+    others = varying(settings)
+    has_rates = len({setting.learning_rates for setting in settings}) > 1
+    found = []
+    for setting in settings:
+        parts = [f"lr {setting.rates}"] if has_rates else []
+        parts += [f"{name} {setting.other(name)}" for name in others]
+        found.append(f"  ({'; '.join(parts)})" if parts else "")
+    return found
 
 
 def _number(text: str) -> tuple[float, str]:

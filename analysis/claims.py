@@ -1,0 +1,336 @@
+"""The paper's claims, with their published numbers, and whether a sweep's results bear them out.
+
+    reproduced        the criterion beside the claim holds
+    not reproduced    it does not; for want of evidence as well, so that few seeds reproduce little
+    not testable      something is missing, which is said
+
+A claim about several chains or settings holds if it holds in each. The paper's model is LLaMA-2 7B:
+of another model the list says whether it behaves likewise, not whether the paper is right.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from raysweep.store.storage import Storage
+from raysweep.tasks.registry import TASKS
+
+from .evidence import Evidence
+from .figure3 import Panel
+from .figure7 import Replay
+from .judges import (
+    CAPABILITIES,
+    SAFETIES,
+    Part,
+    better_than_first,
+    flat,
+    harmless,
+    in_part,
+    line_through_stages,
+    most_uneven,
+    order_of_pair,
+    order_overall,
+    rate,
+    restored,
+    same_groups,
+    sharper,
+    top_group,
+    uneven,
+)
+from .mean import MISSING
+from .verdicts import Judgement, Verdict
+
+TABLE_1 = {
+    ("toxigen", "arc_easy"): (6.87, 0.1),
+    ("bbq", "arc_easy"): (43.45, 1.02),
+    ("saferdialogues", "arc_easy"): (3.21, 0.38),
+    ("toxigen", "csqa"): (3.98, -0.05),
+    ("bbq", "csqa"): (46.85, 16.87),
+    ("saferdialogues", "csqa"): (0.84, -0.03),
+    ("toxigen", "csqa2"): (38.05, 9.29),
+    ("bbq", "csqa2"): (13.52, 7.37),
+    ("saferdialogues", "csqa2"): (4.36, -1.00),
+}
+"""Printed forgetting of the safety and of the capability task, when each comes first."""
+EXPLANATION = (
+    "Not reproduced: the criterion does not hold, be it for want of evidence. A claim about "
+    "several chains or settings holds if it holds in each; of Table 1 and Figure 3 those settings "
+    "count that have one learning rate in both stages, if any has."
+)
+STYLES = {
+    Verdict.REPRODUCED: "green",
+    Verdict.NOT_REPRODUCED: "red",
+    Verdict.NOT_TESTABLE: "dim",
+}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim.
+
+    Attributes:
+        place: section, table or figure of the paper.
+        paper: what it says there.
+        published: the number that it prints; None where it prints none.
+        criterion: what "reproduced" means.
+    """
+
+    place: str
+    text: str
+    paper: str
+    published: float | None
+    criterion: str
+    judge: Callable[[Evidence], Judgement]
+
+
+def _order() -> list[Claim]:
+    pairs = [
+        Claim(
+            "4.1, Table 1",
+            f"{TASKS[safety].title} is forgotten more than {TASKS[capability].title}",
+            f"{lost - other:.2f} = {lost} - {other}".replace("- -", "+ "),
+            round(lost - other, 2),
+            "the order effect (safety - capability, each first) is above 0, p <= .05 after Holm's "
+            "correction",
+            partial(order_of_pair, safety=safety, capability=capability),
+        )
+        for (safety, capability), (lost, other) in TABLE_1.items()
+    ]
+    mean = round(sum(lost - other for lost, other in TABLE_1.values()) / len(TABLE_1), 2)
+    overall = Claim(
+        "4.1, Figure 2",
+        "safety is forgotten more than capability, over all pairs",
+        f"{mean} (mean of Table 1)",
+        mean,
+        "the mean order effect is above 0, p <= .05 with at least three pairs as units",
+        order_overall,
+    )
+    return [*pairs, overall]
+
+
+def _groups() -> list[Claim]:
+    against_chance = (
+        "the largest biased forgetting has p <= .05 against groups that make no difference, after "
+        "Holm's correction for all chains"
+    )
+    chains = [
+        Claim(
+            "4.2, Figure 3",
+            f"biased forgetting in {TASKS[safety].title} → {TASKS[capability].title}",
+            "10.09, the largest" if (safety, capability) == ("toxigen", "csqa2") else "present",
+            10.09 if (safety, capability) == ("toxigen", "csqa2") else None,
+            against_chance,
+            partial(uneven, safety=safety, capability=capability),
+        )
+        for safety in ("toxigen", "bbq")
+        for capability in CAPABILITIES
+    ]
+    largest = Claim(
+        "4.2",
+        "the largest of the six chains is that of TQA → CQA2",
+        "10.09",
+        10.09,
+        "it is more than chance gives, as above, and the largest of the six",
+        partial(most_uneven, safety="toxigen", capability="csqa2"),
+    )
+    top = Claim(
+        "4.2, Figure 3a-c",
+        "muslim is the top group of TQA, whatever follows",
+        "1st of 13 in each",
+        None,
+        "it forgets most in all three chains, each time by more than chance gives (p <= .05)",
+        partial(top_group, safety="toxigen", group="muslim"),
+    )
+    return [*chains, largest, top, *_parts(), *_rankings()]
+
+
+def _parts() -> list[Claim]:
+    return [
+        Claim(
+            place,
+            f"{' and '.join(groups)} stay in the {end} {num} of {TASKS[safety].title}",
+            f"{end} {num} of {of} in each",
+            None,
+            "they are there in all three chains; a tie counts against a place (no test: by chance "
+            "two groups are there together in one chain of about eight, TQA, or six, BBQ)",
+            partial(in_part, safety=safety, groups=groups, part=Part(num, end == "top")),
+        )
+        for place, safety, groups, end, num, of in (
+            ("4.2, Figure 3a-c", "toxigen", ("jewish", "native_american"), "top", 5, 13),
+            ("4.2, Figure 3d-f", "bbq", ("age", "disability_status"), "top", 4, 9),
+            ("4.2, Figure 3d-f", "bbq", ("ses", "religion"), "bottom", 4, 9),
+        )
+    ]
+
+
+def _rankings() -> list[Claim]:
+    return [
+        Claim(
+            "4.2",
+            f"{TASKS[safety].title}: the same groups after {TASKS[first].title} as after "
+            f"{TASKS[second].title}",
+            f"tau {tau}",
+            tau,
+            "Kendall's tau-b of the two rankings is above 0, p <= .05; its size is not judged",
+            partial(same_groups, safety=safety, first=first, second=second),
+        )
+        for safety, first, second, tau in (
+            ("toxigen", "arc_easy", "csqa", 0.69),
+            ("toxigen", "arc_easy", "csqa2", 0.46),
+            ("bbq", "arc_easy", "csqa2", 0.72),
+        )
+    ]
+
+
+def _curvature() -> list[Claim]:
+    sharp = [
+        Claim(
+            "4.3, Figure 4a",
+            f"{TASKS[task].title} has a larger radius than each capability task",
+            "larger",
+            None,
+            "the mean logarithm of its radius is above that of ARC, CQA and CQA2, p <= .05 each "
+            "(Welch, seeds as units)",
+            partial(sharper, task=task, others=CAPABILITIES),
+        )
+        for task in ("bbq", "toxigen")
+    ]
+    low = Claim(
+        "4.3, Figure 4a",
+        "SD has not: its curvature is lower",
+        "lower",
+        None,
+        "the mean logarithm of its radius is below that of TQA and BBQ, p <= .05 each, and not "
+        "above each capability task's by that test",
+        partial(flat, task="saferdialogues"),
+    )
+    line = Claim(
+        "4.3, Figure 4b",
+        "curvature explains mean downstream forgetting",
+        "R2 .85, p <= .01",
+        0.85,
+        "OLS on the radius over first stages of at least three tasks has a slope above 0, p <= .01 "
+        "(errors by task where a task has several); R2 is not judged",
+        line_through_stages,
+    )
+    return [*sharp, low, line]
+
+
+def _rates() -> list[Claim]:
+    criterion = (
+        "forgetting at the largest {which} learning rate less that at the smallest, all else "
+        "equal, has that sign, p <= .05 after Holm's correction (paired by seed)"
+    )
+    second = [
+        Claim(
+            "4.4, Figure 6",
+            f"a larger second learning rate forgets more of {TASKS[task].title}",
+            "more",
+            None,
+            criterion.format(which="second"),
+            partial(_by_second_rate, task=task),
+        )
+        for task in SAFETIES
+    ]
+    first = [
+        Claim(
+            "4.4, Figure 5",
+            f"a larger first learning rate forgets {more} of {TASKS[task].title}",
+            more,
+            None,
+            criterion.format(which="first"),
+            partial(_by_first_rate, task=task, sign=1 if more == "more" else -1),
+        )
+        for task, more in (("bbq", "less"), ("saferdialogues", "less"), ("toxigen", "more"))
+    ]
+    return [*second, *first]
+
+
+def _by_first_rate(evidence: Evidence, task: str, sign: int) -> Judgement:
+    return rate(evidence.first_rates, task, sign, "first")
+
+
+def _by_second_rate(evidence: Evidence, task: str) -> Judgement:
+    return rate(evidence.second_rates, task, 1, "second")
+
+
+def _replay() -> list[Claim]:
+    claims = []
+    for place, replay, what in (
+        ("5, Figure 7a", Replay.SHARE, "5 % of the data"),
+        ("5, Figure 7b", Replay.STEPS, "5 steps"),
+    ):
+        claims += [
+            Claim(
+                place,
+                f"{what} nearly restore {TASKS[task].title}",
+                "nearly",
+                None,
+                "at most a tenth of the forgetting without replay is left, and the gain has "
+                "p <= .05 (paired by seed), in each of its chains that was measured",
+                partial(restored, task=task, replay=replay, amount=5),
+            )
+            for task in SAFETIES
+        ]
+        claims.append(
+            Claim(
+                place,
+                f"{what} cost the capability task little",
+                "minor",
+                None,
+                "it loses at most 2 points of accuracy on average over seeds (at least two) in "
+                "each chain; the paper gives no number",
+                partial(harmless, replay=replay, amount=5),
+            )
+        )
+    better = Claim(
+        "5, 9.4",
+        "SD is better after the third stage than after the first",
+        "improved",
+        None,
+        "its forgetting after a third stage, mean over chains and amounts, is below 0, p <= .05 "
+        "over seeds",
+        partial(better_than_first, task="saferdialogues"),
+    )
+    return [*claims, better]
+
+
+CLAIMS: tuple[Claim, ...] = (*_order(), *_groups(), *_curvature(), *_rates(), *_replay())
+"""All of them, in the paper's order."""
+
+
+def judge(results: Storage, panels: Sequence[Panel]) -> tuple[tuple[Claim, Judgement], ...]:
+    """Each claim with what the results of a sweep, and Figure 3's panels, say of it."""
+    evidence = Evidence(results, panels)
+    return tuple((claim, claim.judge(evidence)) for claim in CLAIMS)
+
+
+def display(found: Sequence[tuple[Claim, Judgement]]) -> Group:
+    """The list, for a rich console: a criterion above the claims that it is for."""
+    parts: list[RenderableType] = [Text("The paper's claims", "bold"), Text(EXPLANATION, "dim")]
+    for (place, criterion), claims in groupby(found, lambda one: (one[0].place, one[0].criterion)):
+        parts.append(Text.assemble("\n", (place, "bold"), f": reproduced if {criterion}"))
+        parts.append(_table(list(claims)))
+    number = Counter(one.verdict for _, one in found)
+    counts = ", ".join(f"{number[verdict]} {verdict}" for verdict in Verdict)
+    return Group(*parts, Text(f"\n{len(found)} claims: {counts}"))
+
+
+def _table(found: Sequence[tuple[Claim, Judgement]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
+    for name in ("claim", "paper", "ours (95 % interval)", "verdict"):
+        table.add_column(name, overflow="fold")
+    for claim, one in found:
+        verdict = Text.assemble((one.verdict.value, STYLES[one.verdict]))
+        verdict.append(f": {one.reason}" if one.reason else "", "dim")
+        table.add_row(Text(claim.text), Text(claim.paper), Text(one.ours or MISSING), verdict)
+    return table
