@@ -3,7 +3,8 @@
     (a) the spectral radius after the first stage, by task and learning rate
     (b) mean forgetting of the first task against it, a point per distinct first stage
     (c) equations 3 and 4, a point per trial: what the last stage did to the first task's loss,
-        against <gradient, d> + d'Hd / 2 and against the bound spectral radius x ‖d‖² / 2
+        against <gradient, d> + d'Hd / 2 and the bound spectral radius x ‖d‖² / 2, which look at
+        where the stage began only, and against the integral of <gradient, d> along its path
 
 In (a) there is a point per seed and a dash at their mean. In (b) bars reach from the lowest seed to
 the highest, both ways: on a logarithmic axis a standard deviation may reach below zero. A radius
@@ -89,6 +90,7 @@ class Change:
     kind: Kind
     increase: float
     predicted: float
+    along_path: float | None
     bound: float
 
 
@@ -112,7 +114,8 @@ def figure4(results: Storage) -> Figure4:
         GROUP BY title, kind, rate ORDER BY kind, title, rate
     """
     changes = """
-        SELECT chain, task, kind, loss_increase, linear_term + quadratic_form AS predicted, bound
+        SELECT chain, task, kind, loss_increase, linear_term + quadratic_form AS predicted, bound,
+               path_increase
         FROM changes WHERE stage = 2 ORDER BY trial
     """
     return Figure4(
@@ -129,7 +132,13 @@ def figure4(results: Storage) -> Figure4:
         ),
         first_stages(results),
         tuple(
-            Change(Kind(row["kind"]), row["loss_increase"], row["predicted"], row["bound"])
+            Change(
+                Kind(row["kind"]),
+                row["loss_increase"],
+                row["predicted"],
+                row["path_increase"],
+                row["bound"],
+            )
             for row in _rows(results, changes)
             if Chain.parse(row["chain"]).first_task == row["task"]
         ),
@@ -306,11 +315,14 @@ def _labels(markers: Mapping[tuple[float, str], str]) -> list[tuple[str, str]]:
 
 def _draw_changes(axes: Axes, changes: Sequence[Change]) -> None:
     increases = [one.increase for one in changes]
-    for label, marker, values in (
-        ("<g, d> + d'Hd / 2", "o", [one.predicted for one in changes]),
-        ("bound of equation 4", "^", [one.bound for one in changes]),
+    paths = [(one.increase, one.along_path) for one in changes if one.along_path is not None]
+    for label, marker, points in (
+        ("<g, d> + d'Hd / 2", "o", [(one.increase, one.predicted) for one in changes]),
+        ("bound of equation 4", "^", [(one.increase, one.bound) for one in changes]),
+        ("<gradient, d> along the path", "x", paths),
     ):
-        axes.scatter(increases, values, marker=marker, label=label, alpha=0.8)
+        if points:
+            axes.scatter(*zip(*points, strict=True), marker=marker, label=label, alpha=0.8)
     ends = [min(increases), max(increases)]
     axes.plot(ends, ends, color="gray", linestyle="--", label="what the loss did")
     axes.set_xscale("symlog", linthresh=1e-3)

@@ -75,6 +75,7 @@ def add_trial(
                 "linear_term": 0.1,
                 "quadratic_form": 0.15,
                 "bound": 2.0,
+                "path_increase": 0.29 if seed else None,
             }
         ],
     }
@@ -211,6 +212,7 @@ def test_the_expansion_of_each_change(results: Storage) -> None:
     changes = figure4(results).changes
     assert len(changes) == 6
     assert changes[0].predicted == pytest.approx(0.25)
+    assert {one.along_path for one in changes} == {0.29, None}, "also of files without it"
     assert (changes[0].increase, changes[0].bound) == (0.3, 2.0)
 
 
