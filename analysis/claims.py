@@ -120,7 +120,8 @@ def _order() -> list[Claim]:
 def _groups() -> list[Claim]:
     against_chance = (
         "the largest biased forgetting has p <= .05 against groups that make no difference, after "
-        "Holm's correction for all chains"
+        "Holm's correction for all chains (of the trained models' test rows: other trainings may "
+        "differ)"
     )
     chains = [
         Claim(
