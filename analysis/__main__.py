@@ -25,6 +25,7 @@ from . import claims, figure3, figure4, figure7, order_effect, pareto, table1
 from .load import num_unfinished, without_first_task
 
 MAX_LISTED = 8
+ENDINGS = (".png", ".pdf", ".svg")
 NO_PAIR = (
     "no trial has finished a chain of two full stages, one on a capability and one on a safety task"
 )
@@ -78,7 +79,10 @@ def _table1(sweep: Storage, folder: Path, output: Console) -> None:
         effects = order_effect.order_effects(sweep)
         if effects.pairs:
             output.print(order_effect.display(effects))
-        _write(table.picture(), folder / "table1.png", output)
+        _write(table.picture(), folder / "table1", output)
+        for ending, text in table.texts().items():
+            (folder / f"table1.{ending}").write_text(text)
+        output.print(f"wrote {folder}/table1.csv, .md and .tex", soft_wrap=True, markup=False)
         output.print()
     else:
         output.print(f"Table 1: nothing to show; {NO_PAIR}")
@@ -92,7 +96,7 @@ def _figure3(selection: figure3.Selection, folder: Path, output: Console) -> Non
         )
         return
     output.print(figure3.listing(selection.shown))
-    _write(figure3.picture(selection.shown), folder / "figure3.png", output)
+    _write(figure3.picture(selection.shown), folder / "figure3", output)
     if selection.left_out:
         output.print(_left_out(selection))
 
@@ -101,20 +105,20 @@ def _figure4(sweep: Storage, folder: Path, output: Console) -> None:
     found = figure4.figure4(sweep)
     if found.curvatures:
         output.print(figure4.listing(found))
-        _write(figure4.picture(found), folder / "figure4.png", output)
+        _write(figure4.picture(found), folder / "figure4", output)
 
 
 def _figure7(sweep: Storage, folder: Path, output: Console) -> None:
     curves = figure7.figure7(sweep)
     if curves:
         output.print(figure7.listing(curves))
-        _write(figure7.picture(curves), folder / "figure7.png", output)
+        _write(figure7.picture(curves), folder / "figure7", output)
 
 
 def _search(sweep: Storage, folder: Path, output: Console) -> None:
     found = pareto.search(sweep)
     if found:
-        name = "search.png" if len(found.objectives) == 1 else "pareto.png"
+        name = "search" if len(found.objectives) == 1 else "pareto"
         _write(
             pareto.picture(found),
             folder / name,
@@ -124,8 +128,11 @@ def _search(sweep: Storage, folder: Path, output: Console) -> None:
 
 
 def _write(picture: Figure, path: Path, output: Console, more: str = "") -> None:
-    picture.savefig(path)
-    output.print(f"wrote {path}{more}", soft_wrap=True, markup=False)
+    """As a picture for screens, and as two for papers."""
+    for ending in ENDINGS:
+        picture.savefig(path.with_suffix(ending))
+    listed = f"{path}{ENDINGS[0]}, {' and '.join(ENDINGS[1:])}"
+    output.print(f"wrote {listed}{more}", soft_wrap=True, markup=False)
 
 
 def _left_out(selection: figure3.Selection) -> str:

@@ -10,6 +10,7 @@ from itertools import groupby
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from pandas import DataFrame
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
@@ -100,6 +101,28 @@ class Booktabs:
                 cells = (Text(row[index]) for index in indices)
                 table.add_row(*cells, end_section=row is section[-1])
         return table
+
+    def frame(self) -> DataFrame:
+        """The cells, under headings that hold their group's name, too."""
+        headings = [" ".join(filter(None, (one.group, one.name))) for one in self.columns]
+        return DataFrame(self.rows, columns=headings)
+
+    def texts(self) -> dict[str, str]:
+        """The table by the ending of a file: ``csv``, ``md`` (Markdown) and ``tex`` (LaTeX)."""
+        frame = self.frame()
+        sides = ["right" if one.is_number else "left" for one in self.columns]
+        style = frame.style.format(escape="latex").format_index(escape="latex", axis="columns")
+        latex = style.hide(axis="index").to_latex(
+            hrules=True,
+            column_format="".join(side[0] for side in sides),
+            caption=self.title.replace("%", r"\%"),
+        )
+        markdown = frame.to_markdown(index=False, colalign=sides, disable_numparse=True)
+        return {
+            "csv": frame.to_csv(index=False),
+            "md": "\n\n".join([self.title, markdown, *self.notes]) + "\n",
+            "tex": latex + "".join(f"% {note}\n" for note in self.notes),
+        }
 
     def picture(self) -> Figure:
         """The picture, as large as its text needs."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import csv
+from io import StringIO
 from pathlib import Path
 
 from matplotlib.image import imread
@@ -63,3 +65,15 @@ def test_a_very_long_table_still_fits_into_a_picture(tmp_path: Path) -> None:
     longest = Booktabs(TABLE.title, TABLE.columns, TABLE.sections[1:] * 800, TABLE.notes)
     longest.picture().savefig(tmp_path / "longest.png")
     assert imread(tmp_path / "longest.png").shape[0] <= 30_001
+
+
+def test_programs_read_the_cells_and_papers_take_them() -> None:
+    texts = TABLE.texts()
+    with StringIO(texts["csv"]) as stream:
+        heading, *rows = csv.reader(stream)
+    assert heading == ["name", "Left→Right first", "Left→Right second"]
+    assert [tuple(row) for row in rows] == list(TABLE.rows)
+    assert "| a $b$  |          1.0 ± 0.5 |                   – |" in texts["md"]
+    assert TABLE.notes[0] in texts["md"]
+    assert r"a \$b\$ & 1.0 ± 0.5 & – \\" in texts["tex"]
+    assert r"\begin{tabular}{lrr}" in texts["tex"]

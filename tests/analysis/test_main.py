@@ -13,6 +13,8 @@ from tests.analysis.pictures import is_framed_in_white
 from tests.analysis.sweep_folder import Sweep
 
 ROOT = Path(__file__).parents[2]
+WRITTEN = {f"{name}.{ending}" for name in ("table1", "figure3") for ending in ("png", "pdf", "svg")}
+WRITTEN |= {f"table1.{ending}" for ending in ("csv", "md", "tex")}
 
 
 def _run(*arguments: object) -> Result:
@@ -35,13 +37,15 @@ def test_tables_are_printed_and_pictures_written(measured: Sweep) -> None:
         assert height > least[0]
         assert width > least[1]
         assert is_framed_in_white(path)
-        assert f"wrote {path}" in lines
+        assert f"wrote {path}, .pdf and .svg" in lines
+        for ending, beginning in ((".pdf", b"%PDF"), (".svg", b"<?xml")):
+            assert path.with_suffix(ending).read_bytes().startswith(beginning)
 
 
 def test_out_takes_the_pictures(measured: Sweep, tmp_path: Path) -> None:
     out = tmp_path / "new" / "folder"
     assert _run(measured.path, "--out", out).exit_code == 0
-    assert {path.name for path in out.iterdir()} == {"table1.png", "figure3.png"}
+    assert {path.name for path in out.iterdir()} == WRITTEN
     assert not (measured.path / "analysis").exists()
 
 
@@ -53,7 +57,8 @@ def test_what_is_missing_is_said_and_the_rest_is_made(sweep: Sweep) -> None:
     assert "CQA (20.0)" in result.stdout
     assert "Figure 3: nothing to show" in result.stdout
     assert "1 trial has not finished both stages" in result.stdout
-    assert [path.name for path in (sweep.path / "analysis").iterdir()] == ["table1.png"]
+    written = {path.name for path in (sweep.path / "analysis").iterdir()}
+    assert written == {name for name in WRITTEN if name.startswith("table1")}
 
 
 def test_results_without_any_pair(sweep: Sweep) -> None:
