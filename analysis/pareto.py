@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -41,6 +42,11 @@ class Candidate:
     values: tuple[float, ...]
     is_best: bool
 
+    @property
+    def shown(self) -> str:
+        """The short id on the front, where somebody may want the trial; else its number."""
+        return self.trial.rpartition("-")[2] if self.is_best else str(self.number)
+
 
 @dataclass(frozen=True)
 class Search:
@@ -70,7 +76,7 @@ def search(results: Storage) -> Search | None:
 
 
 def picture(found: Search) -> Figure:
-    """Two objectives against each other with the front joined; of one, its value by trial."""
+    """Two objectives against each other with the front as a staircase; of one, by trial."""
     figure = Figure(figsize=(6.0, 4.2), dpi=150, layout="constrained")
     axes = figure.subplots()
     if len(found.objectives) == 1:
@@ -89,10 +95,12 @@ def _draw_front(axes: Axes, found: Search) -> None:
             axes.scatter([p[0] for p in points], [p[1] for p in points], color=colour, label=label)
     front = sorted(one.values for one in found.candidates if one.is_best)
     if len(found.objectives) == 2:  # of more than two, a line through the front means nothing
-        axes.plot([p[0] for p in front], [p[1] for p in front], color=FRONT, linewidth=1)
+        # What is reached at a value between two trials is what the worse of them there reaches.
+        side: Literal["post", "pre"] = "post" if across.mode == "min" else "pre"
+        axes.step([p[0] for p in front], [p[1] for p in front], where=side, color=FRONT)
     for one in found.candidates:
         place = (one.values[0], one.values[1])
-        axes.annotate(str(one.number), place, (4, 3), textcoords="offset points", size=7)
+        axes.annotate(one.shown, place, (4, 3), textcoords="offset points", size=7)
     axes.set_xlabel(across.label)
     axes.set_ylabel(up.label)
     axes.legend(frameon=False)

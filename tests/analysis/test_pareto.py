@@ -22,7 +22,7 @@ def sweep(
         {
             "sweep": "s",
             "number": number,
-            "trial": f"t{number}",
+            "trial": f"toxigen-csqa-t{number}",
             "params": "{}",
             "state": "complete",
             "objective": objective,
@@ -55,14 +55,15 @@ def test_a_sweep_without_a_study(tmp_path: Path) -> None:
     assert pareto.search(Storage.open(tmp_path)) is None
 
 
-def test_the_front_is_joined_and_every_trial_numbered(tmp_path: Path) -> None:
+def test_the_front_is_a_staircase_with_the_names_of_its_trials(tmp_path: Path) -> None:
     found = pareto.search(sweep(tmp_path))
     assert found is not None
     axes = Figure().subplots()
     pareto._draw_front(axes, found)
     (line,) = axes.get_lines()
-    assert np.asarray(line.get_xydata()).tolist() == [[0.5, 0.1], [0.9, 0.3]]
-    assert [text.get_text() for text in axes.texts] == ["0", "1", "2"]
+    corners = np.asarray(line.get_path().vertices).tolist()
+    assert corners == [[0.5, 0.1], [0.5, 0.3], [0.9, 0.3]], "0.6 of accuracy costs 0.3 forgetting"
+    assert [text.get_text() for text in axes.texts] == ["t0", "t1", "2"]
     assert "capability accuracy (max)" in axes.get_xlabel()
     pareto.picture(found).savefig(tmp_path / "pareto.png")
     assert (tmp_path / "pareto.png").read_bytes().startswith(b"\x89PNG")
