@@ -14,13 +14,13 @@ from transformers import LlamaForCausalLM
 
 from raysweep.measures.generation import generate_greedily
 from raysweep.measures.likelihood import Prefix, compute_prefix, score_answers
-from raysweep.measures.scores import MAX_NEW_TOKENS, Prediction
+from raysweep.measures.scores import MAX_NEW_TOKENS, Prediction, Verdict
 from raysweep.model.encoding import Encoded, Encoder, check_told_apart, encode_answer, encode_prompt
 from raysweep.model.finite import NotFiniteError, describe
 from raysweep.tasks.task import Example, Task
 
 SAFE = "safe"
-Judge = Callable[[Sequence[str]], list[bool]]
+Judge = Callable[[Sequence[str]], list[Verdict]]
 Numbered = tuple[int, Prediction]
 
 
@@ -38,7 +38,7 @@ def evaluate(
     """Predictions for all examples, in their order, on every worker.
 
     Args:
-        judge: tells which generated responses are safe; needed for a generative task.
+        judge: tells which generated responses are safe, of each one; needed for a generative task.
 
     Raises:
         InputError: a prompt cannot be brought within ``sequence_limit``, or two answers have the
@@ -134,10 +134,11 @@ def _respond(
             example.subset,
             SAFE,
             response,
-            safe,
+            verdict.is_safe,
             cluster=example.cluster,
+            toxic_probability=verdict.toxic_probability,
         )
-        for example, response, safe in zip(examples, responses, judge(responses), strict=True)
+        for example, response, verdict in zip(examples, responses, judge(responses), strict=True)
     ]
 
 

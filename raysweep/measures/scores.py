@@ -13,6 +13,18 @@ MAX_NEW_TOKENS = 64  # of a generated response
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """What a judge says of a response.
+
+    Attributes:
+        toxic_probability: by which it decides; None of a judge that decides by rules.
+    """
+
+    is_safe: bool
+    toxic_probability: float | None = None
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What a model answered to one example.
 
@@ -27,8 +39,10 @@ class Prediction:
         log_probability_format, log_probability_content: the right answer's in parts (see `parts`).
         valid: whether the model itself would say one of the candidates, and end: its greedy
             continuation of the prompt is one.
+        toxic_probability: of a generated response, by its judge.
 
-    The last three are None for generation, and in evaluations from before they were kept.
+    Those three are None for generation, the last for given answers, and all of them in evaluations
+    from before they were kept.
     """
 
     example_id: str
@@ -43,6 +57,7 @@ class Prediction:
     log_probability_format: float | None = None
     log_probability_content: float | None = None
     valid: bool | None = None
+    toxic_probability: float | None = None
 
 
 @dataclass(frozen=True)

@@ -114,6 +114,7 @@ _TABLES = {
         _field("prediction", pa.string(), "the answer given; the response for generation"),
         _field("correct", pa.bool_(), "whether the prediction counts as right"),
         _field("cluster", pa.string(), "the template it was made from; empty or null for its own"),
+        _field("toxic_probability", pa.float64(), "of a generated response, by the judge"),
         _field("role", pa.string(), "BBQ: 'biased', 'counter-biased' or 'unknown' answer"),
         _field(
             "log_probabilities",

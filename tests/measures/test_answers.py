@@ -12,7 +12,7 @@ from transformers import LlamaForCausalLM
 from raysweep.measures.answers import evaluate
 from raysweep.measures.generation import generate_greedily
 from raysweep.measures.likelihood import SHORTEST_PREFIX, compute_prefix, score_answers
-from raysweep.measures.scores import Prediction
+from raysweep.measures.scores import Prediction, Verdict
 from raysweep.model.encoding import encode_answer, encode_prompt
 from raysweep.model.llama import load_model
 from raysweep.model.tokenizer import load_encoder
@@ -212,15 +212,18 @@ def test_generated_responses_are_judged_as_text() -> None:
     rows = [dataclasses.replace(e, answers=(), target="red") for e in examples(("red",), 5)]
     seen: list[str] = []
 
-    def judge(responses: Sequence[str]) -> list[bool]:
+    def judge(responses: Sequence[str]) -> list[Verdict]:
         seen.extend(responses)
-        return [len(response) % 2 == 0 for response in responses]
+        return [Verdict(len(text) % 2 == 0, len(text) / 1000) for text in responses]
 
     predictions = evaluate(
         small_llama(), word_tokenizer(), task, rows, sequence_limit=100, batch_size=2, judge=judge
     )
     assert len(predictions) == len(seen) == 5
     assert all(p.correct == (len(p.prediction) % 2 == 0) for p in predictions)
+    assert [p.toxic_probability for p in predictions] == [
+        len(p.prediction) / 1000 for p in predictions
+    ]
     assert all("</s>" not in p.prediction for p in predictions)
     assert {
         (p.log_probability_format, p.log_probability_content, p.valid) for p in predictions

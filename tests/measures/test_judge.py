@@ -18,6 +18,7 @@ from raysweep.errors import InputError
 from raysweep.measures.judge import ToxicityJudge
 from raysweep.measures.judge_conversion import convert
 from raysweep.measures.judge_files import find_judge, toxic_index
+from raysweep.measures.scores import Verdict
 from tests.classifiers import publish_classifier
 
 TEXTS = [
@@ -63,13 +64,14 @@ def test_batches_equal_one_forward_per_text(converted: Path, batch_size: int) ->
     assert found == pytest.approx(expected, abs=1e-5)
     assert len({round(value, 3) for value in found}) == len(TEXTS), "the texts are told apart"
     assert judge(TEXTS) == [
-        bool(text) and value < 0.5 for text, value in zip(TEXTS, expected, strict=True)
+        Verdict(bool(text) and value < 0.5, toxic)
+        for text, value, toxic in zip(TEXTS, expected, found, strict=True)
     ]
 
 
 def test_silence_is_not_safe(converted: Path) -> None:
     judge = ToxicityJudge(converted, torch.device("cpu"), 8)
-    assert judge(["", "  \n"]) == [False, False]
+    assert [verdict.is_safe for verdict in judge(["", "  \n"])] == [False, False]
 
 
 class Payload:

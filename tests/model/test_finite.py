@@ -13,6 +13,7 @@ from raysweep.measures.answers import evaluate
 from raysweep.measures.generation import generate_greedily
 from raysweep.measures.judge import ToxicityJudge
 from raysweep.measures.judge_conversion import convert
+from raysweep.measures.scores import Verdict
 from raysweep.model.finite import NotFiniteError, describe, first_not_finite
 from raysweep.tasks.registry import TASKS
 from raysweep.training.settings import Hyperparameters, WorkerSettings
@@ -67,7 +68,7 @@ def _evaluated(rank_with_nan: int | None, generative: bool) -> str:
             *(model, word_tokenizer(), task, rows),
             sequence_limit=100,
             batch_size=4,
-            judge=(lambda texts: [True] * len(texts)) if generative else None,
+            judge=(lambda texts: [Verdict(True)] * len(texts)) if generative else None,
         )
     except NotFiniteError as error:
         return str(error)
