@@ -316,11 +316,25 @@ def judge(results: Storage, panels: Sequence[Panel]) -> tuple[tuple[Claim, Judge
 
 
 def display(found: Sequence[tuple[Claim, Judgement]]) -> Group:
-    """The list, for a rich console: a criterion above the claims that it is for."""
+    """The list, for a rich console: a criterion above the claims that it is for.
+
+    Where none of these is testable, their reasons stand below, a line each.
+    """
     parts: list[RenderableType] = [Text("The paper's claims", "bold"), Text(EXPLANATION, "dim")]
-    for (place, criterion), claims in groupby(found, lambda one: (one[0].place, one[0].criterion)):
+    untested: list[tuple[Claim, Judgement]] = []
+    for (place, criterion), same in groupby(found, lambda one: (one[0].place, one[0].criterion)):
+        claims = list(same)
+        if all(one.verdict is Verdict.NOT_TESTABLE for _, one in claims):
+            untested += claims
+            continue
         parts.append(Text.assemble("\n", (place, "bold"), f": reproduced if {criterion}"))
-        parts.append(_table(list(claims)))
+        parts.append(_table(claims))
+    if untested:
+        parts.append(Text("\nNot testable with these results", "bold"))
+        parts += [
+            Text.assemble(f"{claim.text} ({claim.place}): ", (one.reason, "dim"))
+            for claim, one in untested
+        ]
     number = Counter(one.verdict for _, one in found)
     counts = ", ".join(f"{number[verdict]} {verdict}" for verdict in Verdict)
     return Group(*parts, Text(f"\n{len(found)} claims: {counts}"))
