@@ -43,6 +43,7 @@ def uneven_row(found: Unevenness) -> Row:
     return {
         "num_examples": found.num_rows,
         "num_groups": found.num_groups,
+        "num_clusters": found.num_clusters,
         "worst_group": biased.group,
         "worst_num_examples": biased.num_rows,
         "max_biased_forgetting": biased.value,

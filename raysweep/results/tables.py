@@ -61,6 +61,7 @@ _LEARNED_AT = _field("learned_at", pa.int32(), "the task's first full stage")
 _UNEVEN = [
     _field("num_examples", pa.int64(), "test rows scored"),
     _field("num_groups", pa.int64(), "groups with at least 10 of them, which are compared"),
+    _field("num_clusters", pa.int64(), "templates of the rows; null where each row is its own"),
     _field("worst_group", pa.string(), "of these the one with the largest biased forgetting"),
     _field("worst_num_examples", pa.int64(), "its test rows"),
     _field("max_biased_forgetting", pa.float64(), "its biased forgetting (equation 2)"),

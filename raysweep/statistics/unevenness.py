@@ -62,6 +62,7 @@ class Unevenness:
         p: of no group differing at all: the sum of n_g (biased_g - expected_g)^2 over the groups,
             among its permutations.
         num_rows, num_groups: that were compared.
+        num_clusters: templates that the rows come from; None where each row is its own.
     """
 
     biased: Maximum
@@ -69,6 +70,7 @@ class Unevenness:
     p: float
     num_rows: int
     num_groups: int
+    num_clusters: int | None
     num_permutations: int = NUM_PERMUTATIONS
 
 
@@ -100,6 +102,7 @@ def unevenness(
         _p_value(total, (sizes * own**2).sum(axis=1)),
         int(rows.present.any(axis=1).sum()),
         len(names),
+        int(rows.clusters.max()) + 1 if rows.is_clustered else None,
         num_permutations,
     )
 
