@@ -54,6 +54,21 @@ def test_rows_become_examples(tmp_path: Path) -> None:
     assert (task.title, task.chance, task.subsets) == ("Risk", 0.5, ("small", "large"))
 
 
+def test_rows_made_from_templates_say_from_which(tmp_path: Path) -> None:
+    """It is kept beside the row and decides nothing: the sets and their digests are the same."""
+    rows = [{**row, "made_from": number % 7} for number, row in enumerate(ROWS)]
+    write_lines(tmp_path / "all.jsonl", rows)
+    plain = load_splits(build(tmp_path, files={"pool": "all.jsonl"}), DataSettings())
+    task = build(tmp_path, files={"pool": "all.jsonl"}, cluster="made_from")
+    splits = load_splits(task, DataSettings())
+    assert splits.digests == plain.digests
+    assert {example.cluster for example in splits.test} <= {str(number) for number in range(7)}
+    assert {example.cluster for example in plain.test} == {""}
+    write_lines(tmp_path / "all.jsonl", [*rows, {**rows[0], "made_from": None}])
+    with pytest.raises(InputError, match="made_from"):
+        load_examples(task, "hub")
+
+
 @pytest.mark.parametrize("ending", ["jsonl", "json", "csv", "parquet"])
 def test_every_kind_of_file_and_pools(tmp_path: Path, ending: str) -> None:
     rows = [{**row, "risky": str(row["risky"]).lower(), "teams": "one"} for row in ROWS]
