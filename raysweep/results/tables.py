@@ -289,6 +289,38 @@ DERIVED: dict[str, pa.Schema] = {
             _field("forgetting", pa.float64(), "accuracy after that stage - accuracy; else null"),
         ]
     ),
+    "transitions": pa.schema(
+        [
+            *_SCORED,
+            _field("group", pa.string(), "demographic group, or 'overall'"),
+            _LEARNED_AT,
+            _field("num_examples", pa.int64(), "test rows scored then and now"),
+            _field("num_lost", pa.int64(), "right then, wrong now"),
+            _field("num_gained", pa.int64(), "wrong then, right now"),
+            _field("num_kept", pa.int64(), "right both times"),
+            _field("num_never", pa.int64(), "wrong both times"),
+            _field(
+                "chance_adjusted_forgetting",
+                pa.float64(),
+                "forgetting / (accuracy then - chance): 1 at chance; null where none was above it",
+            ),
+        ]
+    ),
+    "calibration": pa.schema(
+        [
+            *_SCORED,
+            _field("group", pa.string(), "demographic group, or 'overall'"),
+            _field("num_examples", pa.int64(), "test rows with given answers"),
+            _field("accuracy", pa.float64(), "of these"),
+            _field("mean_probability", pa.float64(), "of the right answer, among the candidates"),
+            _field("mean_confidence", pa.float64(), "of the answer given, among the candidates"),
+            _field(
+                "calibration_error",
+                pa.float64(),
+                "mean |accuracy - confidence| over ten bins of confidence, weighted by their rows",
+            ),
+        ]
+    ),
     "chain_unevenness": pa.schema([*_CHAIN, *_UNEVEN]),
     "group_effects": pa.schema(
         [

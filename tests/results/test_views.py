@@ -1,4 +1,4 @@
-"""The table `answers` against counting row by row."""
+"""The tables that are made when somebody asks, against counting row by row."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from raysweep.api.results import open_results
 from raysweep.results.tables import DERIVED, write_trial
@@ -35,11 +36,30 @@ def rows_of(trial: str, seed: int) -> list[dict[str, Any]]:
                     "answer": str(right[number]),
                     "prediction": given,
                     "correct": given == right[number],
-                    "log_probabilities": [-1.0, -2.0, -3.0],
+                    **scored(rng, str(right[number]), given),
                 }
             )
-    generated = {"task": "saferdialogues", "prediction": "Sorry.", "log_probabilities": []}
+    generated: dict[str, Any] = {
+        "task": "saferdialogues",
+        "prediction": "Sorry.",
+        "log_probabilities": [],
+        "log_probability_format": None,
+        "log_probability_content": None,
+    }
     return [*made, {**made[-1], **generated}]
+
+
+def scored(rng: np.random.Generator, right: str, given: str) -> dict[str, Any]:
+    """Log-likelihoods far below where a float's exponential is 0; that given has the largest."""
+    drawn = np.sort(rng.normal(-900, 1, 3))[::-1].tolist()
+    order = [given, *(answer for answer in ANSWERS if answer != given)]
+    found = [drawn[order.index(answer)] for answer in ANSWERS]
+    own = found[ANSWERS.index(right)]
+    return {
+        "log_probabilities": found,
+        "log_probability_format": own * 0.75,
+        "log_probability_content": own * 0.25,
+    }
 
 
 @pytest.fixture
@@ -48,7 +68,9 @@ def written(tmp_path: Path) -> tuple[Path, list[dict[str, Any]]]:
     for seed, trial in enumerate(("one", "two")):
         own = rows_of(trial, seed)
         lost = [{"trial": trial, "task": "bbq", "stage": 2, "learned_at": 1, "group": "overall"}]
-        write_trial(Storage.open(tmp_path), trial, {"predictions": own, "forgetting": lost})
+        evaluated = [{"trial": trial, "task": "bbq", "stage": 2, "chance": 0.25}]
+        tables = {"predictions": own, "forgetting": lost, "evaluations": evaluated}
+        write_trial(Storage.open(tmp_path), trial, tables)
         rows += own
     return tmp_path, rows
 
@@ -84,3 +106,62 @@ def test_answers_are_counted_as_right_and_as_given(
             assert row["forgetting"] == pytest.approx(hit[earlier] / right[earlier] - accuracy)
         else:
             assert row["forgetting"] is None
+
+
+def test_transitions_are_counted_between_the_same_rows(
+    written: tuple[Path, list[dict[str, Any]]],
+) -> None:
+    folder, rows = written
+    correct = {
+        (row["trial"], row["stage"], row["example_id"]): row["correct"]
+        for row in rows
+        if row["task"] == "bbq"
+    }
+    counted = Counter[Any]()
+    for row in rows:
+        if row["task"] == "bbq" and row["stage"] == 2:
+            now = row["correct"]
+            then = correct[row["trial"], 1, row["example_id"]]
+            counted.update((row["trial"], g, then, now) for g in (*row["groups"], "overall"))
+    found = open_results(folder).table("transitions").to_pylist()
+    assert len(found) == 2 * 3
+    for row in found:
+        place = row["trial"], row["group"]
+        numbers = [counted[*place, *pair] for pair in ((1, 0), (0, 1), (1, 1), (0, 0))]
+        names = ("num_lost", "num_gained", "num_kept", "num_never")
+        assert [row[name] for name in names] == numbers
+        assert row["num_examples"] == sum(numbers)
+        lost, gained, kept, _ = numbers
+        before = (lost + kept) / sum(numbers)
+        if before > 0.25:
+            adjusted = (lost - gained) / sum(numbers) / (before - 0.25)
+            assert row["chance_adjusted_forgetting"] == pytest.approx(adjusted)
+        else:
+            assert row["chance_adjusted_forgetting"] is None
+
+
+def test_calibration_of_likelihoods_that_are_small(
+    written: tuple[Path, list[dict[str, Any]]],
+) -> None:
+    folder, rows = written
+    found = open_results(folder).table("calibration").to_pylist()
+    assert len(found) == 2 * 3 * 3
+    for row in found:
+        own = [
+            one
+            for one in rows
+            if (one["trial"], one["stage"], one["task"]) == (row["trial"], row["stage"], "bbq")
+            and row["group"] in (*one["groups"], "overall")
+        ]
+        likelihoods = softmax(np.array([one["log_probabilities"] for one in own]), axis=1)
+        right = np.array([ANSWERS.index(one["answer"]) for one in own])
+        hits = np.array([one["correct"] for one in own], dtype=float)
+        confidence = likelihoods.max(axis=1)
+        bins = np.minimum((10 * confidence).astype(int), 9)
+        gaps = [abs((hits - confidence)[bins == b].sum()) for b in range(10)]
+        assert row["num_examples"] == len(own)
+        assert row["accuracy"] == pytest.approx(hits.mean())
+        assert row["mean_confidence"] == pytest.approx(confidence.mean())
+        assert row["calibration_error"] == pytest.approx(sum(gaps) / len(own))
+        probability = likelihoods[np.arange(len(own)), right].mean()
+        assert row["mean_probability"] == pytest.approx(probability)
