@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -106,7 +107,11 @@ def promised(world: World) -> float:
 
 
 def _run_chunk(world: World, seeds: Sequence[int]) -> list[Found]:
-    return [_judge(world.draw(np.random.default_rng(seed)), seed) for seed in seeds]
+    gc.freeze()  # statsmodels collects garbage with every correction, of all that is loaded
+    try:
+        return [_judge(world.draw(np.random.default_rng(seed)), seed) for seed in seeds]
+    finally:
+        gc.unfreeze()
 
 
 def _judge(rows: GroupedLosses, seed: int) -> Found:
