@@ -21,6 +21,9 @@ which it is known whether groups differ (`tests/levels/worlds.py`). Unless a wor
 has 13 groups of 100 rows, 3 seeds that share them, and 90 % right before, 75 % after.
 
     python -m tests.levels --out docs/evidence/levels.md
+
+A world that is not as it should be is drawn once more, five times as often and with other seeds,
+and what stands here is that: of 2,000 sweeps a rate of 5 % has an error of 0.5.
 """
 NULL = """## Worlds in which groups make no difference
 
