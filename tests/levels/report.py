@@ -32,8 +32,11 @@ often any group does after Holm's correction (at most 5.5); how often the 95 % i
 equation 2, which is not corrected for the groups' shares of answers, excludes 0; and how often the
 permutation tests say at the 5 % level that the models at hand are uneven. Models whose groups
 deviate between seeds are uneven, although the chain is not, so that for them this is no error: the
-tests across seeds tell both apart. Where nothing deviates, "uniform" is the p-value of Kolmogorov
-and Smirnov's test that the permutation p-values are uniform, for the least uniform of the three.
+tests across seeds tell both apart. Where nothing deviates, "too small" is the p-value of
+Kolmogorov and Smirnov's one-sided test that permutation p-values are smaller than uniform ones, for
+the worst of the three. They are not quite uniform: losses are few values, so that maxima tie, and a
+tie counts as reached; that makes them larger, most where little is lost. Signs of few templates
+make them a little too small: 6 % instead of 5 where a group has 15 templates.
 """
 PLANTED = """## Worlds in which one group forgets more
 
@@ -58,7 +61,7 @@ def report(null: Sequence[Tally], planted: Sequence[Tally], first_seed: int) -> 
     lines = [HEAD, f"{date.today().isoformat()}; seeds from {first_seed}; {machine()}.", ""]
     lines += [f"**{good} of {len(null) + len(planted)} worlds as they should be.**", ""]
     if null:
-        heads = ("world", "sweeps", "group", "family", "equation 2", *PERMUTED, "uniform")
+        heads = ("world", "sweeps", "group", "family", "equation 2", *PERMUTED, "too small")
         lines += [NULL, *_table(heads, map(_null, null)), ""]
     if planted:
         lines += [PLANTED, *_table(("world", "sweeps", "found", "promised"), map(_found, planted))]
@@ -67,7 +70,10 @@ def report(null: Sequence[Tally], planted: Sequence[Tally], first_seed: int) -> 
 
 def _null(tally: Tally) -> list[str]:
     world, permuted = tally.world, {name: tally.permutation(name) for name in PERMUTED}
-    uniform = min(float(kstest(values, "uniform").pvalue) for values in permuted.values())
+    too_small = min(
+        float(kstest(values, "uniform", alternative="greater").pvalue)
+        for values in permuted.values()
+    )
     return [
         world.name,
         str(len(tally.found)),
@@ -75,7 +81,7 @@ def _null(tally: Tally) -> list[str]:
         _percent(tally.family_error),
         _percent(tally.excluded),
         *(_percent(float((values <= LEVEL).mean())) for values in permuted.values()),
-        "" if world.between else f"{uniform:.2f}",
+        "" if world.between else f"{too_small:.2f}",
     ]
 
 
