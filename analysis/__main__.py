@@ -21,7 +21,7 @@ from raysweep.results.query import open_results
 from raysweep.settings.paths import check_out, shown
 from raysweep.store.storage import Storage
 
-from . import claims, figure3, figure4, figure7, order_effect, pareto, table1
+from . import claims, claims_list, figure3, figure4, figure7, order_effect, pareto, table1
 from .load import num_unfinished, without_first_task
 
 MAX_LISTED = 8
@@ -68,7 +68,7 @@ def main(
             trials = "1 trial has" if unfinished == 1 else f"{unfinished} trials have"
             output.print(f"\n{trials} not finished both stages: left out so far")
         output.print()
-        output.print(claims.display(claims.judge(sweep, panels)))
+        output.print(claims_list.display(claims.judge(sweep, panels)))
 
 
 def _table1(sweep: Storage, folder: Path, output: Console) -> None:

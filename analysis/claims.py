@@ -10,16 +10,9 @@ of another model the list says whether it behaves likewise, not whether the pape
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
-
-from rich import box
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from raysweep.store.storage import Storage
 from raysweep.tasks.registry import TASKS
@@ -46,8 +39,7 @@ from .judges import (
     top_group,
     uneven,
 )
-from .mean import MISSING
-from .verdicts import Judgement, Verdict
+from .verdicts import Judgement
 
 TABLE_1 = {
     ("toxigen", "arc_easy"): (6.87, 0.1),
@@ -61,16 +53,6 @@ TABLE_1 = {
     ("saferdialogues", "csqa2"): (4.36, -1.00),
 }
 """Printed forgetting of the safety and of the capability task, when each comes first."""
-EXPLANATION = (
-    "Not reproduced: the criterion does not hold, be it for want of evidence. A claim about "
-    "several chains or settings holds if it holds in each; of Table 1 and Figure 3 those settings "
-    "count that have one learning rate in both stages, if any has."
-)
-STYLES = {
-    Verdict.REPRODUCED: "green",
-    Verdict.NOT_REPRODUCED: "red",
-    Verdict.NOT_TESTABLE: "dim",
-}
 
 
 @dataclass(frozen=True)
@@ -313,39 +295,3 @@ def judge(results: Storage, panels: Sequence[Panel]) -> tuple[tuple[Claim, Judge
     """Each claim with what the results of a sweep, and Figure 3's panels, say of it."""
     evidence = Evidence(results, panels)
     return tuple((claim, claim.judge(evidence)) for claim in CLAIMS)
-
-
-def display(found: Sequence[tuple[Claim, Judgement]]) -> Group:
-    """The list, for a rich console: a criterion above the claims that it is for.
-
-    Where none of these is testable, their reasons stand below, a line each.
-    """
-    parts: list[RenderableType] = [Text("The paper's claims", "bold"), Text(EXPLANATION, "dim")]
-    untested: list[tuple[Claim, Judgement]] = []
-    for (place, criterion), same in groupby(found, lambda one: (one[0].place, one[0].criterion)):
-        claims = list(same)
-        if all(one.verdict is Verdict.NOT_TESTABLE for _, one in claims):
-            untested += claims
-            continue
-        parts.append(Text.assemble("\n", (place, "bold"), f": reproduced if {criterion}"))
-        parts.append(_table(claims))
-    if untested:
-        parts.append(Text("\nNot testable with these results", "bold"))
-        parts += [
-            Text.assemble(f"{claim.text} ({claim.place}): ", (one.reason, "dim"))
-            for claim, one in untested
-        ]
-    number = Counter(one.verdict for _, one in found)
-    counts = ", ".join(f"{number[verdict]} {verdict}" for verdict in Verdict)
-    return Group(*parts, Text(f"\n{len(found)} claims: {counts}"))
-
-
-def _table(found: Sequence[tuple[Claim, Judgement]]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
-    for name in ("claim", "paper", "ours (95 % interval)", "verdict"):
-        table.add_column(name, overflow="fold")
-    for claim, one in found:
-        verdict = Text.assemble((one.verdict.value, STYLES[one.verdict]))
-        verdict.append(f": {one.reason}" if one.reason else "", "dim")
-        table.add_row(Text(claim.text), Text(claim.paper), Text(one.ours or MISSING), verdict)
-    return table

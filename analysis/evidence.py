@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from raysweep.statistics.differences import Difference, corrected, holm, pooled
+from raysweep.statistics.correction import holm
+from raysweep.statistics.differences import Difference, corrected, pooled
 from raysweep.store.storage import Storage
 from raysweep.tasks.task import Kind
 

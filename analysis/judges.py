@@ -15,8 +15,9 @@ from .evidence import Evidence, is_of, paired
 from .figure3 import Panel
 from .figure7 import Replay
 from .first_stages import FirstStage
+from .load import LEVEL
 from .mean import fixed
-from .verdicts import LEVEL, Judgement, Verdict, by_difference, every, judged, untestable
+from .verdicts import Judgement, Verdict, by_difference, every, judged, untestable
 
 CAPABILITIES = ("arc_easy", "csqa", "csqa2")
 SAFETIES = ("toxigen", "bbq", "saferdialogues")
@@ -122,7 +123,9 @@ def _top(evidence: Evidence, safety: str, capability: str, group: str) -> Judgem
         else:
             beyond = panel.chance.is_beyond and panel.chance.group == group
             parts.append(judged(beyond, ours, "its lead is within chance"))
-    return every(parts) if parts else untestable(evidence.missing((safety, capability)))
+    if not parts:
+        return untestable(evidence.missing((safety, capability)) or "no forgetting by group")
+    return every(parts)
 
 
 def in_part(evidence: Evidence, safety: str, groups: tuple[str, ...], part: Part) -> Judgement:

@@ -8,9 +8,8 @@ from enum import StrEnum
 
 from raysweep.statistics.differences import Difference
 
+from .load import LEVEL
 from .mean import fixed
-
-LEVEL = 0.05
 
 
 class Verdict(StrEnum):

@@ -25,7 +25,8 @@ from raysweep.digest import digest_json
 from raysweep.model.checkpoint import find_checkpoint
 from raysweep.plan.plan import Plan, make_plan
 from raysweep.plan.trials import Measurement, Trial
-from raysweep.results.tables import SCHEMAS, read_table
+from raysweep.results.columns import SCHEMAS
+from raysweep.results.tables import read_table
 from raysweep.space.space import check_space
 from raysweep.store.storage import Storage
 from raysweep.store.store import EntryKind, Store

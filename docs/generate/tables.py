@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from docs.generate.markdown import table
 from raysweep.plan.metrics import METRICS
-from raysweep.results.tables import DERIVED, SCHEMAS, TRIAL_TABLES
+from raysweep.results.columns import DERIVED, SCHEMAS, TRIAL_TABLES
 
 TABLES = """# Tables and columns
 

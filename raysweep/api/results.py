@@ -11,7 +11,8 @@ import pyarrow as pa
 from raysweep.analysis_folder import import_analysis
 from raysweep.errors import InputError
 from raysweep.results import query
-from raysweep.results.tables import DERIVED, SCHEMAS, read_table
+from raysweep.results.columns import DERIVED, SCHEMAS
+from raysweep.results.tables import read_table
 from raysweep.settings.mistakes import check_known
 from raysweep.store.storage import Storage
 

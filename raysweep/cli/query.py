@@ -19,8 +19,8 @@ from rich.text import Text
 
 from raysweep.cli.console import console, reporting_input_errors
 from raysweep.cli.options import ResultsFolder
+from raysweep.results.columns import SCHEMAS, TRIAL_TABLES
 from raysweep.results.query import columns, open_results, query
-from raysweep.results.tables import SCHEMAS, TRIAL_TABLES
 
 MAX_SHOWN_ROWS = 500  # of --format table; more is for a program, not for eyes
 

@@ -145,7 +145,8 @@ METRICS: Mapping[str, Metric] = {
         _unless_first_learned,
     ),
     "max_biased_forgetting": Metric(
-        "that group's forgetting - the overall one (equation 2); large by chance alone: see below",
+        "that group's forgetting - the overall one (equation 2); large by chance alone: search by "
+        "its excess",
         lambda known: known.worst.biased if known.worst else None,
         _unless_first_learned,
     ),

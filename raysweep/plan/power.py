@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from raysweep.plan.plan import Plan
-from raysweep.plan.trials import Trial
 from raysweep.statistics.grouped_losses import MIN_ROWS
 from raysweep.statistics.power import POWER, Design, detectable, rows_needed, seeds_needed
 
@@ -45,13 +44,12 @@ def group_power(plan: Plan, effect: float) -> list[GroupPower]:
         effect: the biased forgetting that is looked for, a fraction.
     """
     sizes = dict(_group_sizes(plan))
-    cells = {task: Counter(_cell(trial) for trial in _forgetting(plan, task)) for task in sizes}
-    kept = {task: [n for n in sizes[task].values() if n >= MIN_ROWS] for task in sizes}
-    num_tests = sum(len(kept[task]) * len(cells[task]) for task in sizes)
+    cells = {task: Counter(_measured(plan, task)) for task in sizes}
+    num_tests = sum(sum(map(_is_kept, sizes[task])) * len(cells[task]) for task in sizes)
     return [
         _of_task(task, sizes[task], min(cells[task].values()), num_tests, effect)
         for task in sizes
-        if cells[task] and kept[task]
+        if cells[task]
     ]
 
 
@@ -98,9 +96,9 @@ def _verdict(one: GroupPower) -> str:
 
 
 def _of_task(
-    task: str, sizes: Counter[str], num_seeds: int, num_tests: int, effect: float
+    task: str, sizes: list[int], num_seeds: int, num_tests: int, effect: float
 ) -> GroupPower:
-    kept = [number for number in sizes.values() if number >= MIN_ROWS]
+    kept = list(filter(_is_kept, sizes))
     design = Design(min(kept), len(kept), num_seeds, num_tests=num_tests)
     several = replace(design, num_seeds=max(num_seeds, 2))
     return GroupPower(
@@ -117,22 +115,24 @@ def _of_task(
     )
 
 
-def _group_sizes(plan: Plan) -> Iterator[tuple[str, Counter[str]]]:
+def _group_sizes(plan: Plan) -> Iterator[tuple[str, list[int]]]:
+    """Test rows of each group, of tasks with groups of which one has rows enough."""
     for task, splits in plan.splits.items():
         sizes = Counter(group for example in splits.test for group in example.groups)
-        if len(sizes) > 1 and any(number >= MIN_ROWS for number in sizes.values()):
-            yield task, sizes
+        if len(sizes) > 1 and any(map(_is_kept, sizes.values())):
+            yield task, list(sizes.values())
 
 
-def _forgetting(plan: Plan, task: str) -> list[Trial]:
-    """The trials that learn a task before their last stage."""
-    return [
-        trial
-        for trial in plan.trials
-        if task in trial.tasks and (trial.learned_at(task) or len(trial.stages)) < len(trial.stages)
-    ]
+def _is_kept(num_rows: int) -> bool:
+    return num_rows >= MIN_ROWS
 
 
-def _cell(trial: Trial) -> tuple[object, ...]:
-    """What trials have in common that differ by their seed alone."""
-    return str(trial.chain), *(stage.hyperparameters.model_dump_json() for stage in trial.stages)
+def _measured(plan: Plan, task: str) -> Iterator[tuple[object, ...]]:
+    """What a task's forgetting is told of: each later stage of a chain, once for every seed."""
+    for trial in plan.trials:
+        settings = (stage.hyperparameters.model_dump_json() for stage in trial.stages)
+        cell = str(trial.chain), *settings
+        learned_at = trial.learned_at(task) if task in trial.tasks else None
+        if learned_at is not None:
+            later = range(learned_at + 1, len(trial.stages) + 1)
+            yield from ((*cell, stage) for stage in later)

@@ -17,8 +17,9 @@ import pyarrow.compute as pc
 
 from raysweep.measures.losses import grouped_losses
 from raysweep.measures.scores import Prediction
+from raysweep.results.columns import DERIVED
 from raysweep.results.rows import uneven_row
-from raysweep.results.tables import DERIVED, from_bytes, read_table, table, table_files
+from raysweep.results.tables import from_bytes, read_table, table, table_files
 from raysweep.statistics.effects import Effect, biased_effects, corrected, standardised_effects
 from raysweep.statistics.grouped_losses import FEW_ROWS, GroupedLosses, over_seeds
 from raysweep.statistics.unevenness import Unevenness, unevenness
@@ -58,7 +59,7 @@ def cells(sweep: Storage) -> list[Cell]:
 
     Of trials whose predictions are there: people copy folders in part.
     """
-    there = _predicted(sweep)
+    there = predicted(sweep)
     found: dict[tuple[Any, ...], dict[str, Row]] = defaultdict(dict)
     for row in read_table(sweep, "forgetting").to_pylist():
         if row["group"] != OVERALL and row["trial"] in there:
@@ -73,11 +74,9 @@ def cells(sweep: Storage) -> list[Cell]:
     return made
 
 
-def cell_of(sweep: Storage, trials: Sequence[str], task: str, learned_at: int, stage: int) -> Cell:
-    """Of those of the trials whose predictions are there, without the columns that tables have."""
-    there = _predicted(sweep)
-    common = {"task": task, "learned_at": learned_at, "stage": stage}
-    return Cell(common, tuple(trial for trial in trials if trial in there))
+def cell_of(trials: Sequence[str], task: str, learned_at: int, stage: int) -> Cell:
+    """Without the columns that tables have."""
+    return Cell({"task": task, "learned_at": learned_at, "stage": stage}, tuple(trials))
 
 
 def derived_table(sweep: Storage, name: str) -> pa.Table:
@@ -131,7 +130,7 @@ def _standardised(effect: Effect) -> Row:
     }
 
 
-def _predicted(sweep: Storage) -> set[str]:
+def predicted(sweep: Storage) -> set[str]:
     """The trials whose predictions are there."""
     return {PurePosixPath(name).stem for name in table_files(sweep, "predictions")}
 

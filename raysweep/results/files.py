@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from raysweep.errors import InputError
-from raysweep.results.tables import SCHEMA_VERSION, SCHEMAS
+from raysweep.results.columns import SCHEMA_VERSION, SCHEMAS
 from raysweep.store.storage import Storage
 
 FIRST_SCORING = 2  # of files from before there was a column for it

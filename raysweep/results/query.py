@@ -19,9 +19,10 @@ import pyarrow.dataset as ds
 from pyarrow import fs
 
 from raysweep.errors import InputError
+from raysweep.results.columns import DERIVED, SCHEMAS
 from raysweep.results.effects import derived_table
 from raysweep.results.files import check_results
-from raysweep.results.tables import DERIVED, SCHEMAS, table, table_files
+from raysweep.results.tables import table, table_files
 from raysweep.results.views import VIEWS
 from raysweep.store.storage import Storage
 

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from raysweep.plan.names import learning_rates, short_id
 from raysweep.plan.trials import Trial
-from raysweep.results.effects import cell_of
+from raysweep.results.effects import cell_of, predicted
 from raysweep.results.rows import maximum_of
 from raysweep.results.tables import read_table
 from raysweep.space.chains import Chain
@@ -62,6 +62,7 @@ class _Summary:
         self._scores = _overall(folder, trials)
         self._forgotten = _by_trial(folder, "forgetting", trials)
         self._uneven = _by_trial(folder, "unevenness", trials)
+        self._predicted = predicted(folder)
         self._curvatures = _by_trial(folder, "curvature", trials)
         described = settings_of(trials)
         self._cells: dict[tuple[Chain, str], list[Trial]] = defaultdict(list)
@@ -180,8 +181,8 @@ class _Summary:
         if all(row["group"] == OVERALL for row in _of_first_task(self._forgotten, cell)):
             return None
         learned_at = first.learned_at(first.first_task) or last
-        trials = [trial.id for trial in cell]
-        of_cell = cell_of(self._folder, trials, first.first_task, learned_at, last)
+        trials = [trial.id for trial in cell if trial.id in self._predicted]
+        of_cell = cell_of(trials, first.first_task, learned_at, last)
         found = of_cell.unevenness(self._folder)
         return found.biased if found else None
 

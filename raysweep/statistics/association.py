@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from raysweep.statistics.grouped_losses import numbered
+
 CONFIDENCE = 0.95
 LEAST_POINTS = 3
 EQUAL_DIGITS = 9
@@ -128,7 +130,11 @@ def line(
     if clusters is None:
         num_clusters, fit = None, model.fit()
     else:
-        numbers = _numbered(clusters, len(across))
+        if len(clusters) != len(across):
+            raise ValueError(
+                f"{len(clusters)} clusters for {len(across)} points: give one for each"
+            )
+        numbers = numbered(clusters)
         num_clusters = int(numbers.max()) + 1
         if num_clusters < LEAST_POINTS:
             return None
@@ -163,10 +169,3 @@ def _tells(*sides: np.ndarray) -> bool:
         if math.isclose(np.ptp(side), 0, abs_tol=NEGLIGIBLE * float(np.abs(side).max())):
             return False
     return True
-
-
-def _numbered(clusters: Sequence[Hashable], num_points: int) -> np.ndarray:
-    if len(clusters) != num_points:
-        raise ValueError(f"{len(clusters)} clusters for {num_points} points: give one for each")
-    numbers: dict[Hashable, int] = {}
-    return np.array([numbers.setdefault(one, len(numbers)) for one in clusters], dtype=int)

@@ -15,6 +15,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from raysweep.statistics.correction import holm
+
 CONFIDENCE = 0.95
 NOTHING = 1e-9  # errors below are those of rounding
 
@@ -107,13 +109,6 @@ def corrected(found: Mapping[Name, Difference]) -> dict[Name, Difference]:
     return dict(found) | {
         name: replace(found[name], p_holm=p) for name, p in zip(names, p_values, strict=True)
     }
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Corrected for their number: the rate of one or more errors in the whole family."""
-    from statsmodels.stats.multitest import multipletests
-
-    return [float(p) for p in multipletests(p_values, method="holm")[1]] if p_values else []
 
 
 def _untested(values: Sequence[float]) -> Difference:

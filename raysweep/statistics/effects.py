@@ -28,6 +28,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from raysweep.statistics.correction import benjamini_hochberg, holm
 from raysweep.statistics.grouped_losses import GroupedLosses, over_seeds
 
 CONFIDENCE = 0.95
@@ -81,16 +82,10 @@ def standardised_effects(rows: GroupedLosses) -> list[Effect]:
 
 def corrected(effects: Sequence[Effect]) -> list[Effect]:
     """Effects with the corrected p-values of one family, all that are given."""
-    from statsmodels.stats.multitest import multipletests
-
     tested = [effect.p for effect in effects if effect.p is not None]
-    if not tested:
-        return list(effects)
-    holm, bh = (iter(multipletests(tested, method=name)[1]) for name in ("holm", "fdr_bh"))
+    holms, bhs = iter(holm(tested)), iter(benjamini_hochberg(tested))
     return [
-        effect
-        if effect.p is None
-        else replace(effect, p_holm=float(next(holm)), p_bh=float(next(bh)))
+        effect if effect.p is None else replace(effect, p_holm=next(holms), p_bh=next(bhs))
         for effect in effects
     ]
 

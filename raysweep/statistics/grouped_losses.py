@@ -70,7 +70,7 @@ class GroupedLosses:
         ).reshape(len(rows), len(groups))
         clusters = [row.cluster or ("", name) for name, row in rows.items()]
         strata = [row.stratum for row in rows.values()]
-        return cls(losses, groups, members, _numbered(strata), _numbered(clusters))
+        return cls(losses, groups, members, numbered(strata), numbered(clusters))
 
     @cached_property
     def present(self) -> np.ndarray:
@@ -148,9 +148,9 @@ class GroupedLosses:
         """
         sums, counts = self.cell_sums
         means = ratio(sums, counts)
-        weights = self.weights[:, None, :] * (counts[:, :-1] > 0)
         gaps = np.nan_to_num(means[:, :-1] - means[:, -1:])
-        return ratio((weights * gaps).sum(axis=0), weights.sum(axis=0))
+        found = (self.standard_weights * gaps).sum(axis=0)
+        return np.where(counts[:, :-1].sum(axis=0) > 0, found, np.nan)
 
     @cached_property
     def weights(self) -> np.ndarray:
@@ -213,6 +213,7 @@ def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     return np.asarray(np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0))
 
 
-def _numbered(values: Iterable[Hashable]) -> np.ndarray:
+def numbered(values: Iterable[Hashable]) -> np.ndarray:
+    """Equal values have equal numbers, from 0 in the order of their first occurrence."""
     numbers: dict[Hashable, int] = {}
     return np.array([numbers.setdefault(value, len(numbers)) for value in values], dtype=int)

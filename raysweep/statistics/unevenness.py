@@ -9,8 +9,8 @@ of another, so that they cannot be exchanged. There what each template's rows lo
 strata's means gets a random sign instead (the wild cluster bootstrap under the null hypothesis:
 Cameron, Gelbach and Miller, 2008).
 
-It is a statement about the models at hand and about chance in the choice of
-their test rows; what another training would give, `effects` tells.
+It is a statement about the models at hand and about chance in the choice of their test rows; what
+another training would give, `effects` tells.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ from raysweep.plan.plan import Plan
 from raysweep.plan.remaining import remaining
 from raysweep.plan.scouts import Findings
 from raysweep.plan.trials import Trial
-from raysweep.results.tables import TRIAL_TABLES, from_bytes, write_trial
+from raysweep.results.columns import TRIAL_TABLES
+from raysweep.results.tables import from_bytes, write_trial
 from raysweep.store.storage import Storage
 from raysweep.store.store import DamagedEntryError, Store
 from raysweep.sweep.outcome import Outcome

@@ -13,7 +13,8 @@ import torch
 from raysweep.measures.loss_curvature import Sample, load_hessian, measure_curvature
 from raysweep.model.encoding import encode_rows
 from raysweep.model.tokenizer import load_encoder
-from raysweep.results.tables import SCHEMAS, TRIAL_TABLES, read_table
+from raysweep.results.columns import SCHEMAS, TRIAL_TABLES
+from raysweep.results.tables import read_table
 from raysweep.space.space import load_space
 from raysweep.store.storage import Storage
 from raysweep.tasks.sampling import stratified_order

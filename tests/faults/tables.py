@@ -8,7 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from raysweep.results.tables import SCHEMAS, read_table
+from raysweep.results.columns import SCHEMAS
+from raysweep.results.tables import read_table
 from raysweep.store.storage import Storage
 
 Tables = Mapping[str, pa.Table]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from raysweep.results.tables import SCHEMAS, write_trial
+from raysweep.results.columns import SCHEMAS
+from raysweep.results.tables import write_trial
 from raysweep.store.storage import Storage
 from tests.faults.tables import differences, load_tables, num_rows
 

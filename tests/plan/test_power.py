@@ -24,6 +24,13 @@ def test_the_design_is_that_of_the_chains_that_forget_a_task() -> None:
     assert found.power == found.design.power(0.05)
 
 
+def test_every_later_stage_is_a_test_of_its_own() -> None:
+    """As in the table `group_effects`, whose rows are corrected together."""
+    made = plan(data=DATA, chains=[["toxigen", "csqa2", "toxigen@50%"]], stages={}, seeds=[0, 1])
+    (found,) = group_power(made, 0.05)
+    assert found.design == Design(40, 13, 2, num_tests=2 * 13)
+
+
 def test_small_groups_are_counted_and_left_out() -> None:
     (found,) = group_power(plan(data={"num_train": 100, "num_test": 135}), 0.05)
     assert found.fewest >= 10

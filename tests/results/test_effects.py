@@ -10,9 +10,10 @@ import pytest
 
 from raysweep.measures.losses import grouped_losses
 from raysweep.measures.scores import Prediction
+from raysweep.results.columns import DERIVED
 from raysweep.results.effects import cells, derived_table
 from raysweep.results.query import open_results, query
-from raysweep.results.tables import DERIVED, write_trial
+from raysweep.results.tables import write_trial
 from raysweep.statistics.effects import corrected, standardised_effects
 from raysweep.statistics.unevenness import unevenness
 from raysweep.store.storage import Storage

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pytest
 
 from raysweep.errors import InputError
+from raysweep.results.columns import SCHEMA_VERSION
 from raysweep.results.query import open_results, query
-from raysweep.results.tables import SCHEMA_VERSION, read_table, table, to_bytes, write_trial
+from raysweep.results.tables import read_table, table, to_bytes, write_trial
 from raysweep.store.storage import Storage
 
 

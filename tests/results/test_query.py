@@ -15,8 +15,9 @@ from typer.testing import CliRunner, Result
 
 from raysweep.cli.query import main
 from raysweep.errors import InputError
+from raysweep.results.columns import DERIVED, SCHEMAS
 from raysweep.results.query import columns, open_results, query
-from raysweep.results.tables import DERIVED, SCHEMAS, write_trial
+from raysweep.results.tables import write_trial
 from raysweep.store.storage import Storage
 
 

@@ -11,7 +11,8 @@ import pytest
 from scipy.special import softmax
 
 from raysweep.api.results import open_results
-from raysweep.results.tables import DERIVED, write_trial
+from raysweep.results.columns import DERIVED
+from raysweep.results.tables import write_trial
 from raysweep.store.storage import Storage
 
 ANSWERS = ("A", "B", "C")

@@ -13,7 +13,7 @@ from mkdocs.__main__ import cli
 from docs.generate import settings, spaces, tables
 from docs.generate.commands import commands
 from raysweep.plan.metrics import METRICS
-from raysweep.results.tables import SCHEMAS
+from raysweep.results.columns import SCHEMAS
 from raysweep.space.packaged import packaged_names
 from tests.documents import ROOT
 from tests.house.rooms import rooms

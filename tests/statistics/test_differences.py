@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from raysweep.statistics.differences import Difference, between, corrected, holm, over_units, pooled
+from raysweep.statistics.correction import holm
+from raysweep.statistics.differences import Difference, between, corrected, over_units, pooled
 
 SLEEP = (
     [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0],
