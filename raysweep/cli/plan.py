@@ -67,7 +67,8 @@ Power = Annotated[
     bool, typer.Option("--power", help="Say which biased forgetting the spaces could find.")
 ]
 Effect = Annotated[
-    float, typer.Option(help="Biased forgetting that --power looks for, in points.", min=0.1)
+    float,
+    typer.Option(help="Biased forgetting that --power looks for, in points.", min=0.1, max=100),
 ]
 
 
@@ -101,7 +102,6 @@ def main(
     check_finite(tokens_per_second, "--tokens-per-second")
     check_finite(startup_seconds, "--startup-seconds")
     check_finite(price, "--price")
-    check_finite(effect, "--effect", most=100)
     overrides = {
         "model": model,
         "data": {"source": data, "num_test": num_test},
