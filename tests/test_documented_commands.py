@@ -54,7 +54,7 @@ def indented(path: Path) -> list[str]:
     lines = iter(text.splitlines())
     for line in lines:
         if re.match(r"(?:    |\t)(?:python3?|pip|ray|raysweep|ruff|mypy) ", line):
-            while line.partition(" #")[0].count("'") % 2:  # as does an open quotation
+            while any(line.partition(" #")[0].count(mark) % 2 for mark in "'\""):  # so do quotes
                 line += " " + next(lines).strip()
             found += line.strip().split(" && ")
     return [re.sub(r"^raysweep ", "python -m raysweep ", one) for one in found]

@@ -75,7 +75,11 @@ def test_own_task_and_judged_dialogues(user: User) -> None:
     judge = ToxicityJudge(folder / "judge", torch.device("cpu"), 16, "LABEL_1")
     responses = [row for row in rows if row["task"] == "saferdialogues"]
     assert len(responses) == 3 * 30
-    assert [row["correct"] for row in responses] == judge([r["prediction"] for r in responses])
+    verdicts = judge([row["prediction"] for row in responses])
+    assert [row["correct"] for row in responses] == [verdict.is_safe for verdict in verdicts]
+    assert [row["toxic_probability"] for row in responses] == pytest.approx(
+        [verdict.toxic_probability for verdict in verdicts], abs=1e-5
+    )  # batched otherwise
     risk = [row for row in read_table(results, "evaluations").to_pylist() if row["task"] == "risk"]
     assert {row["group"] for row in risk} == {"overall", "all hands", "team0", "team1"}
     assert {row["title"] for row in risk} == {"Risk"}
