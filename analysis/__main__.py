@@ -1,4 +1,4 @@
-"""Prints Table 1, Figures 3, 4 and 7 of a sweep and writes their pictures, and a search's.
+"""Prints the tables and figures of a sweep and writes their pictures.
 
 Ends with the paper's claims, and whether the sweep's results bear them out.
 
@@ -7,11 +7,11 @@ raysweep report RESULTS [--out FOLDER] [--learning-rates 1e-5,1e-5]
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from matplotlib.figure import Figure
 from rich.console import Console
 
 from raysweep.cli.console import console, reporting_input_errors, run_command
@@ -21,14 +21,14 @@ from raysweep.results.query import open_results
 from raysweep.settings.paths import check_out, shown
 from raysweep.store.storage import Storage
 
-from . import claims, claims_list, figure3, figure4, figure7, order_effect, pareto, table1
+from . import claims, claims_list
+from .catalogue import EXHIBITS, title
+from .exhibit import Exhibit, Missing, Reading
+from .figure3 import figure3
 from .load import num_unfinished, without_first_task
 
 MAX_LISTED = 8
-ENDINGS = (".png", ".pdf", ".svg")
-NO_PAIR = (
-    "no trial has finished a chain of two full stages, one on a capability and one on a safety task"
-)
+ENDINGS = ("png", "pdf", "svg")
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -43,107 +43,58 @@ def main(
         typer.Option(help="Figure 3's panels, as 1e-5,1e-5 (first and second stage); repeatable."),
     ] = None,
 ) -> None:
-    """Prints Table 1, Figures 3, 4 and 7 of a sweep and writes their pictures, and a search's."""
+    """Prints the tables and figures of a sweep and writes their pictures."""
     with reporting_input_errors():
-        wanted = [_rates(text) for text in learning_rates or ()]
+        wanted = tuple(_rates(text) for text in learning_rates or ())
         sweep = open_results(results)
         folder = _folder(sweep, out)
-        panels = figure3.figure3(sweep)
-        selection = figure3.select(panels, wanted)
+        reading = Reading(sweep, wanted)
         output = console()
-        _table1(sweep, folder, output)
-        _figure3(selection, folder, output)
-        _figure4(sweep, folder, output)
-        _figure7(sweep, folder, output)
-        _search(sweep, folder, output)
-        if partial := without_first_task(sweep):
-            listed = "; ".join(partial[:MAX_LISTED])
-            more = f" and {len(partial) - MAX_LISTED} more" if partial[MAX_LISTED:] else ""
-            output.print(
-                f"\nin no figure, since the first stage is not one whole task: {listed}{more}",
-                markup=False,
-            )
-        unfinished = num_unfinished(sweep)
-        if unfinished:
-            trials = "1 trial has" if unfinished == 1 else f"{unfinished} trials have"
-            output.print(f"\n{trials} not finished both stages: left out so far")
+        missing: defaultdict[str, list[str]] = defaultdict(list)
+        exhibits = {name: show(reading) for name, show in EXHIBITS.items()}  # mistakes come first
+        for name, found in exhibits.items():
+            if isinstance(found, Missing):
+                missing[found.reason].append(title(name))
+            else:
+                _show(found, folder / name, output)
+        for reason, titles in missing.items():
+            output.print(f"{', '.join(titles)}: nothing to show; {reason}", markup=False)
+        _print_left_out(sweep, output)
         output.print()
-        output.print(claims_list.display(claims.judge(sweep, panels)))
+        output.print(claims_list.display(claims.judge(sweep, reading.of(figure3))))
 
 
-def _table1(sweep: Storage, folder: Path, output: Console) -> None:
-    rows = table1.table1(sweep)
-    if rows:
-        table = table1.display(rows)
-        output.print(table)
-        effects = order_effect.order_effects(sweep)
-        if effects.pairs:
-            output.print(order_effect.display(effects))
-        _write(table.picture(), folder / "table1", output)
-        for ending, text in table.texts().items():
-            (folder / f"table1.{ending}").write_text(text)
-        output.print(f"wrote {folder}/table1.csv, .md and .tex", soft_wrap=True, markup=False)
-        output.print()
-    else:
-        output.print(f"Table 1: nothing to show; {NO_PAIR}")
-
-
-def _figure3(selection: figure3.Selection, folder: Path, output: Console) -> None:
-    if not selection.shown:
-        output.print(
-            f"Figure 3: nothing to show; {NO_PAIR}, in the order safety then capability "
-            "and with forgetting by group"
-        )
-        return
-    output.print(figure3.listing(selection.shown))
-    _write(figure3.picture(selection.shown), folder / "figure3", output)
-    if selection.left_out:
-        output.print(_left_out(selection))
-
-
-def _figure4(sweep: Storage, folder: Path, output: Console) -> None:
-    found = figure4.figure4(sweep)
-    if found.curvatures:
-        output.print(figure4.listing(found))
-        _write(figure4.picture(found), folder / "figure4", output)
-
-
-def _figure7(sweep: Storage, folder: Path, output: Console) -> None:
-    curves = figure7.figure7(sweep)
-    if curves:
-        output.print(figure7.listing(curves))
-        _write(figure7.picture(curves), folder / "figure7", output)
-
-
-def _search(sweep: Storage, folder: Path, output: Console) -> None:
-    found = pareto.search(sweep)
-    if found:
-        name = "search" if len(found.objectives) == 1 else "pareto"
-        _write(
-            pareto.picture(found),
-            folder / name,
-            output,
-            f", {len(found.candidates)} trials of the search",
-        )
-
-
-def _write(picture: Figure, path: Path, output: Console, more: str = "") -> None:
-    """As a picture for screens, and as two for papers."""
+def _show(found: Exhibit, path: Path, output: Console) -> None:
+    """Pictures as one for screens and two for papers."""
+    if found.text is not None:
+        output.print(found.text)
+    picture = found.draw()
     for ending in ENDINGS:
-        picture.savefig(path.with_suffix(ending))
-    listed = f"{path}{ENDINGS[0]}, {' and '.join(ENDINGS[1:])}"
-    output.print(f"wrote {listed}{more}", soft_wrap=True, markup=False)
+        picture.savefig(path.with_suffix(f".{ending}"))
+    for ending, text in found.files.items():
+        path.with_suffix(f".{ending}").write_text(text)
+    first, *others = [*ENDINGS, *found.files]
+    listed = f"{path}.{first}, {_listed(others)}"
+    remark = f"; {found.remark}" if found.remark else ""
+    output.print(f"wrote {listed}{remark}\n", soft_wrap=True, markup=False)
 
 
-def _left_out(selection: figure3.Selection) -> str:
-    settings = [panel.chain.setting.rates for panel in selection.left_out]
-    distinct = [f"'{rates}'" for rates in dict.fromkeys(settings)]
-    more = len(distinct) - MAX_LISTED
-    listed = "; ".join(distinct[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
-    return (
-        f"left out {len(selection.left_out)} of {len(selection.left_out + selection.shown)} "
-        f"panels, with learning rates {listed}; choose with --learning-rates"
-    )
+def _listed(endings: list[str]) -> str:
+    *most, last = [f".{ending}" for ending in endings]
+    return f"{', '.join(most)} and {last}"
+
+
+def _print_left_out(sweep: Storage, output: Console) -> None:
+    if partial := without_first_task(sweep):
+        listed = "; ".join(partial[:MAX_LISTED])
+        more = f" and {len(partial) - MAX_LISTED} more" if partial[MAX_LISTED:] else ""
+        output.print(
+            f"\nin no figure, since the first stage is not one whole task: {listed}{more}",
+            markup=False,
+        )
+    if unfinished := num_unfinished(sweep):
+        trials = "1 trial has" if unfinished == 1 else f"{unfinished} trials have"
+        output.print(f"\n{trials} not finished both stages: left out so far")
 
 
 def _rates(text: str) -> tuple[float, ...]:

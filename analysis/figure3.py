@@ -26,12 +26,22 @@ from raysweep.tasks.task import OVERALL, Kind
 
 from . import agreement
 from .agreement import agreements
+from .exhibit import Exhibit, Missing, Reading
 from .literal import literal
-from .load import Chance, FirstTaskForgetting, Pair, chances, first_task_forgetting, sort_key
+from .load import (
+    NO_PAIR,
+    Chance,
+    FirstTaskForgetting,
+    Pair,
+    chances,
+    first_task_forgetting,
+    sort_key,
+)
 from .mean import MISSING, Mean, fixed, shown
 from .setting import titles
 
 MAX_PANELS = 12
+MAX_LISTED = 8
 NUM_COLUMNS = 3
 PANEL_WIDTH = 4.4  # inches
 BAR_HEIGHT = 0.24
@@ -97,6 +107,20 @@ def figure3(results: Storage) -> tuple[Panel, ...]:
     return tuple(sorted((panel for panel in panels if panel.groups), key=_position))
 
 
+def exhibit(reading: Reading) -> Exhibit | Missing:
+    """The panels of the wanted learning rates, or the first ones, and which there was no room for.
+
+    Raises:
+        InputError: no panel has the wanted learning rates.
+    """
+    selection = select(reading.of(figure3), reading.rates)
+    if not selection.shown:
+        order = "in the order safety then capability and with forgetting by group"
+        return Missing(f"{NO_PAIR}, {order}")
+    remark = _left_out(selection) if selection.left_out else ""
+    return Exhibit(listing(selection.shown), lambda: picture(selection.shown), remark=remark)
+
+
 def select(panels: Sequence[Panel], wanted: Sequence[tuple[float, ...]] = ()) -> Selection:
     """The panels to show: those with the wanted learning rates, at most `MAX_PANELS`.
 
@@ -147,6 +171,17 @@ def picture(panels: Sequence[Panel]) -> Figure:
     caption = fill(_caption(panels), int(width * CHARACTERS_PER_INCH))
     figure.supxlabel(caption, fontsize=SMALL, color="0.3")
     return figure
+
+
+def _left_out(selection: Selection) -> str:
+    settings = [panel.chain.setting.rates for panel in selection.left_out]
+    distinct = [f"'{rates}'" for rates in dict.fromkeys(settings)]
+    more = len(distinct) - MAX_LISTED
+    listed = "; ".join(distinct[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
+    return (
+        f"left out {len(selection.left_out)} of {len(selection.left_out + selection.shown)} "
+        f"panels, with learning rates {listed}; choose with --learning-rates"
+    )
 
 
 def _panel(chain: Pair, costs: Sequence[FirstTaskForgetting], chance: Chance | None) -> Panel:

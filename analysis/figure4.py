@@ -34,6 +34,7 @@ from raysweep.space.chains import Chain
 from raysweep.store.storage import Storage
 from raysweep.tasks.task import Kind
 
+from .exhibit import Exhibit, Missing, Reading
 from .first_stages import FIRST, FirstStages, Fit, first_stages
 from .literal import literal
 from .mean import MISSING, Mean
@@ -143,6 +144,14 @@ def figure4(results: Storage) -> Figure4:
             if Chain.parse(row["chain"]).first_task == row["task"]
         ),
     )
+
+
+def exhibit(reading: Reading) -> Exhibit | Missing:
+    """The parts that there is something for."""
+    found = reading.of(figure4)
+    if not found.curvatures:
+        return Missing("no curvature of a first task was measured; see curvature.enabled")
+    return Exhibit(listing(found), lambda: picture(found))
 
 
 def listing(found: Figure4) -> Group:

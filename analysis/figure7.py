@@ -27,6 +27,7 @@ from raysweep.space.chains import Chain
 from raysweep.store.storage import Storage
 from raysweep.tasks.task import Kind
 
+from .exhibit import Exhibit, Missing, Reading
 from .literal import literal
 from .mean import Mean, fixed, shown
 
@@ -152,6 +153,16 @@ def figure7(results: Storage) -> tuple[Curve, ...]:
         for common, runs in groups.items()
         for replay, amounts in _amounts(runs)
     )
+
+
+def exhibit(reading: Reading) -> Exhibit | Missing:
+    """The curves of both kinds of replay."""
+    curves = reading.of(figure7)
+    if not curves:
+        return Missing(
+            "no chain replays its first task, as stage1@5% or mixed into the second stage"
+        )
+    return Exhibit(listing(curves), lambda: picture(curves))
 
 
 def listing(curves: tuple[Curve, ...]) -> Table:

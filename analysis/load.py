@@ -22,6 +22,9 @@ from .setting import Setting
 
 KEYS = "chain, sweep, settings, learning_rates"
 LEVEL = 0.05
+NO_PAIR = (
+    "no trial has finished a chain of two full stages, one on a capability and one on a safety task"
+)
 EFFECTS = f"""
     SELECT {KEYS}, "group", 100 * biased_low AS low, 100 * biased_high AS high, p_holm
     FROM group_effects WHERE stage = 2 AND learned_at = 1

@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from raysweep.results.query import query
 from raysweep.store.storage import Storage
 
+from .exhibit import Exhibit, Missing, Reading
+
 FRONT, OTHER = "#c8553d", "#9db7d5"
 
 
@@ -73,6 +75,15 @@ def search(results: Storage) -> Search | None:
         Candidate(row["number"], row["trial"], tuple(row["values"]), row["is_best"]) for row in rows
     )
     return Search(tuple(Objective(*pair) for pair in pairs), tuple(candidates))
+
+
+def exhibit(reading: Reading) -> Exhibit | Missing:
+    """The history of one objective, or the front of several."""
+    found = reading.of(search)
+    if not found:
+        return Missing("no trial of an Optuna search is finished")
+    number = f"{len(found.candidates)} trials of the search"
+    return Exhibit(None, lambda: picture(found), remark=number)
 
 
 def picture(found: Search) -> Figure:

@@ -6,11 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from rich.console import Group
+
 from raysweep.store.storage import Storage
 from raysweep.tasks.task import OVERALL
 
+from . import order_effect
 from .booktabs import Booktabs, Column
-from .load import Pair, final_accuracies, first_task_forgetting, sort_key
+from .exhibit import Exhibit, Missing, Reading
+from .load import NO_PAIR, Pair, final_accuracies, first_task_forgetting, sort_key
 from .mean import MISSING, Mean, fixed, shown
 from .setting import varying
 
@@ -72,6 +76,17 @@ def table1(results: Storage) -> tuple[Row, ...]:
         for chain, found in parts.items()
     }
     return tuple(_rows(orders, chances))
+
+
+def exhibit(reading: Reading) -> Exhibit | Missing:
+    """The table, with the effect of order below it."""
+    rows = reading.of(table1)
+    if not rows:
+        return Missing(NO_PAIR)
+    table = display(rows)
+    effects = reading.of(order_effect.order_effects)
+    below = [order_effect.display(effects)] if effects.pairs else []
+    return Exhibit(Group(table, *below), table.picture, table.texts())
 
 
 def display(rows: Sequence[Row]) -> Booktabs:

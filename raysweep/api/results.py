@@ -60,18 +60,18 @@ class Results:
         return query.query(self.folder, statement)
 
     def figure(self, name: str) -> Figure:
-        """A picture: "table1", "figure3", "figure4", "figure7" or "search".
+        """A picture of a table or figure, such as "table1", "figure3" or "search".
 
         Raises:
             InputError: there is no such picture, or the sweep has nothing to show in it.
         """
-        pictures = import_analysis("pictures").PICTURES
-        check_known(f"figure {name}", name, pictures)
-        found: Figure | None = pictures[name](self.folder)
-        if found is None:
-            remedy = "`raysweep report` says which chains it needs"
-            raise InputError(f"figure {name}", f"{self.uri} has nothing to show there", remedy)
-        return found
+        exhibits = import_analysis("catalogue").EXHIBITS
+        check_known(f"figure {name}", name, exhibits)
+        found = exhibits[name](import_analysis("exhibit").Reading(self.folder))
+        if reason := getattr(found, "reason", None):
+            raise InputError(f"figure {name}", f"{self.uri} has nothing to show there", reason)
+        drawn: Figure = found.draw()
+        return drawn
 
 
 def open_results(uri: str | Path) -> Results:

@@ -1,0 +1,23 @@
+"""All tables and figures by name, in the order in which a report shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from . import figure3, figure4, figure7, pareto, table1
+from .exhibit import Show
+
+EXHIBITS: Mapping[str, Show] = {
+    "table1": table1.exhibit,
+    "figure3": figure3.exhibit,
+    "figure4": figure4.exhibit,
+    "figure7": figure7.exhibit,
+    "search": pareto.exhibit,
+}
+"""Each shows the results of a sweep, or says why these have nothing to show there."""
+
+
+def title(name: str) -> str:
+    """As a reader says it: "Table 1", "Figure 4"."""
+    letters = name.rstrip("0123456789")
+    return f"{letters.capitalize()} {name[len(letters) :]}".strip()
