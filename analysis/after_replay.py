@@ -20,8 +20,8 @@ from raysweep.statistics.association import EQUAL_DIGITS
 from raysweep.tasks.task import Kind
 
 from .exhibit import Exhibit, Missing, Reading, Show
-from .figure7 import by_replay, labelled, means_of
-from .line_panels import Line, LinePanel, about_seeds, draw_lines
+from .figure7 import about_points, by_replay, labelled, means_of
+from .line_panels import Line, LinePanel, draw_lines
 from .load import MeasuredTask, task_position
 from .mean import mean_of
 from .replays import NO_REPLAY, Curve, Point, Replay, Seeds, replays
@@ -89,8 +89,8 @@ def picture(curves: Sequence[Curve], quantity: Quantity) -> Figure:
         for letter, replay, same in by_replay(curves, labelled(curves))
     ]
     panels = [panel for row in rows for panel in row if panel]
-    means = [mean for panel in panels for mean in panel.means]
-    return draw_lines(rows, _title(curves, quantity), _caption(quantity, about_seeds(means)))
+    parts = about_points(panels) + ["larger is worse"] * quantity.is_forgetting
+    return draw_lines(rows, _title(curves, quantity), "; ".join(parts))
 
 
 def _panel(
@@ -133,11 +133,3 @@ def _title(curves: Sequence[Curve], quantity: Quantity) -> str:
     what = "forgetting" if quantity.is_forgetting else "accuracy"
     role = next(iter(kinds)).value if named else ("first", "second")[quantity.place]
     return f"{what.capitalize()} of the {role} task after replay"
-
-
-def _caption(quantity: Quantity, seeds: str) -> str:
-    parts = [seeds, "0: the chain of the first two stages"]
-    if quantity.is_forgetting:
-        parts[1] += ", after which nothing of the second task is forgotten" * quantity.place
-        parts.append("larger is worse")
-    return "; ".join(parts)

@@ -82,8 +82,7 @@ def picture(curves: Sequence[Curve]) -> Figure:
         ]
         for letter, replay, same in by_replay(curves, labelled(curves))
     ]
-    means = [mean for row in rows for panel in row for mean in panel.means]
-    caption = f"{about_seeds(means)}; 0: the chain of the first two stages"
+    caption = "; ".join(about_points([panel for row in rows for panel in row]))
     return draw_lines(rows, "Replay brings a forgotten task back", caption, scale="col")
 
 
@@ -111,6 +110,13 @@ def by_replay(
     for letter, kind in zip("abc", kinds, strict=False):
         same = [(lb, one) for lb, one in zip(labels, curves, strict=True) if one.replay is kind]
         yield f"({letter}) " if len(kinds) > 1 else "", kind, same
+
+
+def about_points(panels: Sequence[LinePanel]) -> list[str]:
+    """What points and error bars are, and what there is at 0."""
+    seeds = about_seeds([mean for panel in panels for mean in panel.means])
+    has_none = any(0 in line.means for panel in panels for line in panel.lines)
+    return [seeds, "0: the chain of the first two stages"] if has_none else [seeds]
 
 
 def means_of(curve: Curve, of: Callable[[Point], Seeds]) -> dict[float, Mean]:

@@ -123,7 +123,7 @@ def about_seeds(means: Iterable[Mean]) -> str:
     if numbers == [1]:
         return "one seed: no error bars"
     counts = " to ".join(map(str, dict.fromkeys((numbers[0], numbers[-1]))))
-    return f"means over {counts} seeds; bars: sample standard deviation over seeds"
+    return f"means over {counts} seeds; error bars: sample standard deviation over seeds"
 
 
 Look = tuple[str, str, Dashes]
