@@ -22,7 +22,7 @@ HALF = 0.5
 LITTLE = 2.0  # points
 LEAST_TASKS = 2
 
-Pairs = Sequence[tuple[Curve, Point, Point]]
+Triple = tuple[Curve, Point, Point]
 
 
 def restored(evidence: Evidence, task: str, replay: Replay, amount: float) -> Judgement:
@@ -34,9 +34,13 @@ def restored(evidence: Evidence, task: str, replay: Replay, amount: float) -> Ju
 
 def gained(evidence: Evidence, task: str, replay: Replay, amount: float) -> Judgement:
     """Whether so much replay brings at least half of what was forgotten back."""
-    of_all = evidence.replayed(replay, amount)
-    points = [one for one in of_all if one[0].first.name == task]
-    found = _left(points, corrected(_gains(of_all)), HALF, "half")
+    by_task: defaultdict[str, list[Triple]] = defaultdict(list)
+    for one in evidence.replayed(replay, amount):
+        by_task[one[0].first.name].append(one)
+    gains: dict[Curve, Difference] = {}
+    for points in by_task.values():  # what deviates between seeds differs by task: pooled within
+        gains |= _gains(points)
+    found = _left(by_task[task], corrected(gains), HALF, "half")
     return found or untestable(_no_replay(task, replay, amount))
 
 
@@ -114,7 +118,7 @@ def _lost(curves: Sequence[Curve]) -> dict[str, float] | None:
     return {name: float(np.mean([lost[x] for x in amounts])) for name, lost in found.items()}
 
 
-def _gains(points: Pairs) -> dict[Curve, Difference]:
+def _gains(points: Sequence[Triple]) -> dict[Curve, Difference]:
     """How much less is forgotten at the second point of each."""
     return paired(
         (curve, one.forgetting.values, two.forgetting.values) for curve, one, two in points
@@ -122,7 +126,7 @@ def _gains(points: Pairs) -> dict[Curve, Difference]:
 
 
 def _left(
-    points: Pairs, gains: Mapping[Curve, Difference], share: float, name: str
+    points: Sequence[Triple], gains: Mapping[Curve, Difference], share: float, name: str
 ) -> Judgement | None:
     """Whether at most a share of the forgetting is left in each chain; None without any."""
     parts = []

@@ -1,8 +1,8 @@
 """Replay: chains that train their first task again, as a third stage or mixed into the second one.
 
 A curve is a pair of tasks at one setting: what is left of both after the last stage, by how much of
-the first task comes back (the paper's sections 5 and 9.4). No replay, 0, is the chain of the first
-two stages.
+the first task comes back (the paper's sections 5 and 9.4). No replay, 0, is what the first two
+stages leave, of whatever chain begins with them.
 """
 
 from __future__ import annotations
@@ -116,11 +116,11 @@ class Curve:
 
 @dataclass(frozen=True)
 class _Run:
-    """A trial with its amount of replay.
+    """A trial after its last stage, or after its second, with its amount of replay.
 
     Attributes:
         common: what it shares with the trial that replays nothing: tasks and settings.
-        settings: of all its stages.
+        settings: of these stages.
         share: of the first task's data, in percent.
     """
 
@@ -157,22 +157,23 @@ class _Run:
 
 
 SQL = """
-    WITH ends AS (
-        SELECT trial, task, any_value(forgetting) AS forgetting FROM forgetting
-        WHERE "group" = 'overall' AND stage = len(learning_rates) AND learned_at <= 2
-        GROUP BY trial, task
+    WITH lost AS (
+        SELECT trial, stage, task, any_value(forgetting) AS forgetting FROM forgetting
+        WHERE "group" = 'overall' AND learned_at <= 2 GROUP BY trial, stage, task
     )
-    SELECT trial, sweep, seed, chain, settings, task, title, kind, accuracy, chance, forgetting
-    FROM evaluations LEFT JOIN ends USING (trial, task)
-    WHERE "group" = 'overall' AND subset = 'all' AND stage = len(learning_rates)
-    ORDER BY trial
+    SELECT trial, sweep, seed, chain, settings, stage, task, title, kind, accuracy, chance,
+           forgetting
+    FROM evaluations LEFT JOIN lost USING (trial, stage, task)
+    WHERE "group" = 'overall' AND subset = 'all' AND stage IN (2, len(learning_rates))
+    ORDER BY trial, stage
 """
 
 
 def replays(results: Storage) -> tuple[Curve, ...]:
     """The curves of a sweep with replay; none if it has no replay."""
     groups: dict[tuple[str, ...], list[_Run]] = {}
-    for _, rows in groupby(query(results, SQL).to_pylist(), lambda row: row["trial"]):
+    ends = query(results, SQL).to_pylist()
+    for _, rows in groupby(ends, lambda row: (row["trial"], row["stage"])):
         if run := _run({row["task"]: row for row in rows}):
             groups.setdefault(run.common, []).append(run)
     curves = [
@@ -199,16 +200,16 @@ def _form(chain: Chain) -> Mixture | None:
 
 
 def _run(rows: Mapping[str, dict[str, Any]]) -> _Run | None:
-    """Of a trial's last rows by task; None without replay's form or either task's row."""
+    """Of a trial's rows after a stage by task; None without replay's form or either task's row."""
     row = next(iter(rows.values()))
-    chain = Chain.parse(row["chain"])
+    chain = Chain(Chain.parse(row["chain"])[: row["stage"]])
     again = _form(chain)
     if again is None:
         return None
     first, second = rows.get(chain.first_task), rows.get(chain[1][0].task)
     if first is None or second is None or first["forgetting"] is None:
         return None
-    settings = json.loads(row["settings"])
+    settings = json.loads(row["settings"])[: row["stage"]]
     tasks = chain.first_task, str(chain[1][0])
     return _Run(
         seed=row["seed"],

@@ -41,8 +41,12 @@ def add_trial(
     steps: int = 40,
     cost: float | None = 0.02,
     rate: float = 1e-3,
+    earlier: tuple[float, float] | None = None,
 ) -> None:
-    """``steps`` and ``rate`` are those of the third stage, ``cost`` what the second task loses."""
+    """``steps`` and ``rate`` are those of the third stage, ``cost`` what the second task loses.
+
+    ``earlier`` is forgetting and accuracy after the second stage.
+    """
     labels = chain.split(" -> ")
     first = labels[0].split("@")[0]
     second = labels[1].split(" + ")[0].split("@")[0]
@@ -60,13 +64,17 @@ def add_trial(
         "stage": len(labels),
         "group": "overall",
     }
-    accuracies = {first: LEARNED - forgetting, second: accuracy}
+    ends = {len(labels): (forgetting, accuracy)} | ({2: earlier} if earlier else {})
     evaluations = [
-        {**common, "task": task, "title": TITLES[task][0], "kind": TITLES[task][1]}
+        {**common, "stage": stage, "task": task, "title": TITLES[task][0], "kind": TITLES[task][1]}
         | {"subset": "all", "accuracy": value, "chance": CHANCE[task]}
-        for task, value in accuracies.items()
+        for stage, (drop, kept) in ends.items()
+        for task, value in ((first, LEARNED - drop), (second, kept))
     ]
-    lost = [{**common, "task": first, "forgetting": forgetting, "learned_at": 1}]
+    lost = [
+        {**common, "stage": stage, "task": first, "forgetting": drop, "learned_at": 1}
+        for stage, (drop, _) in ends.items()
+    ]
     lost += [{**lost[0], "stage": 1, "forgetting": 0.99}, {**lost[0], "group": "women"}]
     if len(labels) == 3 and cost is not None:
         lost.append({**common, "task": second, "forgetting": cost, "learned_at": 2})
@@ -104,6 +112,20 @@ def test_shares_of_replayed_data(results: Storage) -> None:
     assert mean.deviation == pytest.approx(10 / 2**0.5)
     assert mean.num_seeds == 2
     assert curve.points[1].learned == pytest.approx({0: 90, 1: 90})
+
+
+def test_no_replay_is_what_any_chain_has_after_two_stages(results: Storage) -> None:
+    """Of the chain with a third stage, too, whose rows after the second hold the same."""
+    add_trial(results, "toxigen -> csqa -> toxigen@5%", 0.1, 0.6)
+    (curve,) = replays(results)
+    assert [point.amount for point in curve.points] == [5]
+    add_trial(results, "toxigen -> csqa -> toxigen@5%", 0.1, 0.6, seed=1, earlier=(0.4, 0.7))
+    add_trial(results, "toxigen -> csqa -> bbq", 0.2, 0.5, seed=2, earlier=(0.3, 0.8))
+    (curve,) = replays(results)
+    none, some = curve.points
+    assert none.forgetting.values == pytest.approx({1: 40, 2: 30})
+    assert none.second_accuracy.values == pytest.approx({1: 70, 2: 80})
+    assert some.forgetting.values == pytest.approx({0: 10, 1: 10})
 
 
 def test_numbers_of_replay_steps(results: Storage) -> None:
