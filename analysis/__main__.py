@@ -24,7 +24,7 @@ from raysweep.store.storage import Storage
 from . import claims, claims_list
 from .catalogue import EXHIBITS, title
 from .exhibit import Exhibit, Missing, Reading
-from .figure3 import figure3
+from .group_panels import group_panels
 from .load import num_unfinished, without_first_task
 
 MAX_LISTED = 8
@@ -61,7 +61,7 @@ def main(
             output.print(f"{', '.join(titles)}: nothing to show; {reason}", markup=False)
         _print_left_out(sweep, output)
         output.print()
-        output.print(claims_list.display(claims.judge(sweep, reading.of(figure3))))
+        output.print(claims_list.display(claims.judge(sweep, reading.of(group_panels))))
 
 
 def _show(found: Exhibit, path: Path, output: Console) -> None:

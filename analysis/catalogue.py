@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import figure3, figure4, figure7, pareto, table1
+from . import (
+    after_replay,
+    batch_size,
+    figure3,
+    figure4,
+    figure7,
+    pareto,
+    shares_and_mixtures,
+    table1,
+)
+from .biased_forgetting import biased_forgetting as biased
 from .exhibit import Show
 
 EXHIBITS: Mapping[str, Show] = {
@@ -12,6 +22,19 @@ EXHIBITS: Mapping[str, Show] = {
     "figure3": figure3.exhibit,
     "figure4": figure4.exhibit,
     "figure7": figure7.exhibit,
+    "figure9": biased("Figure 9", lambda task: task == "toxigen", "no chain begins with ToxiGen"),
+    "figure10": biased("Figure 10", lambda task: task == "bbq", "no chain begins with BBQ"),
+    "biased_forgetting": biased(
+        "Biased forgetting",
+        lambda task: task not in ("toxigen", "bbq"),
+        "no chain begins with another safety task that has groups",
+    ),
+    "figure11": after_replay.after_replay(after_replay.FIRST_ACCURACY),
+    "figure12": after_replay.after_replay(after_replay.FIRST_FORGETTING),
+    "figure13": after_replay.after_replay(after_replay.SECOND_ACCURACY),
+    "figure14": after_replay.after_replay(after_replay.SECOND_FORGETTING),
+    "batch_size": batch_size.exhibit,
+    "shares_and_mixtures": shares_and_mixtures.exhibit,
     "search": pareto.exhibit,
 }
 """Each shows the results of a sweep, or says why these have nothing to show there."""
@@ -20,4 +43,4 @@ EXHIBITS: Mapping[str, Show] = {
 def title(name: str) -> str:
     """As a reader says it: "Table 1", "Figure 4"."""
     letters = name.rstrip("0123456789")
-    return f"{letters.capitalize()} {name[len(letters) :]}".strip()
+    return f"{letters.replace('_', ' ').capitalize()} {name[len(letters) :]}".strip()

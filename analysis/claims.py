@@ -10,35 +10,32 @@ of another model the list says whether it behaves likewise, not whether the pape
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 
 from raysweep.store.storage import Storage
 from raysweep.tasks.registry import TASKS
 
+from .claim import Claim
 from .evidence import Evidence
-from .figure3 import Panel
-from .figure7 import Replay
+from .group_panels import Panel
 from .judges import (
     CAPABILITIES,
     SAFETIES,
     Part,
-    better_than_first,
     flat,
-    harmless,
     in_part,
     line_through_stages,
     most_uneven,
     order_of_pair,
     order_overall,
     rate,
-    restored,
     same_groups,
     sharper,
     top_group,
     uneven,
 )
+from .replay_claims import REPLAY
 from .verdicts import Judgement
 
 TABLE_1 = {
@@ -53,25 +50,6 @@ TABLE_1 = {
     ("saferdialogues", "csqa2"): (4.36, -1.00),
 }
 """Printed forgetting of the safety and of the capability task, when each comes first."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One claim.
-
-    Attributes:
-        place: section, table or figure of the paper.
-        paper: what it says there.
-        published: the number that it prints; None where it prints none.
-        criterion: what "reproduced" means.
-    """
-
-    place: str
-    text: str
-    paper: str
-    published: float | None
-    criterion: str
-    judge: Callable[[Evidence], Judgement]
 
 
 def _order() -> list[Claim]:
@@ -246,48 +224,7 @@ def _by_second_rate(evidence: Evidence, task: str) -> Judgement:
     return rate(evidence.second_rates, task, 1, "second")
 
 
-def _replay() -> list[Claim]:
-    claims = []
-    for place, replay, what in (
-        ("5, Figure 7a", Replay.SHARE, "5 % of the data"),
-        ("5, Figure 7b", Replay.STEPS, "5 steps"),
-    ):
-        claims += [
-            Claim(
-                place,
-                f"{what} nearly restore {TASKS[task].title}",
-                "nearly",
-                None,
-                "at most a tenth of the forgetting without replay is left, and the gain has "
-                "p <= .05 (paired by seed), in each of its chains that was measured",
-                partial(restored, task=task, replay=replay, amount=5),
-            )
-            for task in SAFETIES
-        ]
-        claims.append(
-            Claim(
-                place,
-                f"{what} cost the capability task little",
-                "minor",
-                None,
-                "it loses at most 2 points of accuracy on average over seeds (at least two) in "
-                "each chain; the paper gives no number",
-                partial(harmless, replay=replay, amount=5),
-            )
-        )
-    better = Claim(
-        "5, 9.4",
-        "SD is better after the third stage than after the first",
-        "improved",
-        None,
-        "its forgetting after a third stage, mean over chains and amounts, is below 0, p <= .05 "
-        "over seeds",
-        partial(better_than_first, task="saferdialogues"),
-    )
-    return [*claims, better]
-
-
-CLAIMS: tuple[Claim, ...] = (*_order(), *_groups(), *_curvature(), *_rates(), *_replay())
+CLAIMS: tuple[Claim, ...] = (*_order(), *_groups(), *_curvature(), *_rates(), *REPLAY)
 """All of them, in the paper's order."""
 
 

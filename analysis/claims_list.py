@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from .claims import Claim
+from .claim import Claim
 from .mean import MISSING
 from .verdicts import Judgement, Verdict
 

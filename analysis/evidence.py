@@ -15,11 +15,11 @@ from raysweep.store.storage import Storage
 from raysweep.tasks.task import Kind
 
 from .agreement import Agreement, agreements
-from .figure3 import Panel
-from .figure7 import Curve, Point, Replay, figure7
 from .first_stages import FirstStages, first_stages
+from .group_panels import Panel
 from .load import Pair, forgetting_by_seed
 from .order_effect import OrderEffects, order_effects
+from .replays import Curve, Point, Replay, replays
 from .setting import Setting, titles
 
 
@@ -68,8 +68,8 @@ class Evidence:
 
     @cached_property
     def curves(self) -> tuple[Curve, ...]:
-        """Of Figure 7."""
-        return figure7(self.results)
+        """Of replay."""
+        return replays(self.results)
 
     @cached_property
     def standard(self) -> frozenset[Setting]:
@@ -106,14 +106,30 @@ class Evidence:
         """The same of the second learning rate."""
         return _rate_effects(self.by_seed, 1)
 
+    def replay_curves(self, *replays: Replay) -> list[Curve]:
+        """Those of safety tasks."""
+        return [
+            curve
+            for curve in self.curves
+            if curve.replay in replays and curve.first.kind is Kind.SAFETY
+        ]
+
     def replayed(self, replay: Replay, amount: float) -> list[tuple[Curve, Point, Point]]:
         """Of each safety task's curve the point without replay, and that of an amount."""
         found = []
-        for curve in self.curves:
+        for curve in self.replay_curves(replay):
             points = {point.amount: point for point in curve.points}
-            if curve.replay is replay and 0 in points and amount in points:
+            if 0 in points and amount in points:
                 found.append((curve, points[0], points[amount]))
         return found
+
+    def continued(self, replay: Replay, amount: float) -> list[tuple[Curve, Point, Point]]:
+        """Of each safety task's curve the point of an amount, and that of its largest one."""
+        return [
+            (curve, some, curve.points[-1])
+            for curve, _, some in self.replayed(replay, amount)
+            if curve.points[-1].amount > amount
+        ]
 
 
 def is_of(chain: Pair, first: str, second: str) -> bool:

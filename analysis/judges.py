@@ -7,14 +7,12 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from raysweep.statistics.association import EQUAL_DIGITS
-from raysweep.statistics.differences import Difference, between, over_units
+from raysweep.statistics.differences import Difference, between
 from raysweep.tasks.registry import TASKS
-from raysweep.tasks.task import Kind
 
-from .evidence import Evidence, is_of, paired
-from .figure3 import Panel
-from .figure7 import Replay
+from .evidence import Evidence, is_of
 from .first_stages import FirstStage
+from .group_panels import Panel
 from .load import LEVEL
 from .mean import fixed
 from .verdicts import Judgement, Verdict, by_difference, every, judged, untestable
@@ -23,9 +21,6 @@ CAPABILITIES = ("arc_easy", "csqa", "csqa2")
 SAFETIES = ("toxigen", "bbq", "saferdialogues")
 LEAST_UNITS = 3
 STRICT = 0.01
-NEARLY = 0.1  # of the forgetting may be left
-FORGOTTEN = 1.0  # points: less has nothing to be restored
-LITTLE = 2.0  # points of the capability task's accuracy
 
 
 class Part(NamedTuple):
@@ -248,67 +243,3 @@ def rate(found: Mapping[str, Difference], task: str, sign: int, which: str) -> J
         title = TASKS[task].title
         return untestable(f"{title} first with two {which} learning rates, all else equal: missing")
     return by_difference(found[task], sign)
-
-
-def restored(evidence: Evidence, task: str, replay: Replay, amount: float) -> Judgement:
-    """Whether so much replay leaves at most a tenth of what was forgotten."""
-    points = [
-        (curve, none, some)
-        for curve, none, some in evidence.replayed(replay, amount)
-        if curve.first == TASKS[task].title
-    ]
-    if not points:
-        return untestable(_no_replay(task, replay, amount))
-    gains = paired((c, n.forgetting_by_seed, s.forgetting_by_seed) for c, n, s in points)
-    parts = []
-    for curve, none, some in points:
-        before, after = none.forgetting.value, some.forgetting.value
-        label = f"{curve.second}: "
-        ours = f"{label}{fixed(before)} to {fixed(after)}"
-        gain = by_difference(gains[curve], label=label) if curve in gains else None
-        if before < FORGOTTEN:
-            parts.append(untestable(f"{label}nothing was forgotten", ours))
-        elif gain is None or gain.verdict is Verdict.NOT_TESTABLE:
-            parts.append(untestable("one seed" if gain is None else gain.reason, ours))
-        elif gain.verdict is Verdict.NOT_REPRODUCED:
-            parts.append(judged(False, ours, f"gain: {gain.reason}"))
-        else:
-            parts.append(judged(after <= NEARLY * before, ours, f"{label}more than a tenth left"))
-    return every(parts)
-
-
-def harmless(evidence: Evidence, replay: Replay, amount: float) -> Judgement:
-    """Whether so much replay costs the capability task little."""
-    points = evidence.replayed(replay, amount)
-    points = [one for one in points if one[0].kind is Kind.SAFETY]
-    if not points:
-        return untestable(_no_replay("safety", replay, amount))
-    losses = paired((c, n.accuracy_by_seed, s.accuracy_by_seed) for c, n, s in points)
-    parts = []
-    for curve, one in losses.items():
-        ours = f"{curve.title}: {fixed(one.value)}"
-        if one.interval is None:
-            parts.append(untestable("one seed", ours))
-            continue
-        ours += f" ({fixed(one.interval[0])} to {fixed(one.interval[1])})"
-        parts.append(judged(one.value <= LITTLE, ours, f"{curve.title} loses more"))
-    return every(parts)
-
-
-def better_than_first(evidence: Evidence, task: str) -> Judgement:
-    """Whether a third stage leaves the task better than it was after the first."""
-    seeds: dict[int, list[float]] = {}
-    for curve in evidence.curves:
-        if curve.first == TASKS[task].title and curve.replay is not Replay.MIXED:
-            for point in curve.points:
-                for seed, points in point.forgetting_by_seed.items() if point.amount else ():
-                    seeds.setdefault(seed, []).append(points)
-    found = over_units([sum(values) / len(values) for values in seeds.values()])
-    if found is None:
-        return untestable(f"{task} -> ... -> {task} missing")
-    return by_difference(found, sign=-1)
-
-
-def _no_replay(task: str, replay: Replay, amount: float) -> str:
-    what = f"@{amount:g}%" if replay is Replay.SHARE else f" for {amount:g} steps"
-    return f"{task} -> ... -> {task}{what}, with and without the last stage: missing"

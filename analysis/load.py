@@ -26,7 +26,9 @@ NO_PAIR = (
     "no trial has finished a chain of two full stages, one on a capability and one on a safety task"
 )
 EFFECTS = f"""
-    SELECT {KEYS}, "group", 100 * biased_low AS low, 100 * biased_high AS high, p_holm
+    SELECT {KEYS}, "group", 100 * biased_low AS low, 100 * biased_high AS high, p_holm,
+           100 * standardised AS value, 100 * standardised_low AS standardised_low,
+           100 * standardised_high AS standardised_high, 100 * shrunken AS shrunken
     FROM group_effects WHERE stage = 2 AND learned_at = 1
 """
 TASK_ORDER = {name: position for position, name in enumerate(TASKS)}
@@ -88,6 +90,22 @@ class FinalAccuracy:
 
 
 @dataclass(frozen=True)
+class Standardised:
+    """Biased forgetting if all groups had the same mix of answers, in points.
+
+    Attributes:
+        low, high: 95 % interval over test rows and seeds.
+        shrunken: the value drawn towards 0 by the share of it that is noise; None where groups
+            differ by nothing at all.
+    """
+
+    value: float
+    low: float
+    high: float
+    shrunken: float | None
+
+
+@dataclass(frozen=True)
 class FirstTaskForgetting:
     """How much of the first task the second stage cost (equations 1 and 2); larger is worse.
 
@@ -100,6 +118,7 @@ class FirstTaskForgetting:
             overall row, for few rows and where there are no predictions.
         p: of no difference from the task overall with the same mix of answers, corrected for all
             groups and chains of the sweep (Holm).
+        standardised: None where there is no interval.
     """
 
     chain: Pair
@@ -109,6 +128,7 @@ class FirstTaskForgetting:
     num_examples: int
     interval: tuple[float, float] | None = None
     p: float | None = None
+    standardised: Standardised | None = None
 
     @property
     def is_distinct(self) -> bool:
@@ -186,7 +206,7 @@ def first_task_forgetting(results: Storage) -> list[FirstTaskForgetting]:
             _optional(row["forgetting"]),
             _optional(row["biased_forgetting"]),
             row["num_examples"],
-            *_interval(effects.get((chain, row["group"]), {})),
+            *_effect(effects.get((chain, row["group"]), {})),
         )
         for chain, row in _rows(results, sql)
     ]
@@ -218,10 +238,15 @@ def chances(results: Storage) -> dict[Pair, Chance]:
     }
 
 
-def _interval(effect: Mapping[str, Any]) -> tuple[tuple[float, float] | None, float | None]:
+def _effect(
+    effect: Mapping[str, Any],
+) -> tuple[tuple[float, float] | None, float | None, Standardised | None]:
+    """Interval, p-value and standardised effect, where there are any."""
     if effect.get("low") is None:
-        return None, None
-    return (effect["low"], effect["high"]), effect["p_holm"]
+        return None, None, None
+    names = ("value", "standardised_low", "standardised_high", "shrunken")
+    alike = Standardised(*(effect[name] for name in names))
+    return (effect["low"], effect["high"]), effect["p_holm"], alike
 
 
 def num_unfinished(results: Storage) -> int:
@@ -233,18 +258,23 @@ def num_unfinished(results: Storage) -> int:
 
 
 def without_first_task(results: Storage) -> list[str]:
-    """Chains that are in no table or figure, because their first stage is not one whole task."""
+    """Chains that are in no table or figure, because their first stage is not one whole task.
+
+    Those of two stages are told of as shares and mixtures.
+    """
     rows = query(results, "SELECT DISTINCT chain FROM evaluations ORDER BY chain").to_pylist()
     chains = (Chain.parse(row["chain"]) for row in rows)
-    return [str(chain) for chain in chains if chain[0].full_tasks != (str(chain[0]),)]
+    longer = (chain for chain in chains if len(chain) != 2)
+    return [str(chain) for chain in longer if chain[0].full_tasks != (str(chain[0]),)]
 
 
 def sort_key(chain: Pair) -> tuple[tuple[int, str], tuple[int, str]]:
     """Table 1's order of tasks; other tasks follow by name."""
-    return _position(chain.capability), _position(chain.safety)
+    return task_position(chain.capability), task_position(chain.safety)
 
 
-def _position(task: MeasuredTask) -> tuple[int, str]:
+def task_position(task: MeasuredTask) -> tuple[int, str]:
+    """The registry's order; other tasks follow by name."""
     return TASK_ORDER.get(task.name, len(TASK_ORDER)), task.name
 
 

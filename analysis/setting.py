@@ -70,9 +70,25 @@ def titles(settings: Sequence[Setting]) -> list[str]:
     found = []
     for setting in settings:
         parts = [f"lr {setting.rates}"] if has_rates else []
-        parts += [f"{name} {setting.other(name)}" for name in others]
+        parts += _told(setting, others)
         found.append(f"  ({'; '.join(parts)})" if parts else "")
     return found
+
+
+def _told(setting: Setting, names: Sequence[str]) -> list[str]:
+    """Hyperparameters with their values; once, where it is the same in all stages that are told."""
+    stages: dict[str, dict[str, str]] = {}
+    for name in names:
+        stages.setdefault(name.rstrip("0123456789"), {})[name] = setting.other(name)
+    return [
+        text
+        for name, values in stages.items()
+        for text in (
+            [f"{name} {next(iter(values.values()))}"]
+            if len(values) > 1 and len(set(values.values())) == 1
+            else [f"{one} {value}" for one, value in values.items()]
+        )
+    ]
 
 
 def _number(text: str) -> tuple[float, str]:

@@ -23,8 +23,9 @@ def _common(
         "seed": seed,
         "settings": json.dumps(
             [
-                {"stage": stage, "learning_rate": rate, **settings}
-                for stage, rate in zip(chain.split(" -> "), rates, strict=True)
+                {"stage": stage, "learning_rate": rate}
+                | {k: v[place] if isinstance(v, tuple) else v for k, v in settings.items()}
+                for place, (stage, rate) in enumerate(zip(chain.split(" -> "), rates, strict=True))
             ]
         ),
         "learning_rates": list(rates),
@@ -52,30 +53,19 @@ class Sweep:
         before: int | None = None,
         stage: int = 2,
         rows: Sequence[tuple[str, bool, bool]] = (),
+        answers: Sequence[str] = (),
         **settings: object,
     ) -> None:
         """``accuracies`` (task -> correct of 100) hold after ``stage``.
 
+        Of a setting that is a tuple each stage has its own part.
+
         ``groups`` (group -> correct before, after, examples), ``before`` (correct of 100) and
-        ``rows`` (group, whether right before, after) are the first task's.
+        ``rows`` (group, whether right before, after) are the first task's, ``answers`` the right
+        ones, if given.
         """
         common = _common(chain, seed, rates, stage, num_steps=100, **settings)
-        evaluations = [
-            {
-                **common,
-                "task": task,
-                "title": TASKS[task].title,
-                "kind": TASKS[task].kind.value,
-                "group": "overall",
-                "subset": "all",
-                "num_examples": 100,
-                "num_correct": correct,
-                "accuracy": correct / 100,
-                "chance": TASKS[task].chance,
-                "constant_prediction": None if TASKS[task].is_generative else task in constant,
-            }
-            for task, correct in accuracies.items()
-        ]
+        evaluations = _evaluations(common, accuracies, constant)
         first = chain.split(" -> ")[0].partition("@")[0]
         forgetting = []
         if before is not None:
@@ -89,12 +79,45 @@ class Sweep:
                 "example_id": f"row-{index}",
                 "groups": [group],
                 "correct": right[number - 1],
+                "answer": answers[index] if answers else None,
             }
             for index, (group, *right) in enumerate(rows)
             for number in (1, 2)
         ]
         tables = {"evaluations": evaluations, "forgetting": forgetting, "predictions": predictions}
         write_trial(self.storage, str(common["trial"]), tables)
+
+    def add_stages(
+        self, chain: str, accuracies: Sequence[Mapping[str, int]], *, seed: int = 0
+    ) -> None:
+        """Of a trial its evaluations only, after each of its first stages."""
+        rates = [1e-3] * len(chain.split(" -> "))
+        rows = []
+        for stage, correct in enumerate(accuracies, start=1):
+            common = _common(chain, seed, rates, stage, num_steps=100)
+            rows += _evaluations(common, correct)
+        write_trial(self.storage, str(rows[0]["trial"]), {"evaluations": rows})
+
+
+def _evaluations(
+    common: Mapping[str, object], accuracies: Mapping[str, int], constant: Sequence[str] = ()
+) -> list[dict[str, object]]:
+    return [
+        {
+            **common,
+            "task": task,
+            "title": TASKS[task].title,
+            "kind": TASKS[task].kind.value,
+            "group": "overall",
+            "subset": "all",
+            "num_examples": 100,
+            "num_correct": correct,
+            "accuracy": correct / 100,
+            "chance": TASKS[task].chance,
+            "constant_prediction": None if TASKS[task].is_generative else task in constant,
+        }
+        for task, correct in accuracies.items()
+    ]
 
 
 def _forgetting(

@@ -9,7 +9,8 @@ from rich.console import Console
 from scipy.stats import kendalltau
 
 from analysis.agreement import Agreement, agreements
-from analysis.figure3 import figure3, listing
+from analysis.figure3 import listing
+from analysis.group_panels import group_panels
 from tests.analysis.sweep_folder import Sweep
 
 LOST = {
@@ -35,7 +36,7 @@ def four_groups(sweep: Sweep) -> Sweep:
 
 
 def _found(sweep: Sweep) -> tuple[Agreement, ...]:
-    return agreements({panel.chain: panel.ranking for panel in figure3(sweep.storage)})
+    return agreements({panel.chain: panel.ranking for panel in group_panels(sweep.storage)})
 
 
 def test_every_two_chains_of_a_safety_task(four_groups: Sweep) -> None:
@@ -82,7 +83,7 @@ def test_only_groups_that_both_have_measured_count(sweep: Sweep) -> None:
 
 def test_the_listing_of_figure_3_ends_with_them(four_groups: Sweep) -> None:
     output = Console(width=120, record=True, file=StringIO())
-    output.print(listing(figure3(four_groups.storage)))
+    output.print(listing(group_panels(four_groups.storage)))
     lines = [" ".join(line.split()) for line in output.export_text().splitlines()]
     assert "TQA → ARC TQA → CQA 0.67 0.333 4" in lines
     assert "BBQ → CQA BBQ → CQA2 – – 2" in lines

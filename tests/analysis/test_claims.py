@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import pytest
+from scipy.stats import ttest_1samp
 from typer.testing import CliRunner
 
 from analysis.__main__ import app
 from analysis.claims import CLAIMS, TABLE_1
 from analysis.evidence import Evidence
-from analysis.figure3 import figure3
-from analysis.figure7 import Curve, Point, Replay
 from analysis.first_stages import FirstStage, FirstStages
+from analysis.group_panels import group_panels
 from analysis.judges import CAPABILITIES, SAFETIES
-from analysis.mean import Mean
+from analysis.load import MeasuredTask
+from analysis.replays import Curve, Point, Replay, Seeds
+from analysis.setting import Setting
 from analysis.verdicts import Judgement, Verdict, by_difference, every
 from raysweep.statistics.differences import Difference
 from raysweep.tasks.registry import TASKS
-from raysweep.tasks.task import Kind
 from tests.analysis.sweep_folder import Sweep
 
 YES, NO, OPEN = Verdict.REPRODUCED, Verdict.NOT_REPRODUCED, Verdict.NOT_TESTABLE
@@ -28,8 +29,16 @@ SHARP = "TQA has a larger radius than each capability task"
 
 def _judge(sweep: Sweep, text: str, **known: object) -> Judgement:
     """The claim of that text; ``known`` is put in place of what results would give."""
-    evidence = Evidence(sweep.storage, figure3(sweep.storage))
+    evidence = Evidence(sweep.storage, group_panels(sweep.storage))
     vars(evidence).update(known)
+    (claim,) = [one for one in CLAIMS if one.text == text]
+    return claim.judge(evidence)
+
+
+def _judge_curves(sweep: Sweep, text: str, *curves: Curve) -> Judgement:
+    """The same of a claim about replay."""
+    evidence = Evidence(sweep.storage, ())
+    vars(evidence).update(curves=curves)
     (claim,) = [one for one in CLAIMS if one.text == text]
     return claim.judge(evidence)
 
@@ -253,19 +262,20 @@ def test_the_sign_of_the_first_learning_rate_is_the_papers(sweep: Sweep) -> None
     assert _judge(sweep, "a larger first learning rate forgets less of SD").verdict is NO
 
 
-def _curve(
-    task: str, amounts: Mapping[int, Sequence[tuple[float, float]]], replay: Replay
-) -> Curve:
-    """Of each amount the forgetting of the first task and the accuracy of the second, by seed."""
+Amounts = Mapping[int, Sequence[tuple[float, float]]]
+"""Of each amount the forgetting of the first task and the accuracy of the second, by seed."""
+
+
+def _curve(task: str, amounts: Amounts, replay: Replay, second: str = "csqa") -> Curve:
+    """What the second task forgets is what its accuracy is below that without replay."""
     points = []
     for amount, seeds in amounts.items():
-        lost, accuracy = ([one[place] for one in seeds] for place in (0, 1))
-        mean_lost, mean_accuracy = (
-            Mean(sum(values) / len(values), None, len(values)) for values in (lost, accuracy)
-        )
-        by_seed = dict(enumerate(lost)), dict(enumerate(accuracy))
-        points.append(Point(amount, mean_lost, mean_accuracy, *by_seed))
-    return Curve(replay, TASKS[task].title, "CQA", Kind.SAFETY, (1e-3, 1e-3), tuple(points))
+        lost, accuracy = (dict(enumerate(one[place] for one in seeds)) for place in (0, 1))
+        cost = {seed: amounts[0][seed][1] - value for seed, value in accuracy.items()}
+        kept = {seed: 90 - value for seed, value in lost.items()}
+        points.append(Point(amount, Seeds(kept), Seeds(lost), Seeds(accuracy), Seeds(cost)))
+    first, last = (MeasuredTask(one, TASKS[one].title, TASKS[one].kind) for one in (task, second))
+    return Curve(replay, first, last, Setting((1e-3, 1e-3)), tuple(points))
 
 
 @pytest.mark.parametrize(
@@ -288,10 +298,10 @@ def test_replay_restores_nearly_all_and_costs_little(
         ({0: without, 10: without}, (OPEN, OPEN)),
     ):
         curves = (_curve("toxigen", amounts, replay),)
-        found = [_judge(sweep, text, curves=curves) for text in (restored, cost)]
+        found = [_judge_curves(sweep, text, *curves) for text in (restored, cost)]
         assert tuple(one.verdict for one in found) == verdicts, amounts
     worse = (_curve("toxigen", good, replay), _curve("toxigen", poor, replay))
-    found = [_judge(sweep, text, curves=worse) for text in (restored, cost)]
+    found = [_judge_curves(sweep, text, *worse) for text in (restored, cost)]
     assert found[0].reason == "CQA: more than a tenth left"
     assert "CQA: 41.0 to 2.0; CQA: 41.0 to 11.0" in found[0].ours
     assert found[1].reason == "TQA → CQA loses more"
@@ -303,7 +313,78 @@ def test_safer_dialogues_after_the_third_stage(sweep: Sweep) -> None:
     for lost, verdict in (((-2.0, -2.5, -3.0), YES), ((2.0, 2.5, 3.0), NO), ((-2.0,), OPEN)):
         amounts = {0: without, 5: [(one, 70.0) for one in lost]}
         curves = (_curve("saferdialogues", amounts, Replay.SHARE),)
-        assert _judge(sweep, text, curves=curves).verdict is verdict
+        assert _judge_curves(sweep, text, *curves).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("what", "replay"), [("5 % of the data", Replay.SHARE), ("5 steps", Replay.STEPS)]
+)
+def test_major_gains_that_more_replay_hardly_adds_to(
+    sweep: Sweep, what: str, replay: Replay
+) -> None:
+    """Of 40 points 15 are left by 5 and 14 or none by 100; what follows loses 1 more, or 9."""
+    without = [(40.0, 70.0), (42.0, 71.0), (41.0, 72.0)]
+    some = [(15.0, 69.0), (16.0, 70.5), (14.0, 71.0)]
+    like = [(14.0, 68.0), (15.0, 69.0), (13.5, 70.0)]
+    none = [(0.0, 60.0), (1.0, 61.5), (0.5, 62.0)]
+    texts = (
+        f"{what} bring major gains in TQA",
+        f"beyond {what} safety gains little",
+        f"beyond {what} the capability task loses little",
+    )
+    for amounts, verdicts in (
+        ({0: without, 5: some, 100: like}, (YES, YES, YES)),
+        ({0: without, 5: some, 100: none}, (YES, NO, NO)),
+        ({0: without, 5: some}, (YES, OPEN, OPEN)),
+        ({0: without, 5: [(39, 70.0), (42.5, 71.0), (41, 72.0)], 100: none}, (NO, NO, NO)),
+        ({0: without[:1], 5: some[:1], 100: like[:1]}, (OPEN, OPEN, OPEN)),
+    ):
+        curves = (_curve("toxigen", amounts, replay),)
+        found = [_judge_curves(sweep, text, *curves) for text in texts]
+        assert tuple(one.verdict for one in found) == verdicts, amounts
+    other = Replay.STEPS if replay is Replay.SHARE else Replay.SHARE
+    curve = _curve("toxigen", {0: without, 5: some, 100: like}, other)
+    assert all(_judge_curves(sweep, text, curve).verdict is OPEN for text in texts)
+
+
+def test_major_gains_are_corrected_for_all_chains(sweep: Sweep) -> None:
+    """A gain that is clear alone, by its own seeds, and not as one of three chains."""
+    without = [(30.0, 70.0), (42.0, 70.0), (36.0, 70.0)]
+    gain = {0: without, 5: [(6.0, 70.0), (-1.0, 70.0), (4.0, 70.0)]}
+    nothing = {0: without, 5: [(4.0, 70.0), (55.0, 70.0), (49.0, 70.0)]}
+    p = ttest_1samp([24, 43, 32], 0).pvalue
+    assert p < 0.05 < 3 * p
+    alone = (_curve("bbq", gain, Replay.SHARE),)
+    text = "5 % of the data bring major gains in BBQ"
+    assert _judge_curves(sweep, text, *alone).verdict is YES
+    others = (_curve(task, nothing, Replay.SHARE) for task in ("toxigen", "saferdialogues"))
+    found = _judge_curves(sweep, text, *alone, *others)
+    assert (found.verdict, found.reason) == (NO, f"gain: CQA: right sign, but p {3 * p:.3f}")
+
+
+@pytest.mark.parametrize(
+    ("orders", "verdict"),
+    [
+        ([(1, 2, 3), (1, 2, 3), (3, 2, 1)], YES),
+        ([(1, 2, 3), (3, 2, 1), (3, 2, 1)], NO),
+        ([(1, 2, 3), (1, 2, 3), (1, 2)], YES),
+        ([(1, 2, 2), (1, 1, 2), (1, 2, 3)], NO),
+        ([(1, 2, 3), (1, 2)], OPEN),
+    ],
+)
+def test_which_capability_task_the_third_stage_costs_most(
+    sweep: Sweep, orders: Sequence[Sequence[int]], verdict: Verdict
+) -> None:
+    """Points that ARC, CQA and CQA2 lose at 5 %, for each safety task; one at 100 % counts not."""
+    curves = []
+    for task, costs in zip(SAFETIES, orders, strict=False):
+        for second, cost in zip(CAPABILITIES, costs, strict=False):
+            amounts = {0: [(40.0, 70.0)], 5: [(2.0, 70.0 - cost)]}
+            if second == "csqa":
+                amounts[100] = [(2.0, 0.0)]
+            curves.append(_curve(task, amounts, Replay.SHARE, second))
+    text = "the third stage costs ARC least and CQA2 most"
+    assert _judge_curves(sweep, text, *curves).verdict is verdict
 
 
 def test_replay_is_judged_from_results(sweep: Sweep) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.figure3 import MAX_PANELS, figure3, picture, select
+from analysis.figure3 import picture
+from analysis.group_panels import MAX_PANELS, group_panels, select
 from raysweep.errors import InputError
 from raysweep.tasks.registry import TASKS
 from tests.analysis.pictures import is_framed_in_white
@@ -14,7 +15,7 @@ from tests.analysis.sweep_folder import Sweep
 
 def test_groups_are_sorted_by_mean_forgetting(measured: Sweep) -> None:
     """Women: (40 - 10) / 50 and (40 - 14) / 50, that is 60 and 52 points; overall 30 and 26."""
-    (panel,) = figure3(measured.storage)
+    (panel,) = group_panels(measured.storage)
     assert panel.chain.title == "TQA → ARC"
     assert panel.overall is not None
     assert panel.overall.value == pytest.approx(28)
@@ -41,7 +42,7 @@ def test_a_group_whose_interval_excludes_zero_is_marked(sweep: Sweep, tmp_path: 
         groups = {"women": (40, 0, 40), "men": (40, 20, 40), "muslim": (40, 10, 40)}
         accuracies = {"toxigen": 25, "csqa": 60}
         sweep.add("toxigen -> csqa", accuracies, groups, before=100, seed=seed, rows=rows)
-    (panel,) = figure3(sweep.storage)
+    (panel,) = group_panels(sweep.storage)
     costs = {cost.group: cost for cost in panel.groups}
     assert [group for group, cost in costs.items() if cost.is_distinct] == ["women", "men"]
     women, muslim = costs["women"].interval, costs["muslim"].interval
@@ -61,7 +62,7 @@ def test_groups_that_differ_by_chance_alone_are_not_marked(sweep: Sweep) -> None
     groups = {"women": (40, 20, 40), "men": (40, 21, 40), "few": (5, 0, 5)}
     accuracies = {"toxigen": 48, "csqa": 60}
     sweep.add("toxigen -> csqa", accuracies, groups, before=100, rows=rows)
-    (panel,) = figure3(sweep.storage)
+    (panel,) = group_panels(sweep.storage)
     few = panel.groups[0]
     assert (few.group, few.interval, few.p, few.is_small) == ("few", None, None, True)
     assert panel.chance
@@ -70,7 +71,7 @@ def test_groups_that_differ_by_chance_alone_are_not_marked(sweep: Sweep) -> None
 
 
 def test_without_predictions_there_is_no_interval(measured: Sweep) -> None:
-    (panel,) = figure3(measured.storage)
+    (panel,) = group_panels(measured.storage)
     assert [cost.interval for cost in panel.groups] == [None, None]
     assert not any(cost.is_distinct for cost in panel.groups)
 
@@ -78,7 +79,7 @@ def test_without_predictions_there_is_no_interval(measured: Sweep) -> None:
 def test_only_safety_tasks_with_groups_have_panels(sweep: Sweep) -> None:
     sweep.add("arc_easy -> toxigen", {"arc_easy": 50, "toxigen": 50}, before=60)
     sweep.add("saferdialogues -> csqa", {"saferdialogues": 50, "csqa": 50}, before=60)
-    assert figure3(sweep.storage) == ()
+    assert group_panels(sweep.storage) == ()
 
 
 def _settings(sweep: Sweep, number: int) -> list[tuple[float, float]]:
@@ -93,7 +94,7 @@ def _settings(sweep: Sweep, number: int) -> list[tuple[float, float]]:
 
 def test_panels_beyond_the_limit_are_left_out_by_setting(sweep: Sweep) -> None:
     rates = _settings(sweep, 5)
-    selection = select(figure3(sweep.storage))
+    selection = select(group_panels(sweep.storage))
     assert len(selection.shown) == MAX_PANELS == 12
     assert [panel.chain.title for panel in selection.shown[:3]] == [
         "TQA → ARC",
@@ -106,7 +107,7 @@ def test_panels_beyond_the_limit_are_left_out_by_setting(sweep: Sweep) -> None:
 
 def test_learning_rates_choose_panels(sweep: Sweep) -> None:
     _settings(sweep, 5)
-    panels = figure3(sweep.storage)
+    panels = group_panels(sweep.storage)
     selection = select(panels, [(5e-5, 1e-5)])
     assert len(selection.shown) == 3
     assert selection.left_out == ()
@@ -126,7 +127,7 @@ def test_nothing_of_the_picture_is_cut(sweep: Sweep, tmp_path: Path, seeds: int)
                 final = {task: 50, "csqa2": 60}
                 chain = f"{task} -> csqa2"
                 sweep.add(chain, final, groups, before=60, seed=seed, weight_decay=decay)
-    panels = figure3(sweep.storage)
+    panels = group_panels(sweep.storage)
     for number in (1, 2, 4):
         path = tmp_path / f"{number}.png"
         picture(panels[-number:]).savefig(path)

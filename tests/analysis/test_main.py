@@ -13,8 +13,9 @@ from tests.analysis.pictures import is_framed_in_white
 from tests.analysis.sweep_folder import Sweep
 
 ROOT = Path(__file__).parents[2]
-WRITTEN = {f"{name}.{ending}" for name in ("table1", "figure3") for ending in ("png", "pdf", "svg")}
-WRITTEN |= {f"table1.{ending}" for ending in ("csv", "md", "tex")}
+NAMES = ("table1", "figure3", "figure9")
+WRITTEN = {f"{name}.{ending}" for name in NAMES for ending in ("png", "pdf", "svg")}
+WRITTEN |= {f"{name}.{ending}" for name in NAMES[::2] for ending in ("csv", "md", "tex")}
 
 
 def _run(*arguments: object) -> Result:
@@ -56,7 +57,7 @@ def test_what_is_missing_is_said_and_the_rest_is_made(sweep: Sweep) -> None:
     result = _run(sweep.path)
     assert result.exit_code == 0
     assert "CQA (20.0)" in result.stdout
-    assert "Figure 3: nothing to show" in result.stdout
+    assert "Figure 3, Figure 9, Figure 10, Biased forgetting: nothing to show" in result.stdout
     assert "1 trial has not finished both stages" in result.stdout
     written = {path.name for path in (sweep.path / "analysis").iterdir()}
     assert written == {name for name in WRITTEN if name.startswith("table1")}
@@ -67,7 +68,7 @@ def test_results_without_any_pair(sweep: Sweep) -> None:
     result = _run(sweep.path)
     assert result.exit_code == 0
     assert "Table 1: nothing to show" in result.stdout
-    assert "Figure 3: nothing to show" in result.stdout
+    assert "Figure 3, Figure 9, Figure 10, Biased forgetting: nothing to show" in result.stdout
 
 
 def test_left_out_panels_are_named(sweep: Sweep) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from analysis.setting import Setting, varying
+from analysis.setting import Setting, titles, varying
 
 
 def _setting(num_steps: int, rates: tuple[float, ...] = (1e-5, 2e-5), sweep: str = "s") -> Setting:
@@ -30,6 +30,17 @@ def test_only_what_differs_varies() -> None:
     assert varying([_setting(100), _setting(100, rates=(1e-3, 1e-3))]) == ()
     assert varying([_setting(100), _setting(50)]) == ("num_steps1", "num_steps2")
     assert varying([_setting(100), _setting(100, sweep="other")]) == ("sweep",)
+
+
+def test_a_value_that_all_stages_have_is_said_once() -> None:
+    alike = [_setting(100), _setting(50)]
+    assert titles(alike) == ["  (num_steps 100)", "  (num_steps 50)"]
+    values = dict(alike[0].others) | {"num_steps2": "5"}
+    other = Setting(alike[0].learning_rates, tuple(values.items()))
+    assert titles([alike[1], other]) == [
+        "  (num_steps 50)",
+        "  (num_steps1 100; num_steps2 5)",
+    ]
 
 
 def test_settings_sort_by_value() -> None:
