@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,7 @@ from raysweep.statistics.association import Correlation, Line, correlation, line
 from raysweep.store.storage import Storage
 from raysweep.tasks.task import Kind
 
-from .mean import Mean
+from .mean import Mean, over_seeds
 
 FIRST = """
     first AS (
@@ -63,12 +63,12 @@ class FirstStage:
     @property
     def radius(self) -> Mean:
         """Mean over seeds."""
-        return _mean(self.radii.values())
+        return over_seeds(self.radii.values())
 
     @property
     def mean_forgetting(self) -> Mean:
         """Mean over seeds, in points."""
-        return _mean(self.forgetting.values())
+        return over_seeds(self.forgetting.values())
 
     @property
     def settings(self) -> tuple[float, str]:
@@ -180,9 +180,3 @@ def _others(settings: str | None) -> str:
 def _logarithms(radii: Sequence[float]) -> list[float]:
     with np.errstate(divide="ignore"):  # a radius of 0 is told of by no fit
         return [float(value) for value in np.log10(radii)]
-
-
-def _mean(values: Iterable[float]) -> Mean:
-    numbers = list(values)
-    deviation = float(np.std(numbers, ddof=1)) if len(numbers) > 1 else None
-    return Mean(float(np.mean(numbers)), deviation, len(numbers))

@@ -242,14 +242,6 @@ def line_through_stages(evidence: Evidence) -> Judgement:
     return judged(line.slope > 0 and line.p <= STRICT, ours, "no line at p <= .01")
 
 
-def rate(found: Mapping[str, Difference], task: str, sign: int, which: str) -> Judgement:
-    """What a larger learning rate does to the forgetting of a safety task."""
-    if task not in found:
-        title = TASKS[task].title
-        return untestable(f"{title} first with two {which} learning rates, all else equal: missing")
-    return by_difference(found[task], sign)
-
-
 def restored(evidence: Evidence, task: str, replay: Replay, amount: float) -> Judgement:
     """Whether so much replay leaves at most a tenth of what was forgotten."""
     points = [

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+import numpy as np
 
 MISSING = "–"
 
@@ -24,6 +27,13 @@ class Mean:
     def __str__(self) -> str:
         shown = fixed(self.value)
         return shown if self.deviation is None else f"{shown} ± {fixed(self.deviation)}"
+
+
+def over_seeds(seeds: Iterable[float]) -> Mean:
+    """Mean and sample standard deviation."""
+    values = list(seeds)
+    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return Mean(float(np.mean(values)), deviation, len(values))
 
 
 def fixed(value: float) -> str:
