@@ -40,7 +40,7 @@ def main(
     ] = None,
     learning_rates: Annotated[
         list[str] | None,
-        typer.Option(help="Figure 3's panels, as 1e-5,1e-5 (first and second stage); repeatable."),
+        typer.Option(help="Panels to show, as 1e-5,1e-5 (first and second stage); repeatable."),
     ] = None,
 ) -> None:
     """Prints the tables and figures of a sweep and writes their pictures."""

@@ -27,7 +27,7 @@ MARGIN = 14.0
 TITLE_LINES = 1.4  # heights in lines, from here
 GROUP_LINES = 1.2
 RULE_LINES = 0.35
-HEAD_LINES = TITLE_LINES + RULE_LINES + GROUP_LINES + 1
+HEAD_LINES = TITLE_LINES + RULE_LINES + 1
 NOTE_LINES = 0.8
 DPI = 160
 MAX_PIXELS = 30_000  # of a side; matplotlib refuses pictures above 65,536
@@ -146,7 +146,9 @@ class _Picture:
         texts += [(note, FONT_SIZE - 2, "normal") for note in table.notes]
         self.width = max(body, *(2 * MARGIN + self._text_width(*text) for text in texts))
         body_lines = sum(len(section) + RULE_LINES for section in table.sections)
-        num_lines = HEAD_LINES + body_lines + RULE_LINES + NOTE_LINES * len(table.notes)
+        num_lines = (
+            HEAD_LINES + self._group_lines + body_lines + RULE_LINES + NOTE_LINES * len(table.notes)
+        )
         self.height = 2 * MARGIN + num_lines * LINE_HEIGHT
         self.top = MARGIN
 
@@ -168,13 +170,18 @@ class _Picture:
             self._advance(NOTE_LINES)
         return self.figure
 
+    @property
+    def _group_lines(self) -> float:
+        """Of the line above the headings, where columns have groups."""
+        return GROUP_LINES if any(column.group for column in self.table.columns) else 0.0
+
     def _headings(self) -> None:
         for group, first, last in self._groups():
             left, right = self.starts[first], self.starts[last] + self.widths[last]
             if group:
                 self._write(group, (left + right) / 2, align="center")
                 self._line(left, right, self.top + LINE_HEIGHT, 0.6)
-        self._advance(GROUP_LINES)
+        self._advance(self._group_lines)
         self._row(tuple(column.name for column in self.table.columns))
 
     def _groups(self) -> Iterator[tuple[str, int, int]]:

@@ -7,21 +7,32 @@ from collections.abc import Mapping
 from . import (
     after_replay,
     batch_size,
+    figure2,
     figure3,
     figure4,
+    figure5_6,
     figure7,
+    figure8,
     pareto,
     shares_and_mixtures,
     table1,
+    table2,
+    table3,
 )
 from .biased_forgetting import biased_forgetting as biased
 from .exhibit import Show
 
 EXHIBITS: Mapping[str, Show] = {
     "table1": table1.exhibit,
+    "figure2": figure2.exhibit,
     "figure3": figure3.exhibit,
     "figure4": figure4.exhibit,
+    "figure5": figure5_6.figure5,
+    "figure6": figure5_6.figure6,
     "figure7": figure7.exhibit,
+    "table2": table2.exhibit,
+    "table3": table3.exhibit,
+    "figure8": figure8.exhibit,
     "figure9": biased("Figure 9", lambda task: task == "toxigen", "no chain begins with ToxiGen"),
     "figure10": biased("Figure 10", lambda task: task == "bbq", "no chain begins with BBQ"),
     "biased_forgetting": biased(

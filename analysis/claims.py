@@ -29,27 +29,16 @@ from .judges import (
     most_uneven,
     order_of_pair,
     order_overall,
-    rate,
     same_groups,
     sharper,
     top_group,
     uneven,
 )
+from .published import TABLE_1
+from .rate_curves import Rate
+from .rate_judges import order_at_each_rate, order_everywhere, rate
 from .replay_claims import REPLAY
 from .verdicts import Judgement
-
-TABLE_1 = {
-    ("toxigen", "arc_easy"): (6.87, 0.1),
-    ("bbq", "arc_easy"): (43.45, 1.02),
-    ("saferdialogues", "arc_easy"): (3.21, 0.38),
-    ("toxigen", "csqa"): (3.98, -0.05),
-    ("bbq", "csqa"): (46.85, 16.87),
-    ("saferdialogues", "csqa"): (0.84, -0.03),
-    ("toxigen", "csqa2"): (38.05, 9.29),
-    ("bbq", "csqa2"): (13.52, 7.37),
-    ("saferdialogues", "csqa2"): (4.36, -1.00),
-}
-"""Printed forgetting of the safety and of the capability task, when each comes first."""
 
 
 def _order() -> list[Claim]:
@@ -74,7 +63,34 @@ def _order() -> list[Claim]:
         "the mean order effect is above 0, p <= .05 with at least three pairs as units",
         order_overall,
     )
-    return [*pairs, overall]
+    return [*pairs, overall, *_order_at_rates()]
+
+
+def _order_at_rates() -> list[Claim]:
+    safety, capability = "toxigen", "arc_easy"
+    names = f"{TASKS[safety].title} is forgotten more than {TASKS[capability].title}"
+    each = [
+        Claim(
+            f"4.1, Figure 8{letter}",
+            f"{names} at every {which.label}",
+            "at each of five",
+            None,
+            f"the order effect is above 0 at each {which.label}, mean over the other one, p <= .05 "
+            "after Holm's correction for all rates and pairs (paired by seed)",
+            partial(order_at_each_rate, safety=safety, capability=capability, rate=which),
+        )
+        for letter, which in zip("ab", Rate, strict=True)
+    ]
+    consistent = Claim(
+        "4.1, Figure 8",
+        f"{names}: this is consistent across learning rates",
+        "consistent",
+        None,
+        "the order effect, mean over seeds, is above 0 at every combination of both rates, and its "
+        "mean over them has p <= .05 over seeds",
+        partial(order_everywhere, safety=safety, capability=capability),
+    )
+    return [*each, consistent]
 
 
 def _groups() -> list[Claim]:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
-
-import numpy as np
 
 from raysweep.statistics.correction import holm
-from raysweep.statistics.differences import Difference, corrected, pooled
+from raysweep.statistics.differences import Difference, pooled
 from raysweep.store.storage import Storage
 from raysweep.tasks.task import Kind
 
@@ -18,9 +14,12 @@ from .agreement import Agreement, agreements
 from .first_stages import FirstStages, first_stages
 from .group_panels import Panel
 from .load import Pair, forgetting_by_seed
+from .order_by_rate import OrdersByRate, orders_by_rate
 from .order_effect import OrderEffects, order_effects
+from .rate_curves import Rate, rate_curves
+from .rate_effect import rate_effects
 from .replays import Curve, Point, Replay, replays
-from .setting import Setting, titles
+from .setting import Setting, standard, titles
 
 
 class Evidence:
@@ -74,9 +73,7 @@ class Evidence:
     @cached_property
     def standard(self) -> frozenset[Setting]:
         """The settings that count."""
-        settings = frozenset(chain.setting for chain in self.by_seed)
-        equal = frozenset(one for one in settings if len(set(one.learning_rates)) == 1)
-        return equal or settings
+        return standard({chain.setting for chain in self.by_seed})
 
     def label(self, setting: Setting) -> str:
         """What tells a setting that counts from the others; empty for a single one."""
@@ -99,12 +96,22 @@ class Evidence:
     @cached_property
     def first_rates(self) -> dict[str, Difference]:
         """What the largest first learning rate adds to forgetting, by safety task."""
-        return _rate_effects(self.by_seed, 0)
+        return rate_effects(rate_curves(self.by_seed, Rate.FIRST), Kind.SAFETY)
 
     @cached_property
     def second_rates(self) -> dict[str, Difference]:
         """The same of the second learning rate."""
-        return _rate_effects(self.by_seed, 1)
+        return rate_effects(rate_curves(self.by_seed, Rate.SECOND), Kind.SAFETY)
+
+    @cached_property
+    def orders_by_first_rate(self) -> OrdersByRate:
+        """The effect of order at each first learning rate."""
+        return orders_by_rate(self.by_seed, Rate.FIRST)
+
+    @cached_property
+    def orders_by_second_rate(self) -> OrdersByRate:
+        """The same at each second one."""
+        return orders_by_rate(self.by_seed, Rate.SECOND)
 
     def replay_curves(self, *replays: Replay) -> list[Curve]:
         """Those of safety tasks."""
@@ -147,30 +154,3 @@ def paired(
             for curve, first, second in points
         }
     )
-
-
-def _rate_effects(by_seed: Mapping[Pair, Mapping[int, float]], place: int) -> dict[str, Difference]:
-    """Forgetting at the largest rate less that at the smallest, all else equal, paired by seed.
-
-    A seed's difference is the mean over the capability tasks and the other stage's rates. The
-    deviation is pooled over safety tasks, the p-values are corrected for them.
-    """
-    alike: defaultdict[tuple[Any, ...], dict[float, Mapping[int, float]]] = defaultdict(dict)
-    for chain, seeds in by_seed.items():
-        rates = list(chain.setting.learning_rates)
-        if chain.first.kind is Kind.SAFETY and len(rates) == 2:
-            rate = rates.pop(place)
-            key = chain.first.name, chain.second.name, *rates, chain.setting.others
-            alike[key][rate] = seeds
-    found: defaultdict[str, defaultdict[int, list[float]]]
-    found = defaultdict(lambda: defaultdict(list))
-    for (task, *_), curve in alike.items():
-        if len(curve) > 1:
-            least, most = curve[min(curve)], curve[max(curve)]
-            for seed in least.keys() & most.keys():
-                found[task][seed].append(most[seed] - least[seed])
-    samples = {
-        task: [float(np.mean(seeds[seed])) for seed in sorted(seeds)]
-        for task, seeds in found.items()
-    }
-    return corrected(pooled(samples))

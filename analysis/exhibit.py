@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -42,7 +43,7 @@ class Reading:
     """The results of a sweep, each part of them read once.
 
     Attributes:
-        rates: learning rates of both stages; panels by chain are shown of these only, if any.
+        rates: learning rates of both stages; panels are shown of these only, if any.
     """
 
     def __init__(self, results: Storage, rates: tuple[tuple[float, ...], ...] = ()) -> None:
@@ -50,11 +51,21 @@ class Reading:
         self.rates = rates
         self._found: dict[object, object] = {}
 
+    def wants(self, rates: Sequence[float | None]) -> bool:
+        """Whether panels of these learning rates are to be shown; None stands for any."""
+        return not self.rates or any(_agree(rates, one) for one in self.rates)
+
     def of(self, part: Callable[[Storage], T]) -> T:
         """What a function makes of the results."""
         if part not in self._found:
             self._found[part] = part(self.results)
         return self._found[part]  # type: ignore[return-value]
+
+
+def _agree(rates: Sequence[float | None], wanted: Sequence[float]) -> bool:
+    pairs = zip(rates, wanted, strict=False)
+    alike = (one is None or math.isclose(one, two) for one, two in pairs)
+    return len(rates) == len(wanted) and all(alike)
 
 
 Show = Callable[[Reading], Exhibit | Missing]

@@ -235,11 +235,3 @@ def line_through_stages(evidence: Evidence) -> Judgement:
     slope = f"slope {line.slope:.3g} ({line.low:.3g} to {line.high:.3g})"
     ours = f"R2 {line.r_squared:.2f}, p {line.p:.3f}, {slope}, n {line.num}"
     return judged(line.slope > 0 and line.p <= STRICT, ours, "no line at p <= .01")
-
-
-def rate(found: Mapping[str, Difference], task: str, sign: int, which: str) -> Judgement:
-    """What a larger learning rate does to the forgetting of a safety task."""
-    if task not in found:
-        title = TASKS[task].title
-        return untestable(f"{title} first with two {which} learning rates, all else equal: missing")
-    return by_difference(found[task], sign)

@@ -214,9 +214,18 @@ def first_task_forgetting(results: Storage) -> list[FirstTaskForgetting]:
 
 def forgetting_by_seed(results: Storage) -> dict[Pair, dict[int, float]]:
     """Overall forgetting of the first task, in points, of every pair and seed."""
+    return _by_seed(results, "forgetting")
+
+
+def relative_by_seed(results: Storage) -> dict[Pair, dict[int, float]]:
+    """The same over the accuracy before, in percent (section 3); none where that is 0."""
+    return _by_seed(results, "relative_forgetting")
+
+
+def _by_seed(results: Storage, column: str) -> dict[Pair, dict[int, float]]:
     sql = f"""
-        SELECT {KEYS}, seed, 100 * forgetting AS points FROM forgetting
-        WHERE stage = 2 AND learned_at = 1 AND "group" = '{OVERALL}' AND forgetting IS NOT NULL
+        SELECT {KEYS}, seed, 100 * {column} AS points FROM forgetting
+        WHERE stage = 2 AND learned_at = 1 AND "group" = '{OVERALL}' AND {column} IS NOT NULL
         ORDER BY seed
     """
     found: dict[Pair, dict[int, float]] = {}

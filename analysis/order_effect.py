@@ -10,7 +10,7 @@ in points, paired by seed. Larger: the safety task is forgotten more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from rich import box
@@ -36,8 +36,8 @@ POOLED = (
 )
 UNTESTED = "– no test: one seed, or seeds that do not differ, tell of no deviation."
 UNEQUAL = (
-    "The pairs' own deviations differ {ratio:.0f}-fold: the pooled test is too wide for calm pairs "
-    "and too narrow for unruly ones."
+    "Own deviations differ {ratio:.0f}-fold: the pooled test is too wide where seeds agree and too "
+    "narrow where they do not."
 )
 NOTABLE = 4  # as a ratio of deviations
 UNITS = (
@@ -57,14 +57,6 @@ class OrderEffects:
 
     pairs: Mapping[Pair, Difference]
     overall: Mapping[Setting, Difference]
-
-    @property
-    def unevenness(self) -> float:
-        """The largest deviation between seeds over the smallest above 0, of those of a test."""
-        known = [
-            one.deviation for one in self.pairs.values() if one.p is not None and one.deviation
-        ]
-        return max(known) / min(known) if known else 1.0
 
 
 def order_effects(results: Storage) -> OrderEffects:
@@ -98,20 +90,18 @@ def display(effects: OrderEffects) -> Group:
         for chain, one in effects.pairs.items():
             if chain.setting == setting:
                 names = f"{chain.safety.title}, {chain.capability.title}{label}"
-                table.add_row(Text(names), str(one.num), *_cells(one))
+                table.add_row(Text(names), str(one.num), *cells(one))
         mean = effects.overall[setting]
         if mean.num > 1:
-            table.add_row(Text(f"all pairs{label}"), f"{mean.num} pairs", *_cells(mean))
+            table.add_row(Text(f"all pairs{label}"), f"{mean.num} pairs", *cells(mean))
         table.add_section()
     notes = [POOLED, *([UNITS] if any(one.num > 1 for one in effects.overall.values()) else [])]
-    if any(one.p is None for one in effects.pairs.values()):
-        notes.append(UNTESTED)
-    if (ratio := effects.unevenness) > NOTABLE:
-        notes.append(UNEQUAL.format(ratio=ratio))
+    notes += warnings(effects.pairs.values())
     return Group("", Text(TITLE, "bold"), table, *(Text(note, "dim") for note in notes))
 
 
-def _cells(one: Difference) -> tuple[str, str, str, str]:
+def cells(one: Difference) -> tuple[str, str, str, str]:
+    """What stands in the last four of `COLUMNS`."""
     value = fixed(one.value)
     if one.deviation is not None:
         value += f" ± {fixed(one.deviation)}"
@@ -120,3 +110,18 @@ def _cells(one: Difference) -> tuple[str, str, str, str]:
     low, high = map(fixed, one.interval)
     corrected_p = MISSING if one.p_holm is None else f"{one.p_holm:.3f}"
     return value, f"{low} to {high}", f"{one.p:.3f}", corrected_p
+
+
+def warnings(found: Iterable[Difference]) -> list[str]:
+    """What a reader of pooled tests should know."""
+    found = list(found)
+    notes = [UNTESTED] if any(one.p is None for one in found) else []
+    if (ratio := unevenness(found)) > NOTABLE:
+        notes.append(UNEQUAL.format(ratio=ratio))
+    return notes
+
+
+def unevenness(found: Iterable[Difference]) -> float:
+    """The largest deviation between seeds over the smallest above 0, of those with a test."""
+    known = [one.deviation for one in found if one.p is not None and one.deviation]
+    return max(known) / min(known) if known else 1.0

@@ -57,6 +57,12 @@ class Setting:
         return ", ".join(f"{rate:g}" for rate in self.learning_rates) or MISSING
 
 
+def standard(settings: Collection[Setting]) -> frozenset[Setting]:
+    """Those with one learning rate in all stages, as in the paper; all of them where none has."""
+    equal = frozenset(one for one in settings if len(set(one.learning_rates)) == 1)
+    return equal or frozenset(settings)
+
+
 def varying(settings: Collection[Setting]) -> tuple[str, ...]:
     """Names of the hyperparameters, learning rates aside, that are not the same everywhere."""
     names = sorted({name for setting in settings for name, _ in setting.others})

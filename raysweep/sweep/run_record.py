@@ -39,6 +39,7 @@ def begin_record(plan: Plan, cluster: Mapping[str, float], name: str) -> dict[st
     machine    where the command runs
     cluster    Ray's resources: CPUs, GPUs and their types, memory in bytes
     rows       digests of each task's training, validation and test set
+    num_rows   how many each has
     ended      as ``started``; None while it runs
     end        "finished", "failed", "interrupted" or the error's class; None while it runs
     """
@@ -61,6 +62,14 @@ def begin_record(plan: Plan, cluster: Mapping[str, float], name: str) -> dict[st
             "num_parameters": plan.checkpoint.num_parameters,
         },
         "rows": {task: splits.digests for task, splits in plan.splits.items()},
+        "num_rows": {
+            task: {
+                "train": len(splits.train),
+                "validation": len(splits.validation),
+                "test": len(splits.test),
+            }
+            for task, splits in plan.splits.items()
+        },
         "ended": None,
         "end": None,
     }

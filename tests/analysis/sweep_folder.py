@@ -16,6 +16,7 @@ def _common(
     chain: str, seed: int, rates: Sequence[float], stage: int, **settings: object
 ) -> dict[str, object]:
     point = digest_json([chain, seed, rates, settings])
+    trained = [chain.split(" -> ")[:stage], seed, list(rates[:stage]), settings]
     return {
         "sweep": "lr-0123abcd",
         "trial": f"{chain.replace(' -> ', '-')}-{point[:8]}",
@@ -31,6 +32,7 @@ def _common(
         "learning_rates": list(rates),
         "stage": stage,
         "stage_task": chain.split(" -> ")[stage - 1],
+        "stage_key": digest_json(trained),
     }
 
 
@@ -136,6 +138,7 @@ def _forgetting(
             "accuracy_before": first / num_examples,
             "accuracy_after": last / num_examples,
             "forgetting": drops[group],
+            "relative_forgetting": drops[group] * num_examples / first if first else None,
             "biased_forgetting": None if group == "overall" else drops[group] - drops["overall"],
         }
         for group, (first, last, num_examples) in counts.items()

@@ -9,12 +9,13 @@ from scipy.stats import ttest_1samp
 from typer.testing import CliRunner
 
 from analysis.__main__ import app
-from analysis.claims import CLAIMS, TABLE_1
+from analysis.claims import CLAIMS
 from analysis.evidence import Evidence
 from analysis.first_stages import FirstStage, FirstStages
 from analysis.group_panels import group_panels
 from analysis.judges import CAPABILITIES, SAFETIES
 from analysis.load import MeasuredTask
+from analysis.published import TABLE_1
 from analysis.replays import Curve, Point, Replay, Seeds
 from analysis.setting import Setting
 from analysis.verdicts import Judgement, Verdict, by_difference, every
@@ -260,6 +261,60 @@ def test_the_sign_of_the_first_learning_rate_is_the_papers(sweep: Sweep) -> None
     _lose(sweep, "saferdialogues -> csqa", 80, 80, 80, rates=(2e-3, 1e-3))
     assert _judge(sweep, "a larger first learning rate forgets less of BBQ").verdict is YES
     assert _judge(sweep, "a larger first learning rate forgets less of SD").verdict is NO
+
+
+AT_FIRST = "TQA is forgotten more than ARC at every first learning rate"
+AT_SECOND = "TQA is forgotten more than ARC at every second learning rate"
+EVERYWHERE = "TQA is forgotten more than ARC: this is consistent across learning rates"
+
+
+def _both_orders(sweep: Sweep, lost: Mapping[tuple[float, float], Sequence[int]]) -> None:
+    """Of TQA, by both rates and seed; ARC loses 10 points always."""
+    for rates, seeds in lost.items():
+        _lose(sweep, "toxigen -> arc_easy", *seeds, rates=rates)
+        _lose(sweep, "arc_easy -> toxigen", *[10] * len(seeds), rates=rates)
+
+
+def test_order_is_judged_at_each_learning_rate(sweep: Sweep) -> None:
+    """At the second rate 1e-3 TQA loses 30 and 8: 9 more by mean, and less at one combination."""
+    more = {(1e-3, 2e-3): (50, 52, 54), (2e-3, 2e-3): (60, 62, 64)}
+    _both_orders(sweep, {(1e-3, 1e-3): (30, 31, 32), (2e-3, 1e-3): (8, 9, 10), **more})
+    found = _judge(sweep, AT_FIRST)
+    assert found.verdict is YES
+    assert found.ours.startswith("0.001: 31.5 (")
+    assert "; 0.002: 25.5 (" in found.ours
+    assert _judge(sweep, AT_SECOND).verdict is YES
+    everywhere = _judge(sweep, EVERYWHERE)
+    assert (everywhere.verdict, everywhere.reason) == (NO, "not at every combination")
+    assert everywhere.ours.startswith("above 0 at 3 of 4; mean 28.5 (")
+
+
+def test_order_that_turns_at_a_learning_rate(sweep: Sweep) -> None:
+    _both_orders(sweep, {(1e-3, 1e-3): (30, 31, 32), (1e-3, 2e-3): (5, 6, 7)})
+    found = _judge(sweep, AT_SECOND)
+    assert (found.verdict, found.reason[:23]) == (NO, "0.002: other sign, p 0.")
+    assert _judge(sweep, EVERYWHERE).verdict is NO
+    one = _judge(sweep, AT_FIRST)
+    assert (one.verdict, one.reason) == (OPEN, "both orders at one first learning rate only")
+
+
+def test_order_at_learning_rates_needs_seeds_and_both_orders(sweep: Sweep) -> None:
+    _lose(sweep, "toxigen -> arc_easy", 30)
+    for text in (AT_FIRST, AT_SECOND, EVERYWHERE):
+        assert _judge(sweep, text).reason == "arc_easy -> toxigen missing"
+    _both_orders(sweep, {(1e-3, 1e-3): (30,), (1e-3, 2e-3): (40,)})
+    assert _judge(sweep, AT_SECOND) == Judgement(OPEN, "0.001: 20.0; 0.002: 30.0", "one seed")
+    found = _judge(sweep, EVERYWHERE)
+    assert (found.verdict, found.reason) == (OPEN, "one seed")
+    assert found.ours == "above 0 at 2 of 2; mean 25.0"
+
+
+def test_order_that_is_consistent(sweep: Sweep) -> None:
+    rates = [(1e-3, 1e-3), (1e-3, 2e-3), (2e-3, 1e-3), (2e-3, 2e-3)]
+    _both_orders(sweep, {one: (20 + n, 22 + n, 24 + n) for n, one in enumerate(rates)})
+    for text in (AT_FIRST, AT_SECOND, EVERYWHERE):
+        assert _judge(sweep, text).verdict is YES, text
+    assert _judge(sweep, EVERYWHERE).ours.startswith("above 0 at 4 of 4; mean 13.5 (")
 
 
 Amounts = Mapping[int, Sequence[tuple[float, float]]]

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from analysis.__main__ import app
-from analysis.order_effect import OrderEffects, order_effects
+from analysis.order_effect import OrderEffects, order_effects, unevenness
 from tests.analysis.sweep_folder import Sweep
 
 
@@ -119,5 +119,6 @@ def test_unlike_deviations_are_said(sweep: Sweep) -> None:
     _add(sweep, "arc_easy -> toxigen", 0, 0)
     _add(sweep, "bbq -> csqa", 20, 22)
     _add(sweep, "csqa -> bbq", 0, 0)
-    assert order_effects(sweep.storage).unevenness == pytest.approx(30)
+    found = order_effects(sweep.storage).pairs.values()
+    assert unevenness(found) == pytest.approx(30)
     assert any("deviations differ 30-fold" in line for line in _printed(sweep))

@@ -15,7 +15,7 @@ RNG = np.random.default_rng(7)
 def test_at_the_ends_the_t_test_of_the_pairs_has_five_percent(num: int) -> None:
     b = 40 + RNG.normal(size=num)
     a = 0.3 * b + RNG.normal(size=num)
-    found = paired_ratio(a, b)
+    found = paired_ratio(list(a), list(b))
     assert found is not None
     assert found.value == pytest.approx(a.mean() / b.mean())
     assert found.interval is not None
@@ -46,7 +46,7 @@ def test_of_a_denominator_that_may_be_zero_there_is_no_bound() -> None:
 
 @pytest.mark.parametrize(("a", "b"), [([2.0], [8.0]), ([2.0, 2.0], [8.0, 8.0])])
 def test_without_deviations_there_is_a_value_only(a: list[float], b: list[float]) -> None:
-    found = paired_ratio(a, b)
+    found = paired_ratio(list(a), list(b))
     assert found is not None
     assert (found.value, found.interval, found.is_unbounded) == (0.25, None, False)
 

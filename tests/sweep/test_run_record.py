@@ -44,6 +44,8 @@ def test_a_run_is_told_whole_and_names_no_host(plan: Plan, monkeypatch: pytest.M
     )
     assert run["model"]["digest"] == plan.checkpoint.digest
     assert run["rows"]["toxigen"] == plan.splits["toxigen"].digests
+    assert run["num_rows"]["toxigen"]["train"] == len(plan.splits["toxigen"].train) > 0
+    assert run["num_rows"]["toxigen"]["test"] == plan.space.data.num_test == 1300
     assert run["machine"]["num_cores"] >= 1
     assert run["machine"]["memory_bytes"] > 2**30
     assert (run["ended"], run["end"]) == (None, None)
