@@ -26,7 +26,6 @@ from .setting import varying
 
 NUM_COLUMNS = 5
 MAX_PANELS = 10  # of a block
-MAX_BLOCKS = 6
 MAX_TICKS = 8
 PANEL = (2.6, 2.5)  # inches
 DODGE = 0.012  # of an axis, between curves
@@ -76,7 +75,7 @@ def selected(reading: Reading, found: Sequence[Panel]) -> tuple[list[Panel], str
     """Those through the wanted learning rates, as many as there is room for; and a remark."""
     wanted = [panel for panel in found if reading.wants(_rates(panel))]
     blocks = [list(same) for _, same in groupby(wanted, lambda panel: panel.block)]
-    shown = [panel for block in blocks[:MAX_BLOCKS] for panel in block[:MAX_PANELS]]
+    shown = [panel for block in blocks for panel in block[:MAX_PANELS]]
     number = len(wanted) - len(shown)
     room = f"left out {number} of {len(wanted)} panels; choose with --learning-rates"
     return shown, room if number else ""
