@@ -49,7 +49,7 @@ def _exhibit(reading: Reading, rate: Rate) -> Exhibit | Missing:
     heading = f"Figure {5 + rate}: {title} (points); larger is worse"
     text = Group(listing(heading, chosen), rate_effect.display(rate, curves))
     return Exhibit(
-        text, lambda: picture(title.capitalize(), chosen, _styles(curves)), remark=remark
+        text, lambda: picture(f"Forgetting by {rate.label}", chosen, _styles(curves)), remark=remark
     )
 
 

@@ -26,12 +26,11 @@ from .setting import varying
 
 NUM_COLUMNS = 5
 MAX_PANELS = 10  # of a block
-MAX_BLOCKS = 6
 MAX_TICKS = 8
 PANEL = (2.6, 2.5)  # inches
 DODGE = 0.012  # of an axis, between curves
 CHARACTERS_PER_INCH = 13.5  # of the caption, with room to spare
-TITLE_CHARACTERS_PER_INCH = 8.0
+TITLE_CHARACTERS_PER_INCH = 9.0
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def selected(reading: Reading, found: Sequence[Panel]) -> tuple[list[Panel], str
     """Those through the wanted learning rates, as many as there is room for; and a remark."""
     wanted = [panel for panel in found if reading.wants(_rates(panel))]
     blocks = [list(same) for _, same in groupby(wanted, lambda panel: panel.block)]
-    shown = [panel for block in blocks[:MAX_BLOCKS] for panel in block[:MAX_PANELS]]
+    shown = [panel for block in blocks for panel in block[:MAX_PANELS]]
     number = len(wanted) - len(shown)
     room = f"left out {number} of {len(wanted)} panels; choose with --learning-rates"
     return shown, room if number else ""
@@ -125,7 +124,7 @@ def picture(title: str, found: Sequence[Panel], styles: Mapping[RateCurve, Style
     known = list(dict.fromkeys(styles[curve] for panel in found for curve in panel.curves))
     handles = [Line2D([], [], **_line(style)) for style in known]
     num_wide = max(1, int(size[0] / (0.7 + 0.085 * max(len(style.label) for style in known))))
-    figure.legend(
+    legend = figure.legend(
         handles,
         [literal(style.label) for style in known],
         loc="outside upper center",
@@ -135,6 +134,7 @@ def picture(title: str, found: Sequence[Panel], styles: Mapping[RateCurve, Style
         title=fill(literal(title), int(size[0] * TITLE_CHARACTERS_PER_INCH)),
         title_fontproperties={"weight": "bold", "size": 12},
     )
+    legend.get_title().set_multialignment("center")
     caption = fill(_caption(found), int(size[0] * CHARACTERS_PER_INCH))
     figure.supxlabel(caption, fontsize=8, color="0.3")
     return figure

@@ -123,7 +123,7 @@ def test_results_are_tables_frames_and_figures(measured: Sweep) -> None:
         assert isinstance(results.figure(name), Figure)
     for name, problem in [
         ("figure4", "has nothing to show there"),
-        ("figure5", r"figure figure5: unknown .did you mean 'figure"),
+        ("figure99", r"figure figure99: unknown .did you mean 'figure"),
     ]:
         with pytest.raises(rs.InputError, match=problem):
             results.figure(name)

@@ -1,4 +1,4 @@
-"""``raysweep report RESULTS``: Table 1 and the figures of a sweep."""
+"""``raysweep report RESULTS``: the tables and figures of a sweep."""
 
 from __future__ import annotations
 

@@ -13,9 +13,10 @@ from tests.analysis.pictures import is_framed_in_white
 from tests.analysis.sweep_folder import Sweep
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("table1", "figure3", "figure9")
-WRITTEN = {f"{name}.{ending}" for name in NAMES for ending in ("png", "pdf", "svg")}
-WRITTEN |= {f"{name}.{ending}" for name in NAMES[::2] for ending in ("csv", "md", "tex")}
+PICTURES = ("table1", "table2", "figure2", "figure3", "figure9")
+TABLES = ("table1", "table2", "figure9")
+WRITTEN = {f"{name}.{ending}" for name in PICTURES for ending in ("png", "pdf", "svg")}
+WRITTEN |= {f"{name}.{ending}" for name in TABLES for ending in ("csv", "md", "tex")}
 
 
 def _run(*arguments: object) -> Result:
@@ -60,15 +61,17 @@ def test_what_is_missing_is_said_and_the_rest_is_made(sweep: Sweep) -> None:
     assert "Figure 3, Figure 9, Figure 10, Biased forgetting: nothing to show" in result.stdout
     assert "1 trial has not finished both stages" in result.stdout
     written = {path.name for path in (sweep.path / "analysis").iterdir()}
-    assert written == {name for name in WRITTEN if name.startswith("table1")}
+    shown = {name.partition(".")[0] for name in written}
+    assert shown == {"table1", "table2", "table3", "figure2"}
 
 
 def test_results_without_any_pair(sweep: Sweep) -> None:
     sweep.add("csqa", {"csqa": 50}, stage=1, rates=(1e-3,))
     result = _run(sweep.path)
     assert result.exit_code == 0
-    assert "Table 1: nothing to show" in result.stdout
+    assert "Table 1, Figure 2: nothing to show; no trial has finished" in result.stdout
     assert "Figure 3, Figure 9, Figure 10, Biased forgetting: nothing to show" in result.stdout
+    assert "CQA (20.0)" in result.stdout, "Table 3 needs the first stage alone"
 
 
 def test_left_out_panels_are_named(sweep: Sweep) -> None:
