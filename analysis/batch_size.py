@@ -40,7 +40,7 @@ NOTES = (
     "Forgetting of the first task after the second stage, mean ± sample standard deviation over "
     "seeds; as many steps at each size.",
     "Change: paired by seed; interval and p by a t test whose deviation between seeds is pooled "
-    "over all rows. Holm: over all rows.",
+    "over the rows of a first task. Holm: over all rows.",
 )
 NONE = (
     "no chain of two whole tasks was trained with several global batch sizes in one sweep, such as "
@@ -72,6 +72,10 @@ class Series:
     changes: Mapping[int, Difference] = field(hash=False)
 
 
+Point = tuple[Varied, Pair, int]
+"""A series and a size."""
+
+
 def batch_sizes(results: Storage) -> tuple[Series, ...]:
     """All series of at least two sizes."""
     found: dict[tuple[Varied, Pair], dict[int, Mapping[int, float]]] = defaultdict(dict)
@@ -79,20 +83,13 @@ def batch_sizes(results: Storage) -> tuple[Series, ...]:
         for varied, size, rest in _series_of(chain):
             found[varied, rest][size] = seeds
     several = {name: points for name, points in found.items() if len(points) > 1}
-    samples = {
-        (name, size): [points[size][seed] - smallest[seed] for seed in sorted(common)]
-        for name, points in several.items()
-        for size in points
-        if size != min(points)
-        if (smallest := points[min(points)]) and (common := points[size].keys() & smallest.keys())
-    }
-    changes = corrected(pooled(samples))
+    changes = _changes(several)
     series = [
         Series(
             varied,
             chain,
             dict(sorted(points.items())),
-            {size: one for (name, size), one in changes.items() if name == (varied, chain)},
+            {size: one for (*name, size), one in changes.items() if name == [varied, chain]},
         )
         for (varied, chain), points in several.items()
     ]
@@ -145,6 +142,23 @@ def _series_of(chain: Pair) -> Iterator[tuple[Varied, int, Pair]]:
             others = tuple((name, value) for name, value in setting.others if name not in names)
             rest = Setting(setting.learning_rates, others)
             yield varied, int(size), Pair(chain.first, chain.second, rest)
+
+
+def _changes(
+    found: Mapping[tuple[Varied, Pair], Mapping[int, Mapping[int, float]]],
+) -> dict[Point, Difference]:
+    """Of each size but the smallest."""
+    samples: dict[MeasuredTask, dict[Point, list[float]]] = defaultdict(dict)
+    for (varied, chain), points in found.items():
+        smallest = points[min(points)]
+        for size in sorted(points)[1:]:
+            common = sorted(points[size].keys() & smallest.keys())
+            differences = [points[size][seed] - smallest[seed] for seed in common]
+            samples[chain.first][varied, chain, size] = differences
+    changes: dict[Point, Difference] = {}
+    for of_task in samples.values():  # what deviates between seeds differs by task: pooled within
+        changes |= pooled(of_task)
+    return corrected(changes)
 
 
 def _panel(

@@ -40,9 +40,12 @@ def test_seeds_are_pooled_and_p_values_corrected_over_chains(sweep: Sweep) -> No
     """A second chain with one seed at the larger size has a test by the deviation of the first."""
     _add(sweep, "toxigen -> csqa", SMALL, 16)
     _add(sweep, "toxigen -> csqa", LARGE, 128)
-    _add(sweep, "bbq -> csqa", (10, 10, 10), 16)
+    _add(sweep, "toxigen -> csqa2", (10, 10, 10), 16)
+    _add(sweep, "toxigen -> csqa2", (15,), 128)
+    _add(sweep, "bbq -> csqa", (10,), 16)
     _add(sweep, "bbq -> csqa", (15,), 128)
-    first, second = batch_sizes(sweep.storage)
+    first, second, other = batch_sizes(sweep.storage)
+    assert other.changes[128].p is None, "of another first task, by whose seeds nothing is known"
     deviation = np.std(np.subtract(LARGE, SMALL), ddof=1)
     p = 2 * t.sf(5 / deviation, 2)
     assert second.changes[128].value == pytest.approx(5)

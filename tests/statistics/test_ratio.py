@@ -15,7 +15,7 @@ RNG = np.random.default_rng(7)
 def test_at_the_ends_the_t_test_of_the_pairs_has_five_percent(num: int) -> None:
     b = 40 + RNG.normal(size=num)
     a = 0.3 * b + RNG.normal(size=num)
-    found = paired_ratio(list(a), list(b))
+    found = paired_ratio(a.tolist(), b.tolist())
     assert found is not None
     assert found.value == pytest.approx(a.mean() / b.mean())
     assert found.interval is not None
@@ -30,7 +30,7 @@ def test_it_holds_the_true_ratio_as_often_as_it_says() -> None:
     a = 0.2 * b + 2 * RNG.normal(size=(2000, 3))
     hits = [
         found.is_unbounded or (found.interval and found.interval[0] <= 0.2 <= found.interval[1])
-        for found in map(paired_ratio, a, b)
+        for found in map(paired_ratio, a.tolist(), b.tolist())
         if found
     ]
     assert np.mean([bool(hit) for hit in hits]) == pytest.approx(0.95, abs=0.0098)
