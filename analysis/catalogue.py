@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import figure3, figure4, figure7, pareto, table1
+from . import (
+    calibration,
+    figure3,
+    figure4,
+    figure7,
+    matrix,
+    pareto,
+    reliability,
+    table1,
+    transfer,
+    transitions_figure,
+)
 from .exhibit import Show
 
 EXHIBITS: Mapping[str, Show] = {
@@ -12,6 +23,11 @@ EXHIBITS: Mapping[str, Show] = {
     "figure3": figure3.exhibit,
     "figure4": figure4.exhibit,
     "figure7": figure7.exhibit,
+    "matrix": matrix.exhibit,
+    "transfer": transfer.exhibit,
+    "transitions": transitions_figure.exhibit,
+    "calibration": calibration.exhibit,
+    "reliability": reliability.exhibit,
     "search": pareto.exhibit,
 }
 """Each shows the results of a sweep, or says why these have nothing to show there."""

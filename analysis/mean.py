@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+import numpy as np
 
 MISSING = "–"
 
@@ -24,6 +27,13 @@ class Mean:
     def __str__(self) -> str:
         shown = fixed(self.value)
         return shown if self.deviation is None else f"{shown} ± {fixed(self.deviation)}"
+
+
+def mean_of(values: Iterable[float]) -> Mean:
+    """Of at least one number, a seed each."""
+    numbers = list(values)
+    deviation = float(np.std(numbers, ddof=1)) if len(numbers) > 1 else None
+    return Mean(float(np.mean(numbers)), deviation, len(numbers))
 
 
 def fixed(value: float) -> str:
