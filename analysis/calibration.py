@@ -179,7 +179,7 @@ def _name(one: Calibration) -> str:
 def _row(one: TaskCalibration, row: Calibration, with_groups: bool) -> tuple[str, ...]:
     is_whole = row is one.whole
     return (
-        one.label if is_whole else "",
+        one.label,
         *([OVERALL if is_whole else row.group] if with_groups else []),
         f"{row.num_rows:,}{FEW if row.num_rows < FEW_ROWS else ''}",
         str(one.num_seeds),

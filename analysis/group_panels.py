@@ -23,7 +23,7 @@ PANEL_WIDTH = 4.2  # inches
 ROW_HEIGHT = 0.24
 TITLE_HEIGHT = 0.95
 LINE_HEIGHT = 0.17
-TITLE_CHARACTERS = 36  # of a line over the narrowest axes
+TITLE_CHARACTERS = 34  # of a line over the narrowest axes
 CHARACTERS_PER_INCH = 13.5  # of the caption, with room to spare
 SMALL = 8.5  # points
 

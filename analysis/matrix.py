@@ -89,14 +89,18 @@ def exhibit(reading: Reading) -> Exhibit | Missing:
     wanted = [one for one in found if is_wanted(one.chain, reading.rates)]
     if not wanted:
         return Missing("no chain begins with these learning rates")
-    table = display(found)
+    table, each_row = display(found), display(found, in_each_row=True)
     left = len(wanted) - MAX_PANELS
     remark = f"left out {left} of {len(wanted)} heat maps: the table has all" if left > 0 else ""
-    return Exhibit(table, lambda: picture(wanted[:MAX_PANELS]), table.texts(), remark)
+    return Exhibit(table, lambda: picture(wanted[:MAX_PANELS]), each_row.texts(), remark)
 
 
-def display(found: Sequence[Matrix]) -> Booktabs:
-    """The table: a section per chain, a row per stage."""
+def display(found: Sequence[Matrix], in_each_row: bool = False) -> Booktabs:
+    """The table: a section per chain, a row per stage.
+
+    Args:
+        in_each_row: whether each row tells its chain, or the first one alone.
+    """
     tasks = {task.name: task for one in found for task in one.tasks}
     ordered = sorted(tasks.values(), key=lambda task: TASK_ORDER.get(task.name, len(TASK_ORDER)))
     columns = [Column("chain"), Column("after stage")]
@@ -106,10 +110,10 @@ def display(found: Sequence[Matrix]) -> Booktabs:
     sections = tuple(
         tuple(
             (
-                name if stage == one.stages[0] else "",
+                name if in_each_row or stage == one.stages[0] else "",
                 one.stage_title(stage),
                 *(_cell(one, stage, task) for task in ordered),
-                str(one.num_seeds) if stage == one.stages[0] else "",
+                str(one.num_seeds) if in_each_row or stage == one.stages[0] else "",
             )
             for stage in one.stages
         )

@@ -159,7 +159,7 @@ def _caption(panels: Sequence[Panel], rows: str) -> str:
         "blue dots: right after the task's first full stage; orange squares: after the chain's "
         f"last stage; answers{seeds} in ten equal bins of confidence; a point's area is its share "
         f"of them; whiskers: 95 % Wilson interval over {rows}; ECE: expected calibration error in "
-        "points, before and after (in brackets: if answers were right as often as the model is sure)"
+        "points, before and after (in brackets: that of a model as sure and right just as often)"
     )
 
 

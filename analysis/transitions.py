@@ -156,7 +156,7 @@ def _notes(found: Sequence[TaskTransitions]) -> tuple[str, ...]:
 def _row(one: TaskTransitions, row: Transition, with_groups: bool) -> tuple[str, ...]:
     is_whole, flows = row is one.whole, (row.lost, row.gained)
     return (
-        one.label if is_whole else "",
+        one.label,
         *([OVERALL if is_whole else row.group] if with_groups else []),
         f"{row.num_rows:,}{FEW if row.is_small else ''}",
         str(one.num_seeds),

@@ -51,13 +51,14 @@ def chain_matrices(sweep: Storage) -> list[ChainMatrices]:
     trials: defaultdict[str, list[Row]] = defaultdict(list)
     for row in rows.to_pylist():
         trials[row["trial"]].append(row)
-    found: defaultdict[tuple[Any, ...], dict[int, TransferMatrix]] = defaultdict(dict)
-    common: dict[tuple[Any, ...], Row] = {}
+    found: defaultdict[tuple[str, ...], dict[int, TransferMatrix]] = defaultdict(dict)
+    common: dict[tuple[str, ...], Row] = {}
     for own in sorted(trials.values(), key=lambda rows: (rows[0]["chain"], rows[0]["seed"])):
         matrix = _matrix(own)
         if matrix.is_complete:
-            key = own[0]["sweep"], own[0]["chain"], own[0]["settings"]
-            common[key] = {name: own[0][name] for name in COMMON}
+            columns = {name: own[0][name] for name in COMMON}
+            key = tuple(map(str, columns.values()))
+            common[key] = columns
             found[key][own[0]["seed"]] = matrix
     return [ChainMatrices(common[key], by_seed) for key, by_seed in found.items()]
 

@@ -24,7 +24,7 @@ class RowMean:
     """A mean over test rows.
 
     Attributes:
-        low, high: 95 % interval over units; None for a single unit.
+        low, high: 95 % interval over units; None for a mean of a single unit.
     """
 
     value: float
@@ -40,8 +40,9 @@ class RowMean:
 def share(counts: np.ndarray, sizes: np.ndarray, num_rows: int) -> RowMean:
     """How often something holds, with a Wilson (1927) interval.
 
-    Its number of rows is that whose binomial variance is V (Korn and Graubard, 1998), and at most
-    the number of rows there are: seeds make no rows. That is also taken where nothing varies.
+    Its number of rows is the n with r (1 - r) / (n - 1) = V (Korn and Graubard, 1998), and at most
+    the number that there are: seeds make no rows. Where nothing varies it is that number as well.
+    A single unit is one observation.
 
     Args:
         counts, sizes: of each unit how often it holds, of how many values; shape [units].
@@ -50,9 +51,11 @@ def share(counts: np.ndarray, sizes: np.ndarray, num_rows: int) -> RowMean:
     from statsmodels.stats.proportion import proportion_confint
 
     value, variance = _ratio(counts, sizes)
+    number = float(num_rows)
     if variance is None:
-        return RowMean(value, None, None)
-    number = min(value * (1 - value) / variance, num_rows) if variance > 0 else num_rows
+        number = 1.0
+    elif variance > 0:
+        number = min(value * (1 - value) / variance + 1, number)
     low, high = proportion_confint(value * number, number, 1 - CONFIDENCE, method="wilson")
     return RowMean(value, min(float(low), value), max(float(high), value))  # but for rounding
 
