@@ -40,7 +40,9 @@ def main(
     ] = None,
     learning_rates: Annotated[
         list[str] | None,
-        typer.Option(help="Figure 3's panels, as 1e-5,1e-5 (first and second stage); repeatable."),
+        typer.Option(
+            help="Panels of these rates only, as 1e-5,1e-5 (first and second stage); repeatable."
+        ),
     ] = None,
 ) -> None:
     """Prints the tables and figures of a sweep and writes their pictures."""
@@ -89,7 +91,8 @@ def _print_left_out(sweep: Storage, output: Console) -> None:
         listed = "; ".join(partial[:MAX_LISTED])
         more = f" and {len(partial) - MAX_LISTED} more" if partial[MAX_LISTED:] else ""
         output.print(
-            f"\nin no figure, since the first stage is not one whole task: {listed}{more}",
+            "\nin no figure of the paper's, since the first stage is not one whole task: "
+            f"{listed}{more}",
             markup=False,
         )
     if unfinished := num_unfinished(sweep):

@@ -31,6 +31,7 @@ from .row_changes import (
     about_rows,
     interval_text,
     labels,
+    lacking,
     reaches,
     row_changes,
 )
@@ -108,7 +109,7 @@ def exhibit(reading: Reading) -> Exhibit | Missing:
         display(list(found.values()), with_groups=False),
         lambda: picture(tasks, wanted),
         display(list(found.values()), with_groups=True).texts(),
-        left_out([_case(task) for task in tasks]),
+        "; ".join([*left_out([_case(task) for task in tasks]), *lacking(reading)]),
     )
 
 

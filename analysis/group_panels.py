@@ -58,15 +58,15 @@ class Style(Generic[T]):
     draw: Callable[[Axes, Sequence[T]], None]
 
 
-def left_out(cases: Sequence[Case[T]]) -> str:
-    """What there is no room for; empty if there is."""
+def left_out(cases: Sequence[Case[T]]) -> tuple[str, ...]:
+    """What there is no room for; nothing if there is."""
     parts = []
     if (whole := len(cases) - MAX_WHOLE) > 0:
         parts.append(f"{whole} of {len(cases)} chains")
     with_groups = sum(1 for case in cases if case.groups)
     if (panels := with_groups - MAX_PANELS) > 0:
         parts.append(f"{panels} of {with_groups} panels by group")
-    return f"left out {' and '.join(parts)}: the tables have all" if parts else ""
+    return (f"left out {' and '.join(parts)}: the tables have all",) if parts else ()
 
 
 def draw_cases(cases: Sequence[Case[T]], style: Style[T]) -> Figure:

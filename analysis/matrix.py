@@ -26,7 +26,15 @@ from .exhibit import Exhibit, Missing, Reading
 from .literal import literal
 from .load import TASK_ORDER
 from .mean import MISSING, Mean, fixed, mean_of, shown
-from .trained_chain import ShownTask, TrainedChain, is_wanted, labels, shown_tasks
+from .trained_chain import (
+    ShownTask,
+    TrainedChain,
+    chains_of_trials,
+    is_wanted,
+    labels,
+    shown_tasks,
+    without,
+)
 
 MAX_PANELS = 18
 WIDTH = 11.0  # inches, of all panels side by side
@@ -91,8 +99,12 @@ def exhibit(reading: Reading) -> Exhibit | Missing:
         return Missing("no chain begins with these learning rates")
     table, each_row = display(found), display(found, in_each_row=True)
     left = len(wanted) - MAX_PANELS
-    remark = f"left out {left} of {len(wanted)} heat maps: the table has all" if left > 0 else ""
-    return Exhibit(table, lambda: picture(wanted[:MAX_PANELS]), each_row.texts(), remark)
+    remarks = [f"left out {left} of {len(wanted)} heat maps: the table has all"] if left > 0 else []
+    num_trials = len(reading.of(chains_of_trials)) - sum(one.num_seeds for one in found)
+    remarks += without(num_trials, "a finished chain")
+    return Exhibit(
+        table, lambda: picture(wanted[:MAX_PANELS]), each_row.texts(), "; ".join(remarks)
+    )
 
 
 def display(found: Sequence[Matrix], in_each_row: bool = False) -> Booktabs:

@@ -32,6 +32,7 @@ from .row_changes import (
     about_rows,
     interval_text,
     labels,
+    lacking,
     reaches,
     row_changes,
 )
@@ -92,7 +93,10 @@ def exhibit(reading: Reading) -> Exhibit | Missing:
         return Missing("no chain begins with these learning rates")
     panels = reliabilities(rows)
     left = len(panels) - MAX_PANELS
-    remark = f"left out {left} of {len(panels)} diagrams: the tables have all" if left > 0 else ""
+    remarks = (
+        [f"left out {left} of {len(panels)} diagrams: the tables have all"] if left > 0 else []
+    )
+    remark = "; ".join([*remarks, *lacking(reading)])
     shown, of_shown = panels[:MAX_PANELS], rows[:MAX_PANELS]
     texts = display(panels).texts()
     return Exhibit(None, lambda: picture(shown, about_rows(of_shown)), texts, remark)

@@ -21,8 +21,9 @@ from raysweep.statistics.row_means import RowMean, by_unit, mean, share
 from raysweep.store.storage import Storage
 from raysweep.tasks.task import OVERALL
 
+from .exhibit import Reading
 from .mean import MISSING, fixed
-from .trained_chain import ShownTask, TrainedChain, chains_of_trials, shown_tasks
+from .trained_chain import ShownTask, TrainedChain, chains_of_trials, shown_tasks, without
 from .trained_chain import labels as chain_labels
 
 NOTHING = (
@@ -154,6 +155,14 @@ def row_changes(results: Storage) -> tuple[RowChanges, ...]:
         for (chain, task), numbers in cases.items()
     )
     return tuple(sorted(made, key=lambda one: one.position))
+
+
+def lacking(reading: Reading) -> tuple[str, ...]:
+    """That trials of several stages are left out, and why; nothing if none is."""
+    trials = [chain for chain in reading.of(chains_of_trials).values() if len(chain.chain) > 1]
+    found = {one.chain: one.num_seeds for one in reading.of(row_changes)}
+    why = "a finished chain, predictions, or a task learned before the last stage"
+    return without(len(trials) - sum(found.values()), why)
 
 
 def labels(found: Sequence[RowChanges]) -> list[str]:

@@ -88,6 +88,12 @@ def labels(chains: Sequence[TrainedChain]) -> list[str]:
     return [chain.title + more[chain.setting] for chain in chains]
 
 
+def without(num_trials: int, lacking: str) -> tuple[str, ...]:
+    """That so many trials are left out, and what they lack; nothing for none."""
+    trials = "1 trial" if num_trials == 1 else f"{num_trials} trials"
+    return (f"left out {trials} without {lacking}",) if num_trials else ()
+
+
 def is_wanted(chain: TrainedChain, rates: Sequence[tuple[float, ...]]) -> bool:
     """Whether its first stages have one of these lists of learning rates; any, without a list."""
     own = chain.setting.learning_rates

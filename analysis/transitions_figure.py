@@ -11,7 +11,7 @@ from raysweep.statistics.grouped_losses import FEW_ROWS
 
 from .exhibit import Exhibit, Missing, Reading
 from .group_panels import Case, Style, draw_cases, left_out
-from .row_changes import NOTHING, RowChanges, about_rows, reaches, row_changes
+from .row_changes import NOTHING, RowChanges, about_rows, lacking, reaches, row_changes
 from .trained_chain import is_wanted
 from .transitions import DISTINCT, FEW, Flow, TaskTransitions, Transition, display, of_rows
 
@@ -37,7 +37,7 @@ def exhibit(reading: Reading) -> Exhibit | Missing:
         display(found, with_groups=False),
         lambda: picture(tasks, of_tasks),
         display(found, with_groups=True).texts(),
-        left_out([_case(task) for task in tasks]),
+        "; ".join([*left_out([_case(task) for task in tasks]), *lacking(reading)]),
     )
 
 

@@ -146,6 +146,12 @@ def test_rates_of_the_first_stages_choose_longer_chains(folder: Storage) -> None
     assert len(found.draw().axes) == 3
 
 
+def test_trials_that_are_not_finished_are_counted(folder: Storage) -> None:
+    found = exhibit(Reading(folder))
+    assert isinstance(found, Exhibit)
+    assert found.remark == "left out 1 trial without a finished chain"
+
+
 def test_nothing_is_finished(tmp_path: Path) -> None:
     folder = Storage.open(tmp_path)
     add(folder, "csqa -> toxigen", {"csqa": [20, 60], "toxigen": [50, 49]})
