@@ -89,7 +89,8 @@ def _print_left_out(sweep: Storage, output: Console) -> None:
         listed = "; ".join(partial[:MAX_LISTED])
         more = f" and {len(partial) - MAX_LISTED} more" if partial[MAX_LISTED:] else ""
         output.print(
-            f"\nin no figure, since the first stage is not one whole task: {listed}{more}",
+            "\nin no figure of the paper's, since the first stage is not one whole task: "
+            f"{listed}{more}",
             markup=False,
         )
     if unfinished := num_unfinished(sweep):

@@ -7,17 +7,22 @@ from collections.abc import Mapping
 from . import (
     after_replay,
     batch_size,
+    calibration,
     figure2,
     figure3,
     figure4,
     figure5_6,
     figure7,
     figure8,
+    matrix,
     pareto,
+    reliability,
     shares_and_mixtures,
     table1,
     table2,
     table3,
+    transfer,
+    transitions_figure,
 )
 from .biased_forgetting import biased_forgetting as biased
 from .exhibit import Show
@@ -46,6 +51,11 @@ EXHIBITS: Mapping[str, Show] = {
     "figure14": after_replay.after_replay(after_replay.SECOND_FORGETTING),
     "batch_size": batch_size.exhibit,
     "shares_and_mixtures": shares_and_mixtures.exhibit,
+    "matrix": matrix.exhibit,
+    "transfer": transfer.exhibit,
+    "transitions": transitions_figure.exhibit,
+    "calibration": calibration.exhibit,
+    "reliability": reliability.exhibit,
     "search": pareto.exhibit,
 }
 """Each shows the results of a sweep, or says why these have nothing to show there."""

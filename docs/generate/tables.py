@@ -15,9 +15,10 @@ TABLES = """# Tables and columns
 The files are `RESULTS/results/<table>/<trial>.arrow` in Arrow's IPC format, and
 `RESULTS/results/study/study.arrow`; the same text stands in each file beside its column.
 `answers`, `transitions`, `calibration`, `group_effects` and `chain_unevenness` are no files: they
-are made from the predictions when they are asked for, the last two from those of all seeds. What
-the tables are for is told in [reading the results](../start/results.md). `group` is a word of SQL:
-write that column as `"group"`.
+are made from the predictions when they are asked for, the last two from those of all seeds. Nor is
+`chain_summary`, which is made from the evaluations of all seeds. What the tables are for is told
+in [reading the results](../start/results.md). `group` is a word of SQL: write that column as
+`"group"`.
 """
 METRIC = """# Metrics
 

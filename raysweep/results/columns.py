@@ -263,6 +263,28 @@ _CHAIN = [
     *_SCORED[len(_COMMON) :],
     _LEARNED_AT,
 ]
+
+
+def _over_seeds(name: str, meaning: str) -> list[pa.Field]:
+    """A quantity's mean over seeds and what is known of it."""
+    return [
+        _field(name, pa.float64(), f"{meaning}; mean over seeds"),
+        _field(f"{name}_deviation", pa.float64(), "its sample standard deviation over seeds"),
+        _field(f"{name}_low", pa.float64(), "lower end of its 95 % t interval; null for one seed"),
+        _field(f"{name}_high", pa.float64(), "upper end"),
+        _field(f"{name}_by_seed", pa.list_(pa.float64()), "of each seed"),
+    ]
+
+
+_SUMMARISED = {
+    "average_accuracy": "over learned tasks, after the last stage",
+    "average_forgetting": "of tasks learned before the last stage, since each was known best "
+    "(Chaudhry et al., 2018); larger is worse",
+    "backward_transfer": "of these tasks, since each was learned: - the mean of equation 1; less "
+    "is worse",
+    "forward_transfer": "of tasks learned later than in the first stage: accuracy right before "
+    "that - the base model's; null where that is not measured",
+}
 DERIVED: dict[str, pa.Schema] = {
     "answers": pa.schema(
         [
@@ -310,6 +332,13 @@ DERIVED: dict[str, pa.Schema] = {
             ),
         ]
     ),
+    "chain_summary": pa.schema(
+        [
+            *(field for field in _CHAIN if field.name in ("sweep", "chain", "settings")),
+            *(field for field in _CHAIN if field.name in ("learning_rates", "seeds")),
+            *(field for named in _SUMMARISED.items() for field in _over_seeds(*named)),
+        ]
+    ),
     "chain_unevenness": pa.schema([*_CHAIN, *_UNEVEN]),
     "group_effects": pa.schema(
         [
@@ -335,6 +364,6 @@ DERIVED: dict[str, pa.Schema] = {
 }
 """Tables that are made from the others when they are asked for.
 
-`chain_unevenness` and `group_effects` are over the seeds of a chain; an error of one seed is of its
-test rows alone: another training may differ by more.
+`chain_summary`, `chain_unevenness` and `group_effects` are over the seeds of a chain. An error of
+one seed is of its test rows alone: another training may differ by more.
 """

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from raysweep.measures.losses import grouped_losses
 from raysweep.measures.scores import Prediction
+from raysweep.results.chain_summary import summary_rows
 from raysweep.results.columns import DERIVED
 from raysweep.results.rows import uneven_row
 from raysweep.results.tables import from_bytes, read_table, table, table_files
@@ -80,9 +81,13 @@ def cell_of(trials: Sequence[str], task: str, learned_at: int, stage: int) -> Ce
 
 
 def derived_table(sweep: Storage, name: str) -> pa.Table:
-    """One of `DERIVED`."""
-    rows = _uneven_rows if name == "chain_unevenness" else _effect_rows
-    return table(name, rows(sweep))
+    """One of `DERIVED` that is no view."""
+    rows = {
+        "chain_summary": summary_rows,
+        "chain_unevenness": _uneven_rows,
+        "group_effects": _effect_rows,
+    }
+    return table(name, rows[name](sweep))
 
 
 def _uneven_rows(sweep: Storage) -> Iterator[Row]:

@@ -64,14 +64,19 @@ TRANSITIONS = f"""
     FROM counted LEFT JOIN chances USING (trial, task)
 """
 
+CONFIDENCES = f"""
+    SELECT {COMMON}, example_id, groups, correct, list_max(log_probabilities) AS top,
+           list_sum(list_transform(log_probabilities, lambda x: exp(x - top))) AS others,
+           1 / others AS confidence,
+           exp(log_probability_format + log_probability_content - top) / others AS probability
+    FROM predictions WHERE len(log_probabilities) > 0
+"""
+"""Of each row of a task with given answers: that given, and the right one, among all of them."""
+
 CALIBRATION = f"""
     WITH scored AS (
-        SELECT {COMMON}, unnest(list_append(groups, 'overall')) AS "group", correct,
-               list_max(log_probabilities) AS top,
-               list_sum(list_transform(log_probabilities, lambda x: exp(x - top))) AS others,
-               1 / others AS confidence,
-               exp(log_probability_format + log_probability_content - top) / others AS probability
-        FROM predictions WHERE len(log_probabilities) > 0
+        SELECT * EXCLUDE groups, unnest(list_append(groups, 'overall')) AS "group"
+        FROM ({CONFIDENCES})
     ),
     binned AS (
         SELECT {COMMON}, "group", least(floor(10 * confidence), 9) AS bin, count(*) AS number,

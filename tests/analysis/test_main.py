@@ -13,8 +13,8 @@ from tests.analysis.pictures import is_framed_in_white
 from tests.analysis.sweep_folder import Sweep
 
 ROOT = Path(__file__).parents[2]
-PICTURES = ("table1", "table2", "figure2", "figure3", "figure9")
-TABLES = ("table1", "table2", "figure9")
+PICTURES = ("table1", "table2", "figure2", "figure3", "figure9", "matrix", "transfer")
+TABLES = ("table1", "table2", "figure9", "matrix", "transfer")
 WRITTEN = {f"{name}.{ending}" for name in PICTURES for ending in ("png", "pdf", "svg")}
 WRITTEN |= {f"{name}.{ending}" for name in TABLES for ending in ("csv", "md", "tex")}
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import softmax
 
@@ -166,3 +167,41 @@ def test_calibration_of_likelihoods_that_are_small(
         assert row["calibration_error"] == pytest.approx(sum(gaps) / len(own))
         probability = likelihoods[np.arange(len(own)), right].mean()
         assert row["mean_probability"] == pytest.approx(probability)
+
+
+def test_transitions_of_every_task_since_its_own_first_stage(tmp_path: Path) -> None:
+    """A chain of three stages that ends with a replay: bbq -> csqa -> bbq@5%."""
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame(
+        [
+            {
+                "task": task,
+                "stage": stage,
+                "example_id": str(n),
+                "correct": bool(rng.random() < 0.6),
+            }
+            for task in ("bbq", "csqa")
+            for stage in range(4)
+            for n in range(50)
+        ]
+    )
+    own = frame.assign(trial="t", groups=[["age"] if n % 2 else [] for n in range(len(frame))])
+    learned = {"bbq": 1, "csqa": 2}
+    lost = [
+        {"trial": "t", "task": task, "stage": stage, "learned_at": first, "group": "overall"}
+        for task, first in learned.items()
+        for stage in range(first + 1, 4)
+    ]
+    tables = {"predictions": own.to_dict("records"), "forgetting": lost}
+    write_trial(Storage.open(tmp_path), "t", tables)
+    found = open_results(tmp_path).df("transitions").set_index(["task", "stage", "group"])
+    assert set(found.index.droplevel("group")) == {("bbq", 2), ("bbq", 3), ("csqa", 3)}
+    wide = frame.pivot_table("correct", ["task", "example_id"], "stage", aggfunc="first")
+    for (task, stage, group), row in found.iterrows():
+        then, now = wide.loc[task][learned[task]].astype(bool), wide.loc[task][stage].astype(bool)
+        kept = np.ones(50, dtype=bool) if group == "overall" else then.index.astype(int) % 2 == 1
+        expected = pd.crosstab(then[kept], now[kept])
+        assert row["num_lost"] == expected.loc[True, False]
+        assert row["num_gained"] == expected.loc[False, True]
+        assert row["num_kept"] == expected.loc[True, True]
+        assert row["num_never"] == expected.loc[False, False]
