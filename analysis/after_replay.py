@@ -111,7 +111,7 @@ def _panel(
         lines.append(Line(beside + mark, other, other + mark, means_of(curve, quantity.of)))
     title, up = letter + task.title, quantity.up
     if quantity.is_forgetting:
-        return LinePanel(title, replay.value, up, tuple(lines), zero=True)
+        return LinePanel(title, replay.value, up, tuple(lines), is_forgetting=True)
     chance = own[0][1].chances[quantity.place]
     learned = None if quantity.place else _learned([curve for _, curve in own])
     return LinePanel(title, replay.value, up, tuple(lines), chance, learned)

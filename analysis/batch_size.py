@@ -176,7 +176,11 @@ def _panel(
     ]
     across = f"global batch size of {varied.value} (rows a step)"
     up = "forgetting (points)"
-    return LinePanel(f"{task.title} first", across, up, tuple(lines), zero=True) if lines else None
+    return (
+        LinePanel(f"{task.title} first", across, up, tuple(lines), is_forgetting=True)
+        if lines
+        else None
+    )
 
 
 def _cells(title: str, one: Series, size: int) -> tuple[str, ...]:

@@ -71,7 +71,7 @@ def picture(curves: Sequence[Curve]) -> Figure:
                 replay.value,
                 "forgetting (points)",
                 tuple(_line(label, curve, lambda p: p.forgetting) for label, curve in same),
-                zero=True,
+                is_forgetting=True,
             ),
             LinePanel(
                 "what that costs: accuracy of the second task",

@@ -31,8 +31,9 @@ STYLES: tuple[tuple[str, Dashes], ...] = (
     ("P", "--"),
     ("X", ":"),
 )
-DODGE = 0.06
+DODGE = 0.018  # of the axis between neighbouring lines
 WIDEST = 0.6  # of a place, that all lines together take
+MARGIN = 3.0  # points beyond 0 and 100
 PANEL_SIZE = (4.0, 3.1)  # inches
 LEGEND_WIDTH = 0.085  # inches a character
 SMALL = 8.5  # points
@@ -65,7 +66,7 @@ class LinePanel:
     Attributes:
         chance: accuracy of random answers in percent, where there is one.
         learned: that right after the task's own stage, where it is the same for all lines.
-        zero: whether there is a line at 0.
+        is_forgetting: else it is an accuracy; forgetting has a line at 0 and may be negative.
     """
 
     title: str
@@ -74,7 +75,7 @@ class LinePanel:
     lines: tuple[Line, ...]
     chance: float | None = None
     learned: float | None = None
-    zero: bool = False
+    is_forgetting: bool = False
 
     @property
     def means(self) -> list[Mean]:
@@ -104,13 +105,18 @@ def draw_lines(
     layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
     figure = Figure((width, height), dpi=150, layout=layout)
     axes = figure.subplots(len(rows), num_columns, squeeze=False, sharey=scale)
+    drawn: list[tuple[Axes, LinePanel]] = []
     for placed, row in zip(axes, rows, strict=True):
         amounts = sorted({x for panel in row if panel for line in panel.lines for x in line.means})
         for one, panel in zip(placed, [*row, *[None] * num_columns], strict=False):
-            if panel is None:
-                one.set_visible(False)
-            else:
+            one.set_visible(panel is not None)
+            if panel is not None:
                 _draw_panel(one, panel, amounts, looks)
+                drawn.append((one, panel))
+    for one, panel in drawn:  # error bars may reach beyond the values that there are
+        low, high = one.get_ylim()
+        least = -100 if panel.is_forgetting else 0
+        one.set_ylim(max(low, least - MARGIN), min(high, 100 + MARGIN))
     figure.suptitle(literal(title), fontsize=12, fontweight="bold")
     figure.supxlabel(literal(wrapped), fontsize=SMALL, color="0.3")
     _draw_legend(figure, panels, looks)
@@ -141,7 +147,7 @@ def _draw_panel(
     axes: Axes, panel: LinePanel, amounts: Sequence[float], looks: Mapping[str, Look]
 ) -> None:
     num = len(panel.lines)
-    step = min(DODGE, WIDEST / num)
+    step = min(DODGE * len(amounts), WIDEST / num)
     for number, line in enumerate(panel.lines):
         aside = step * (number - (num - 1) / 2)
         colour, marker, dashes = looks[line.label]
@@ -158,7 +164,7 @@ def _draw_panel(
             elinewidth=0.9,
             capsize=2.5,
         )
-    if panel.zero:
+    if panel.is_forgetting:
         axes.axhline(0, color="0.5", linewidth=0.8)
     for level, pattern in ((panel.chance, FINE), (panel.learned, COARSE)):
         if level is not None:

@@ -301,6 +301,17 @@ def test_lines_are_told_apart_by_what_differs(results: Storage) -> None:
     ]
 
 
+def test_no_scale_goes_beyond_what_there_is(results: Storage) -> None:
+    """Of 90, 0 and 2 points lost the deviation is 51: accuracy's error bar ends above 100."""
+    for seed, lost in enumerate((0.9, 0.0, 0.02)):
+        add_trial(results, "toxigen -> csqa", lost, 0.7, seed)
+        add_trial(results, "toxigen -> csqa -> toxigen@5%", lost, 0.7, seed)
+    (axes,) = after_replay.picture(replays(results), after_replay.FIRST_ACCURACY).axes
+    low, high = axes.get_ylim()
+    assert -5 < low < 10
+    assert 100 < high < 105
+
+
 def test_what_follows_a_mixed_second_stage_is_nothing(results: Storage) -> None:
     add_trial(results, "toxigen -> csqa", 0.4, 0.7)
     add_trial(results, "toxigen -> csqa + toxigen@20%", 0.1, 0.6)
