@@ -38,7 +38,8 @@ def begin_record(plan: Plan, cluster: Mapping[str, float], name: str) -> dict[st
     commit     see `origin.commit`
     machine    where the command runs
     cluster    Ray's resources: CPUs, GPUs and their types, memory in bytes
-    rows       digests of each task's training, validation and test set
+    rows       digests of each task's training, validation and test set; of several data seeds, by
+               these
     ended      as ``started``; None while it runs
     end        "finished", "failed", "interrupted" or the error's class; None while it runs
     """
@@ -60,10 +61,15 @@ def begin_record(plan: Plan, cluster: Mapping[str, float], name: str) -> dict[st
             "digest": plan.checkpoint.digest,
             "num_parameters": plan.checkpoint.num_parameters,
         },
-        "rows": {task: splits.digests for task, splits in plan.splits.items()},
+        "rows": _rows(plan),
         "ended": None,
         "end": None,
     }
+
+
+def _rows(plan: Plan) -> Mapping[Any, Any]:
+    rows = plan.recipes.rows
+    return next(iter(rows.values())) if len(rows) == 1 else rows
 
 
 def run_name() -> str:
