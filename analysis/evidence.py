@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from raysweep.statistics.between import Replicate, independent
 from raysweep.statistics.correction import holm
 from raysweep.statistics.differences import Difference, corrected, pooled
 from raysweep.store.storage import Storage
@@ -35,7 +36,7 @@ class Evidence:
         self.all_panels = panels
 
     @cached_property
-    def by_seed(self) -> dict[Pair, dict[int, float]]:
+    def by_seed(self) -> dict[Pair, dict[Replicate, float]]:
         """Overall forgetting of the first task in points."""
         return forgetting_by_seed(self.results)
 
@@ -122,31 +123,34 @@ def is_of(chain: Pair, first: str, second: str) -> bool:
 
 
 def paired(
-    points: Iterable[tuple[Curve, Mapping[int, float], Mapping[int, float]]],
+    points: Iterable[tuple[Curve, Mapping[Replicate, float], Mapping[Replicate, float]]],
 ) -> dict[Curve, Difference]:
-    """First less second by seed, for each curve; tested with a pooled deviation."""
+    """First less second by seed and data seed, for each curve; tested with a pooled deviation."""
     return pooled(
         {
-            curve: [first[seed] - second[seed] for seed in sorted(first.keys() & second.keys())]
+            curve: independent({one: first[one] - second[one] for one in first.keys() & second})
             for curve, first, second in points
         }
     )
 
 
-def _rate_effects(by_seed: Mapping[Pair, Mapping[int, float]], place: int) -> dict[str, Difference]:
-    """Forgetting at the largest rate less that at the smallest, all else equal, paired by seed.
+def _rate_effects(
+    by_seed: Mapping[Pair, Mapping[Replicate, float]], place: int
+) -> dict[str, Difference]:
+    """Forgetting at the largest rate less that at the smallest, all else equal, paired by seed and
+    data seed.
 
     A seed's difference is the mean over the capability tasks and the other stage's rates. The
     deviation is pooled over safety tasks, the p-values are corrected for them.
     """
-    alike: defaultdict[tuple[Any, ...], dict[float, Mapping[int, float]]] = defaultdict(dict)
+    alike: defaultdict[tuple[Any, ...], dict[float, Mapping[Replicate, float]]] = defaultdict(dict)
     for chain, seeds in by_seed.items():
         rates = list(chain.setting.learning_rates)
         if chain.first.kind is Kind.SAFETY and len(rates) == 2:
             rate = rates.pop(place)
             key = chain.first.name, chain.second.name, *rates, chain.setting.others
             alike[key][rate] = seeds
-    found: defaultdict[str, defaultdict[int, list[float]]]
+    found: defaultdict[str, defaultdict[Replicate, list[float]]]
     found = defaultdict(lambda: defaultdict(list))
     for (task, *_), curve in alike.items():
         if len(curve) > 1:
@@ -154,7 +158,7 @@ def _rate_effects(by_seed: Mapping[Pair, Mapping[int, float]], place: int) -> di
             for seed in least.keys() & most.keys():
                 found[task][seed].append(most[seed] - least[seed])
     samples = {
-        task: [float(np.mean(seeds[seed])) for seed in sorted(seeds)]
+        task: independent({one: float(np.mean(values)) for one, values in seeds.items()})
         for task, seeds in found.items()
     }
     return corrected(pooled(samples))

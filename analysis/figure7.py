@@ -24,6 +24,7 @@ from rich.text import Text
 
 from raysweep.results.query import query
 from raysweep.space.chains import Chain
+from raysweep.statistics.between import Replicate
 from raysweep.store.storage import Storage
 from raysweep.tasks.task import Kind
 
@@ -57,8 +58,8 @@ class Point:
     amount: float
     forgetting: Mean
     accuracy: Mean
-    forgetting_by_seed: Mapping[int, float] = field(hash=False)
-    accuracy_by_seed: Mapping[int, float] = field(hash=False)
+    forgetting_by_seed: Mapping[Replicate, float] = field(hash=False)
+    accuracy_by_seed: Mapping[Replicate, float] = field(hash=False)
 
 
 @dataclass(frozen=True)
@@ -95,13 +96,14 @@ class _Run:
     """A trial with its amount of replay.
 
     Attributes:
+        seed: with the data seed.
         common: what it shares with the trial that replays nothing: tasks and settings.
         last: the settings of a third stage, but for its share and steps; empty without one.
         share: of the first task's data, in percent.
         steps: of the third stage; 0 without one.
     """
 
-    seed: int
+    seed: Replicate
     common: tuple[str, ...]
     rates: tuple[float, ...]
     last: str
@@ -122,7 +124,7 @@ SQL = """
         WHERE "group" = 'overall' AND stage = len(learning_rates) AND learned_at = 1
         GROUP BY trial, task
     )
-    SELECT trial, seed, chain, settings, ends.task AS first, ends.forgetting,
+    SELECT trial, seed, data_seed, chain, settings, ends.task AS first, ends.forgetting,
            evaluations.task, title, kind, accuracy
     FROM evaluations JOIN ends USING (trial)
     WHERE "group" = 'overall' AND subset = 'all' AND stage = len(learning_rates)
@@ -227,7 +229,7 @@ def _run(row: dict[str, Any]) -> _Run | None:
     if not (replays and has_form):
         return None
     return _Run(
-        seed=row["seed"],
+        seed=(row["seed"], row["data_seed"]),
         common=(row["first"], row["task"], *(_without(stage, "stage") for stage in settings[:2])),
         rates=tuple(stage["learning_rate"] for stage in settings[:2]),
         last="".join(_without(stage, "stage", "num_steps") for stage in settings[2:]),

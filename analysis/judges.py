@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from raysweep.statistics.association import EQUAL_DIGITS
+from raysweep.statistics.between import Replicate, independent
 from raysweep.statistics.differences import Difference, between, over_units
 from raysweep.tasks.registry import TASKS
 from raysweep.tasks.task import Kind
@@ -208,7 +209,8 @@ def _radii(evidence: Evidence, task: str, other: str) -> Iterable[Difference]:
         for two in _stages(evidence, other):
             if one.settings == two.settings:
                 logarithms = (
-                    [math.log10(r) for r in s.radii.values() if r > 0] for s in (one, two)
+                    independent({by: math.log10(r) for by, r in s.radii.items() if r > 0})
+                    for s in (one, two)
                 )
                 if found := between(*logarithms):
                     yield found
@@ -297,13 +299,14 @@ def harmless(evidence: Evidence, replay: Replay, amount: float) -> Judgement:
 
 def better_than_first(evidence: Evidence, task: str) -> Judgement:
     """Whether a third stage leaves the task better than it was after the first."""
-    seeds: dict[int, list[float]] = {}
+    seeds: dict[Replicate, list[float]] = {}
     for curve in evidence.curves:
         if curve.first == TASKS[task].title and curve.replay is not Replay.MIXED:
             for point in curve.points:
                 for seed, points in point.forgetting_by_seed.items() if point.amount else ():
                     seeds.setdefault(seed, []).append(points)
-    found = over_units([sum(values) / len(values) for values in seeds.values()])
+    means = {seed: sum(values) / len(values) for seed, values in seeds.items()}
+    found = over_units(independent(means))
     if found is None:
         return untestable(f"{task} -> ... -> {task} missing")
     return by_difference(found, sign=-1)

@@ -36,7 +36,7 @@ def pair_weights(draws: np.ndarray) -> np.ndarray:
     same = ~different & ~np.eye(number, dtype=bool)
     num_same, num_different = int(same.sum()), int(different.sum())
     if not num_different:
-        return same / max(number * num_same, 1)
+        return np.asarray(same / max(number * num_same, 1))
     return np.asarray(different * (number + num_same) / num_different - same) / number**2
 
 

@@ -1,9 +1,9 @@
 """Each group's biased forgetting with an interval that crosses test rows and seeds.
 
 Each training of a chain, one for each seed and data seed, adds its own deviation. Trainings are
-crossed with the test rows that they share: all where they have the data draw in common, some or none
-where the draws differ. The variance of a group's mean over S trainings is therefore taken in two
-parts,
+crossed with the test rows that they share: all where they have the data draw in common, some or
+none where the draws differ. The variance of a group's mean over S trainings is therefore taken in
+two parts,
 
     V = V_rows + tau^2 k / S
 
@@ -207,7 +207,8 @@ def _num_free(rows: GroupedLosses) -> np.ndarray:
     own = np.maximum(rows.cell_sums[1][:, -1], 1)
     both = _products(rows.present, rows.strata)
     first, second = own[:, :, None], own[:, None, :]
-    return np.maximum(both - both / first - both / second + both * both / (first * second), 1)
+    free = both - both / first - both / second + both * both / (first * second)
+    return np.asarray(np.maximum(free, 1))
 
 
 def _within_clusters(rows: GroupedLosses, shares: np.ndarray) -> np.ndarray:

@@ -13,14 +13,20 @@ from raysweep.tasks.registry import TASKS
 
 
 def _common(
-    chain: str, seed: int, rates: Sequence[float], stage: int, **settings: object
+    chain: str,
+    seed: int,
+    data_seed: int | None,
+    rates: Sequence[float],
+    stage: int,
+    **settings: object,
 ) -> dict[str, object]:
-    point = digest_json([chain, seed, rates, settings])
+    point = digest_json([chain, seed, data_seed, rates, settings])
     return {
         "sweep": "lr-0123abcd",
         "trial": f"{chain.replace(' -> ', '-')}-{point[:8]}",
         "chain": chain,
         "seed": seed,
+        "data_seed": data_seed,
         "settings": json.dumps(
             [
                 {"stage": stage, "learning_rate": rate, **settings}
@@ -47,6 +53,7 @@ class Sweep:
         groups: Mapping[str, tuple[int, int, int]] | None = None,
         *,
         seed: int = 0,
+        data_seed: int | None = 0,
         rates: Sequence[float] = (1e-3, 1e-3),
         constant: Sequence[str] = (),
         before: int | None = None,
@@ -57,9 +64,10 @@ class Sweep:
         """``accuracies`` (task -> correct of 100) hold after ``stage``.
 
         ``groups`` (group -> correct before, after, examples), ``before`` (correct of 100) and
-        ``rows`` (group, whether right before, after) are the first task's.
+        ``rows`` (group, whether right before, after) are the first task's. Results of old versions
+        have no data seed.
         """
-        common = _common(chain, seed, rates, stage, num_steps=100, **settings)
+        common = _common(chain, seed, data_seed, rates, stage, num_steps=100, **settings)
         evaluations = [
             {
                 **common,

@@ -16,6 +16,7 @@ from analysis.first_stages import FirstStage, FirstStages
 from analysis.judges import CAPABILITIES, SAFETIES
 from analysis.mean import Mean
 from analysis.verdicts import Judgement, Verdict, by_difference, every
+from raysweep.statistics.between import Replicate
 from raysweep.statistics.differences import Difference
 from raysweep.tasks.registry import TASKS
 from raysweep.tasks.task import Kind
@@ -190,8 +191,8 @@ def _stages(radii: Mapping[str, Sequence[float]], lost: Mapping[str, float]) -> 
                 TASKS[task].kind,
                 1e-3,
                 "{}",
-                dict(enumerate(values)),
-                dict.fromkeys(range(len(values)), lost.get(task, 0.0)),
+                by_seed(values),
+                by_seed([lost.get(task, 0.0)] * len(values)),
                 3,
             )
             for task, values in radii.items()
@@ -253,6 +254,10 @@ def test_the_sign_of_the_first_learning_rate_is_the_papers(sweep: Sweep) -> None
     assert _judge(sweep, "a larger first learning rate forgets less of SD").verdict is NO
 
 
+def by_seed(values: Sequence[float]) -> dict[Replicate, float]:
+    return {(seed, 0): value for seed, value in enumerate(values)}
+
+
 def _curve(
     task: str, amounts: Mapping[int, Sequence[tuple[float, float]]], replay: Replay
 ) -> Curve:
@@ -263,8 +268,7 @@ def _curve(
         mean_lost, mean_accuracy = (
             Mean(sum(values) / len(values), None, len(values)) for values in (lost, accuracy)
         )
-        by_seed = dict(enumerate(lost)), dict(enumerate(accuracy))
-        points.append(Point(amount, mean_lost, mean_accuracy, *by_seed))
+        points.append(Point(amount, mean_lost, mean_accuracy, by_seed(lost), by_seed(accuracy)))
     return Curve(replay, TASKS[task].title, "CQA", Kind.SAFETY, (1e-3, 1e-3), tuple(points))
 
 
