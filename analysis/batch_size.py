@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from matplotlib.figure import Figure
 
+from raysweep.statistics.between import Replicate, independent
 from raysweep.statistics.differences import Difference, corrected, pooled
 from raysweep.store.storage import Storage
 
@@ -68,7 +69,7 @@ class Series:
 
     varied: Varied
     chain: Pair
-    points: Mapping[int, Mapping[int, float]] = field(hash=False)
+    points: Mapping[int, Mapping[Replicate, float]] = field(hash=False)
     changes: Mapping[int, Difference] = field(hash=False)
 
 
@@ -78,7 +79,7 @@ Point = tuple[Varied, Pair, int]
 
 def batch_sizes(results: Storage) -> tuple[Series, ...]:
     """All series of at least two sizes."""
-    found: dict[tuple[Varied, Pair], dict[int, Mapping[int, float]]] = defaultdict(dict)
+    found: dict[tuple[Varied, Pair], dict[int, Mapping[Replicate, float]]] = defaultdict(dict)
     for chain, seeds in forgetting_by_seed(results).items():
         for varied, size, rest in _series_of(chain):
             found[varied, rest][size] = seeds
@@ -145,16 +146,16 @@ def _series_of(chain: Pair) -> Iterator[tuple[Varied, int, Pair]]:
 
 
 def _changes(
-    found: Mapping[tuple[Varied, Pair], Mapping[int, Mapping[int, float]]],
+    found: Mapping[tuple[Varied, Pair], Mapping[int, Mapping[Replicate, float]]],
 ) -> dict[Point, Difference]:
     """Of each size but the smallest."""
     samples: dict[MeasuredTask, dict[Point, list[float]]] = defaultdict(dict)
     for (varied, chain), points in found.items():
         smallest = points[min(points)]
         for size in sorted(points)[1:]:
-            common = sorted(points[size].keys() & smallest.keys())
-            differences = [points[size][seed] - smallest[seed] for seed in common]
-            samples[chain.first][varied, chain, size] = differences
+            common = points[size].keys() & smallest.keys()
+            differences = {one: points[size][one] - smallest[one] for one in common}
+            samples[chain.first][varied, chain, size] = independent(differences)
     changes: dict[Point, Difference] = {}
     for of_task in samples.values():  # what deviates between seeds differs by task: pooled within
         changes |= pooled(of_task)

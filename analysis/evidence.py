@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
+from raysweep.statistics.between import Replicate, independent
 from raysweep.statistics.correction import holm
 from raysweep.statistics.differences import Difference, pooled
 from raysweep.store.storage import Storage
@@ -34,7 +35,7 @@ class Evidence:
         self.all_panels = panels
 
     @cached_property
-    def by_seed(self) -> dict[Pair, dict[int, float]]:
+    def by_seed(self) -> dict[Pair, dict[Replicate, float]]:
         """Overall forgetting of the first task in points."""
         return forgetting_by_seed(self.results)
 
@@ -145,12 +146,12 @@ def is_of(chain: Pair, first: str, second: str) -> bool:
 
 
 def paired(
-    points: Iterable[tuple[Curve, Mapping[int, float], Mapping[int, float]]],
+    points: Iterable[tuple[Curve, Mapping[Replicate, float], Mapping[Replicate, float]]],
 ) -> dict[Curve, Difference]:
-    """First less second by seed, for each curve; tested with a pooled deviation."""
+    """First less second by seed and data seed, for each curve; tested with a pooled deviation."""
     return pooled(
         {
-            curve: [first[seed] - second[seed] for seed in sorted(first.keys() & second.keys())]
+            curve: independent({one: first[one] - second[one] for one in first.keys() & second})
             for curve, first, second in points
         }
     )

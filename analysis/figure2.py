@@ -22,6 +22,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from raysweep.statistics.between import Replicate
 from raysweep.store.storage import Storage
 from raysweep.tasks.task import Kind
 
@@ -53,7 +54,7 @@ class Bars:
 
     capability: MeasuredTask
     safety: MeasuredTask
-    seeds: Mapping[Kind, Mapping[int, float]]
+    seeds: Mapping[Kind, Mapping[Replicate, float]]
 
     @property
     def first(self) -> dict[Kind, Mean | None]:
@@ -164,7 +165,7 @@ def picture(panels: Sequence[Panel]) -> Figure:
     return figure
 
 
-def _bars(found: Mapping[Pair, Mapping[int, float]], chains: Sequence[Pair]) -> Bars:
+def _bars(found: Mapping[Pair, Mapping[Replicate, float]], chains: Sequence[Pair]) -> Bars:
     seeds = {chain.first.kind: found[chain] for chain in chains}
     chain = chains[0]
     return Bars(chain.capability, chain.safety, {kind: seeds.get(kind, {}) for kind in Kind})

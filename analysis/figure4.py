@@ -31,6 +31,7 @@ from rich.text import Text
 
 from raysweep.results.query import query
 from raysweep.space.chains import Chain
+from raysweep.statistics.between import Replicate
 from raysweep.store.storage import Storage
 from raysweep.tasks.task import Kind
 
@@ -109,7 +110,7 @@ def figure4(results: Storage) -> Figure4:
     curvatures = f"""
         WITH {FIRST}
         SELECT title, kind, rate, avg(radius) AS mean, stddev_samp(radius) AS deviation,
-               list(radius ORDER BY seed) AS radii,
+               list(radius ORDER BY seed, data_seed) AS radii,
                count(*) AS seeds, count(*) FILTER (NOT converged) AS unconverged
         FROM (SELECT DISTINCT * EXCLUDE trial FROM first)
         GROUP BY title, kind, rate ORDER BY kind, title, rate
@@ -301,7 +302,7 @@ def _title(stages: FirstStages) -> str:
     return f"r = {found.r:.2f}, n = {found.num}, p = {found.p:.3f}"
 
 
-def _reach(mean: Mean, seeds: Mapping[int, float]) -> np.ndarray:
+def _reach(mean: Mean, seeds: Mapping[Replicate, float]) -> np.ndarray:
     """Down to the lowest seed and up to the highest, as matplotlib wants it."""
     values = list(seeds.values())
     return np.abs([[mean.value - min(values)], [max(values) - mean.value]])

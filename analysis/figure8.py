@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Group
 from rich.text import Text
 
+from raysweep.statistics.between import Replicate
 from raysweep.tasks.task import Kind
 
 from . import order_by_rate
@@ -29,7 +30,7 @@ MARKERS = {Kind.SAFETY: "o", Kind.CAPABILITY: "s"}
 TITLE = "forgetting of the first task in both orders"
 
 
-def figure8(by_seed: Mapping[Pair, Mapping[int, float]]) -> tuple[Panel, ...]:
+def figure8(by_seed: Mapping[Pair, Mapping[Replicate, float]]) -> tuple[Panel, ...]:
     """All panels with both orders, pair by pair: by the first, then by the second rate.
 
     Args:

@@ -1,8 +1,9 @@
 """First stages: the curvature of their minimum and the forgetting that follows (section 4.3).
 
 A point is a distinct first stage, a task with its hyperparameters: the mean over the chains that
-follow and over seeds. Chains that share a first stage share its radius: they are not cases of
-their own, and correlation and line count first stages. Only chains of two whole tasks count.
+follow and over seeds and data seeds. Chains that share a first stage share its radius: they are not
+cases of their own, and correlation and line count first stages. Only chains of two whole tasks
+count.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from raysweep.results.query import query
 from raysweep.space.chains import Chain
 from raysweep.statistics.association import Correlation, Line, correlation, line
+from raysweep.statistics.between import Replicate
 from raysweep.store.storage import Storage
 from raysweep.tasks.task import Kind
 
@@ -25,8 +27,8 @@ from .mean import Mean, mean_of
 
 FIRST = """
     first AS (
-        SELECT DISTINCT stage_key, trial, seed, task, title, kind, learning_rates[1] AS rate,
-               spectral_radius AS radius, converged
+        SELECT DISTINCT stage_key, trial, seed, data_seed, task, title, kind,
+               learning_rates[1] AS rate, spectral_radius AS radius, converged
         FROM curvature
         WHERE stage = 1 AND stage_task = task AND coalesce(part, 'whole') = 'whole'
     )"""
@@ -35,7 +37,7 @@ SQL = f"""
     SELECT first.*, forgetting.chain, forgetting.settings, 100 * forgetting AS forgetting
     FROM forgetting JOIN first USING (trial, task)
     WHERE "group" = 'overall' AND forgetting.stage = len(forgetting.learning_rates)
-    ORDER BY kind, task, rate, settings, seed, chain
+    ORDER BY kind, task, rate, settings, seed, data_seed, chain
 """
 
 
@@ -46,8 +48,8 @@ class FirstStage:
     Attributes:
         task: its name; ``title`` is the paper's.
         others: its other hyperparameters, as JSON.
-        radii: spectral radius by seed, converged.
-        forgetting: by seed, in points: the mean over the chains that follow.
+        radii: spectral radius by seed and data seed, converged.
+        forgetting: by these, in points: the mean over the chains that follow.
         num_chains: that follow.
     """
 
@@ -56,8 +58,8 @@ class FirstStage:
     kind: Kind
     rate: float
     others: str
-    radii: Mapping[int, float]
-    forgetting: Mapping[int, float]
+    radii: Mapping[Replicate, float]
+    forgetting: Mapping[Replicate, float]
     num_chains: int
 
     @property
@@ -124,8 +126,10 @@ class _Found:
     """What the rows say of a first stage, before means are taken."""
 
     row: Mapping[str, Any]
-    radii: defaultdict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
-    forgetting: defaultdict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
+    radii: defaultdict[Replicate, list[float]] = field(default_factory=lambda: defaultdict(list))
+    forgetting: defaultdict[Replicate, list[float]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     chains: set[str] = field(default_factory=set)
 
 
@@ -140,8 +144,9 @@ def first_stages(results: Storage) -> FirstStages:
         one = found.setdefault((row["task"], row["rate"], _others(row["settings"])), _Found(row))
         one.chains.add(row["chain"])
         if row["converged"]:
-            one.radii[row["seed"]].append(row["radius"])
-            one.forgetting[row["seed"]].append(row["forgetting"])
+            replicate = row["seed"], row["data_seed"]
+            one.radii[replicate].append(row["radius"])
+            one.forgetting[replicate].append(row["forgetting"])
     points = tuple(_point(key, one) for key, one in found.items() if one.radii)
     return FirstStages(points, left_out, len(found) - len(points))
 
@@ -166,7 +171,9 @@ def _point(key: tuple[object, ...], found: _Found) -> FirstStage:
     )
 
 
-def _each(function: Callable[..., Any], values: Mapping[int, list[float]]) -> dict[int, float]:
+def _each(
+    function: Callable[..., Any], values: Mapping[Replicate, list[float]]
+) -> dict[Replicate, float]:
     return {seed: float(function(several)) for seed, several in values.items()}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from raysweep.statistics.association import EQUAL_DIGITS
+from raysweep.statistics.between import independent
 from raysweep.statistics.differences import Difference, between
 from raysweep.tasks.registry import TASKS
 
@@ -203,7 +204,8 @@ def _radii(evidence: Evidence, task: str, other: str) -> Iterable[Difference]:
         for two in _stages(evidence, other):
             if one.settings == two.settings:
                 logarithms = (
-                    [math.log10(r) for r in s.radii.values() if r > 0] for s in (one, two)
+                    independent({by: math.log10(r) for by, r in s.radii.items() if r > 0})
+                    for s in (one, two)
                 )
                 if found := between(*logarithms):
                     yield found

@@ -12,6 +12,7 @@ from typing import Any
 
 from raysweep.results.query import query
 from raysweep.space.chains import Chain
+from raysweep.statistics.between import Replicate
 from raysweep.statistics.grouped_losses import FEW_ROWS
 from raysweep.store.storage import Storage
 from raysweep.tasks.registry import TASKS
@@ -45,7 +46,7 @@ class MeasuredTask:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two full stages at one point of the search space, over all its seeds."""
+    """Two full stages at one point of the search space, over all its seeds and data seeds."""
 
     first: MeasuredTask
     second: MeasuredTask
@@ -212,25 +213,25 @@ def first_task_forgetting(results: Storage) -> list[FirstTaskForgetting]:
     ]
 
 
-def forgetting_by_seed(results: Storage) -> dict[Pair, dict[int, float]]:
-    """Overall forgetting of the first task, in points, of every pair and seed."""
+def forgetting_by_seed(results: Storage) -> dict[Pair, dict[Replicate, float]]:
+    """Overall forgetting of the first task, in points, of every pair, seed and data seed."""
     return _by_seed(results, "forgetting")
 
 
-def relative_by_seed(results: Storage) -> dict[Pair, dict[int, float]]:
+def relative_by_seed(results: Storage) -> dict[Pair, dict[Replicate, float]]:
     """The same over the accuracy before, in percent (section 3); none where that is 0."""
     return _by_seed(results, "relative_forgetting")
 
 
-def _by_seed(results: Storage, column: str) -> dict[Pair, dict[int, float]]:
+def _by_seed(results: Storage, column: str) -> dict[Pair, dict[Replicate, float]]:
     sql = f"""
-        SELECT {KEYS}, seed, 100 * {column} AS points FROM forgetting
+        SELECT {KEYS}, seed, data_seed, 100 * {column} AS points FROM forgetting
         WHERE stage = 2 AND learned_at = 1 AND "group" = '{OVERALL}' AND {column} IS NOT NULL
-        ORDER BY seed
+        ORDER BY seed, data_seed
     """
-    found: dict[Pair, dict[int, float]] = {}
+    found: dict[Pair, dict[Replicate, float]] = {}
     for chain, row in _rows(results, sql):
-        found.setdefault(chain, {})[row["seed"]] = row["points"]
+        found.setdefault(chain, {})[row["seed"], row["data_seed"]] = row["points"]
     return found
 
 

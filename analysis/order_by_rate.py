@@ -21,6 +21,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from raysweep.statistics.between import Replicate, independent
 from raysweep.statistics.differences import Difference, corrected, pooled
 from raysweep.tasks.task import Kind
 
@@ -56,7 +57,7 @@ class OrdersByRate:
     changes: Mapping[Tasks, Difference]
 
 
-def orders_by_rate(by_seed: Mapping[Pair, Mapping[int, float]], rate: Rate) -> OrdersByRate:
+def orders_by_rate(by_seed: Mapping[Pair, Mapping[Replicate, float]], rate: Rate) -> OrdersByRate:
     """All pairs that were trained in both orders at several values, in Table 1's order.
 
     Args:
@@ -65,7 +66,7 @@ def orders_by_rate(by_seed: Mapping[Pair, Mapping[int, float]], rate: Rate) -> O
     seeds = {tasks: by for tasks, by in _by_seed(by_seed, rate).items() if len(by) > 1}
     effects: dict[tuple[Tasks, float], Difference] = {}
     for tasks, by_value in seeds.items():
-        samples = {value: list(one.values()) for value, one in by_value.items()}
+        samples = {value: independent(one) for value, one in by_value.items()}
         effects |= {(tasks, value): one for value, one in pooled(samples).items()}
     effects = corrected(effects)
     changes = {tasks: _change(by_value) for tasks, by_value in seeds.items()}
@@ -98,14 +99,14 @@ def display(found: Mapping[Rate, OrdersByRate]) -> Group:
 
 
 def _by_seed(
-    by_seed: Mapping[Pair, Mapping[int, float]], rate: Rate
-) -> dict[Tasks, dict[float, dict[int, float]]]:
+    by_seed: Mapping[Pair, Mapping[Replicate, float]], rate: Rate
+) -> dict[Tasks, dict[float, dict[Replicate, float]]]:
     """Each seed's difference, the mean over what is held."""
 
     def value(chain: Pair) -> float:
         return chain.setting.learning_rates[rate]
 
-    found: dict[Tasks, dict[float, defaultdict[int, list[float]]]] = {}
+    found: dict[Tasks, dict[float, defaultdict[Replicate, list[float]]]] = {}
     chains = [
         chain
         for chain in by_seed
@@ -126,6 +127,6 @@ def _by_seed(
     }
 
 
-def _change(by_value: Mapping[float, Mapping[int, float]]) -> Sequence[float]:
+def _change(by_value: Mapping[float, Mapping[Replicate, float]]) -> Sequence[float]:
     least, most = by_value[min(by_value)], by_value[max(by_value)]
-    return [most[seed] - least[seed] for seed in sorted(least.keys() & most.keys())]
+    return independent({one: most[one] - least[one] for one in least.keys() & most.keys()})

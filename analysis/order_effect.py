@@ -5,7 +5,7 @@ For each pair of tasks in both orders
     forgetting of the safety task when it comes first
     - forgetting of the capability task when it comes first
 
-in points, paired by seed. Larger: the safety task is forgotten more.
+in points, paired by seed and data seed. Larger: the safety task is forgotten more.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from raysweep.statistics.between import independent
 from raysweep.statistics.differences import Difference, corrected, over_units, pooled
 from raysweep.store.storage import Storage
 from raysweep.tasks.task import Kind
@@ -32,7 +33,8 @@ TITLE = (
 COLUMNS = ("seeds", "difference", "95 % interval", "p", "p (Holm)")
 POOLED = (
     "Paired by seed; mean ± the pair's own deviation over seeds. Interval and p by a t test whose "
-    "deviation between seeds is pooled over the pairs of a setting. Holm: over all pairs."
+    "deviation between seeds is pooled over the pairs of a setting. Of several data seeds each "
+    "counts once, with the mean over its seeds. Holm: over all pairs."
 )
 UNTESTED = "– no test: one seed, or seeds that do not differ, tell of no deviation."
 UNEQUAL = (
@@ -66,10 +68,9 @@ def order_effects(results: Storage) -> OrderEffects:
     for chain in sorted(by_seed, key=lambda one: (one.setting.position, sort_key(one))):
         if chain.first.kind is Kind.SAFETY and (other := by_seed.get(chain.swapped)):
             safety = by_seed[chain]
-            seeds = [seed for seed in safety if seed in other]
-            if seeds:
-                found = settings.setdefault(chain.setting, {})
-                found[chain] = [safety[seed] - other[seed] for seed in seeds]
+            paired = {one: safety[one] - other[one] for one in safety if one in other}
+            if paired:
+                settings.setdefault(chain.setting, {})[chain] = independent(paired)
     pairs = {chain: one for found in settings.values() for chain, one in pooled(found).items()}
     overall = {
         setting: mean

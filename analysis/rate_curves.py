@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from raysweep.statistics.between import Replicate
+
 from .load import Pair, sort_key
 from .mean import Mean, mean_of
 from .setting import Setting
@@ -58,7 +60,7 @@ class RateCurve:
     rate: Rate
     chain: Pair
     held: Held
-    points: Mapping[float, Mapping[int, float]] = field(hash=False)
+    points: Mapping[float, Mapping[Replicate, float]] = field(hash=False)
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -66,7 +68,7 @@ class RateCurve:
         return min(self.points), max(self.points)
 
     @property
-    def differences(self) -> dict[int, float]:
+    def differences(self) -> dict[Replicate, float]:
         """Forgetting at the largest rate less that at the smallest, by seed."""
         least, most = (self.points[end] for end in self.ends)
         return {seed: most[seed] - least[seed] for seed in sorted(least.keys() & most.keys())}
@@ -77,7 +79,9 @@ class RateCurve:
         return {rate: mean_of(seeds.values()) for rate, seeds in self.points.items()}
 
 
-def rate_curves(by_seed: Mapping[Pair, Mapping[int, float]], rate: Rate) -> tuple[RateCurve, ...]:
+def rate_curves(
+    by_seed: Mapping[Pair, Mapping[Replicate, float]], rate: Rate
+) -> tuple[RateCurve, ...]:
     """All curves, in Table 1's order of pairs and then by what is held.
 
     Args:

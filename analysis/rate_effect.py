@@ -19,6 +19,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from raysweep.statistics.between import Replicate, independent
 from raysweep.statistics.differences import Difference, corrected, pooled
 from raysweep.tasks.task import Kind
 
@@ -35,14 +36,14 @@ EXPLANATION = (
 
 def rate_effects(curves: Iterable[RateCurve], kind: Kind) -> dict[str, Difference]:
     """By first task of a kind; the p-values are corrected for these tasks."""
-    found: defaultdict[str, defaultdict[int, list[float]]]
+    found: defaultdict[str, defaultdict[Replicate, list[float]]]
     found = defaultdict(lambda: defaultdict(list))
     for curve in curves:
         if curve.chain.first.kind is kind:
             for seed, points in curve.differences.items():
                 found[curve.chain.first.name][seed].append(points)
     samples = {
-        task: [float(np.mean(seeds[seed])) for seed in sorted(seeds)]
+        task: independent({one: float(np.mean(values)) for one, values in seeds.items()})
         for task, seeds in found.items()
     }
     return corrected(pooled(samples))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from raysweep.statistics.between import Replicate, independent
 from raysweep.statistics.differences import Difference, over_units
 from raysweep.tasks.registry import TASKS
 
@@ -54,12 +55,12 @@ def order_everywhere(evidence: Evidence, safety: str, capability: str) -> Judgem
 
 def _seed_means(evidence: Evidence, chains: list[Pair]) -> list[float]:
     """Of each seed the order effect, mean over settings."""
-    found: dict[int, list[float]] = {}
+    found: dict[Replicate, list[float]] = {}
     for chain in chains:
         safety, capability = evidence.by_seed[chain], evidence.by_seed[chain.swapped]
         for seed in safety.keys() & capability.keys():
             found.setdefault(seed, []).append(safety[seed] - capability[seed])
-    return [float(np.mean(found[seed])) for seed in sorted(found)]
+    return independent({one: float(np.mean(values)) for one, values in found.items()})
 
 
 def _orders(evidence: Evidence, rate: Rate) -> OrdersByRate:

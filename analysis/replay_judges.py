@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from raysweep.statistics.between import Replicate, independent
 from raysweep.statistics.differences import Difference, corrected, over_units
 from raysweep.tasks.registry import TASKS
 
@@ -69,12 +70,12 @@ def no_more_cost(evidence: Evidence, replay: Replay, amount: float) -> Judgement
 
 def better_than_first(evidence: Evidence, task: str) -> Judgement:
     """Whether a third stage leaves the task better than it was after the first."""
-    seeds: dict[int, list[float]] = {}
+    seeds: dict[Replicate, list[float]] = {}
     for curve in evidence.replay_curves(Replay.SHARE, Replay.STEPS):
         for point in curve.points if curve.first.name == task else ():
             for seed, points in point.forgetting.values.items() if point.amount else ():
                 seeds.setdefault(seed, []).append(points)
-    found = over_units([sum(values) / len(values) for values in seeds.values()])
+    found = over_units(independent({by: sum(v) / len(v) for by, v in seeds.items()}))
     if found is None:
         return untestable(f"{task} -> ... -> {task} missing")
     return by_difference(found, sign=-1)

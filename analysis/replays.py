@@ -16,6 +16,7 @@ from typing import Any
 
 from raysweep.results.query import query
 from raysweep.space.chains import Chain, Mixture
+from raysweep.statistics.between import Replicate, independent
 from raysweep.statistics.ratio import Ratio, paired_ratio
 from raysweep.store.storage import Storage
 from raysweep.tasks.task import Kind
@@ -40,7 +41,7 @@ class Replay(StrEnum):
 class Seeds:
     """A quantity of a chain's trials, in percent or points."""
 
-    values: Mapping[int, float] = field(hash=False)
+    values: Mapping[Replicate, float] = field(hash=False)
 
     @property
     def mean(self) -> Mean | None:
@@ -67,7 +68,7 @@ class Point:
     second_forgetting: Seeds
 
     @property
-    def learned(self) -> dict[int, float]:
+    def learned(self) -> dict[Replicate, float]:
         """The first task's accuracy right after its own stage, by seed."""
         lost = self.forgetting.values
         return {seed: value + lost[seed] for seed, value in self.accuracy.values.items()}
@@ -107,8 +108,10 @@ class Curve:
         if without.amount or point is without:
             return None
         before, after = without.forgetting.values, point.forgetting.values
-        seeds = sorted(before.keys() & after.keys())
-        found = paired_ratio([after[seed] for seed in seeds], [before[seed] for seed in seeds])
+        both = before.keys() & after.keys()
+        found = paired_ratio(
+            *(independent({one: lost[one] for one in both}) for lost in (after, before))
+        )
         if found is None or found.denominator < FORGOTTEN:
             return None
         return found.complement
@@ -124,7 +127,7 @@ class _Run:
         share: of the first task's data, in percent.
     """
 
-    seed: int
+    seed: Replicate
     sweep: str
     common: tuple[str, ...]
     settings: list[dict[str, Any]]
@@ -161,8 +164,8 @@ SQL = """
         SELECT trial, stage, task, any_value(forgetting) AS forgetting FROM forgetting
         WHERE "group" = 'overall' AND learned_at <= 2 GROUP BY trial, stage, task
     )
-    SELECT trial, sweep, seed, chain, settings, stage, task, title, kind, accuracy, chance,
-           forgetting
+    SELECT trial, sweep, seed, data_seed, chain, settings, stage, task, title, kind, accuracy,
+           chance, forgetting
     FROM evaluations LEFT JOIN lost USING (trial, stage, task)
     WHERE "group" = 'overall' AND subset = 'all' AND stage IN (2, len(learning_rates))
     ORDER BY trial, stage
@@ -212,7 +215,7 @@ def _run(rows: Mapping[str, dict[str, Any]]) -> _Run | None:
     settings = json.loads(row["settings"])[: row["stage"]]
     tasks = chain.first_task, str(chain[1][0])
     return _Run(
-        seed=row["seed"],
+        seed=(row["seed"], row["data_seed"]),
         sweep=row["sweep"],
         common=(*tasks, *(_without(stage, "stage") for stage in settings[:2])),
         settings=settings,

@@ -36,20 +36,21 @@ SQL = f"""
         WHERE stage = len(learning_rates)
     ),
     own AS (
-        SELECT trial, seed, task, stage, example_id, groups, cluster, correct,
+        SELECT trial, seed, data_seed, task, stage, example_id, groups, cluster, correct,
                scored.confidence, scored.probability
         FROM predictions
              LEFT JOIN (SELECT trial, task, stage, example_id, confidence, probability
                         FROM ({CONFIDENCES})) AS scored USING (trial, task, stage, example_id)
     )
-    SELECT trial, seed, task, example_id, later.groups, coalesce(later.cluster, '') AS cluster,
+    SELECT trial, later.seed, later.data_seed, task, example_id, later.groups,
+           coalesce(later.cluster, '') AS cluster,
            earlier.correct AS right_before, later.correct AS right_after,
            earlier.confidence AS confidence_before, later.confidence AS confidence_after,
            earlier.probability AS probability_before, later.probability AS probability_after
     FROM ends JOIN own AS earlier USING (trial, task)
-         JOIN own AS later USING (trial, seed, task, example_id)
+         JOIN own AS later USING (trial, task, example_id)
     WHERE earlier.stage = ends.learned_at AND later.stage = ends.last
-    ORDER BY task, seed, trial, example_id
+    ORDER BY task, later.seed, later.data_seed, trial, example_id
 """
 
 
@@ -73,8 +74,8 @@ class RowChanges:
     """A task in one chain: its test rows, each once per seed.
 
     Attributes:
-        seeds, rows, units: of each, shape [rows x seeds]; a unit is what varies independently, the
-            row or its template: see `raysweep.statistics.row_means`.
+        seeds, rows, units: of each, shape [rows x seeds]; a seed goes with its data seed, a unit
+            is what varies independently, the row or its template: see `statistics.row_means`.
         members: what belongs to a group, by its name, bool; everything to "overall".
     """
 
@@ -212,7 +213,7 @@ def _row_changes(chain: TrainedChain, task: ShownTask, rows: pa.Table) -> RowCha
     return RowChanges(
         chain,
         task,
-        rows["seed"].to_numpy(),
+        numbered(zip(rows["seed"].to_pylist(), rows["data_seed"].to_pylist(), strict=True)),
         numbered(examples),
         numbered(cluster or ("", example) for cluster, example in templates),
         members,

@@ -55,7 +55,7 @@ MIN_WIDTH = 5.0  # inches
 CHARACTER = 0.075
 BAR, WHOLE = "#9db7d5", "#1f4e8c"
 SQL = """
-    SELECT trial, sweep, seed, chain, settings, learning_rates, stage, task, title,
+    SELECT trial, sweep, seed, data_seed, chain, settings, learning_rates, stage, task, title,
            100 * accuracy AS accuracy, 100 * chance AS chance
     FROM evaluations
     WHERE "group" = 'overall' AND subset = 'all' AND accuracy IS NOT NULL
@@ -102,10 +102,14 @@ def shares_and_mixtures(results: Storage) -> tuple[Forgotten, ...]:
         for part in chain[0]:
             same = [row for row in own if row["task"] == part.task]
             before, after = (
-                {row["seed"]: row["accuracy"] for row in same if row["stage"] == stage}
+                {
+                    (row["seed"], row["data_seed"]): row["accuracy"]
+                    for row in same
+                    if row["stage"] == stage
+                }
                 for stage in (1, 2)
             )
-            if seeds := sorted(before.keys() & after.keys()):
+            if seeds := before.keys() & after.keys():
                 one = Forgotten(
                     chain=" → ".join(_title(mixture, named) for mixture in chain),
                     setting=setting,

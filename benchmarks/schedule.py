@@ -148,7 +148,7 @@ def _chain(path: tuple[int, ...]) -> Trial:
     settings = Hyperparameters(num_steps=100, global_batch_size=128)
     keys = ["/".join(map(str, path[: depth + 1])) for depth in range(len(path))]
     stages = tuple(
-        Stage(number, Mixture([Part(task="bbq")]), settings, 0, parent, key)
+        Stage(number, Mixture([Part(task="bbq")]), settings, 0, 0, parent, key)
         for number, (parent, key) in enumerate(zip(["", *keys], keys, strict=False), start=1)
     )
     return Trial(keys[-1], 0, stages, ())

@@ -13,16 +13,16 @@ from docs.generate.markdown import table
 from raysweep.measures.settings import CurvatureSettings
 from raysweep.settings.identity import UNSET, Identity, Key, identities
 from raysweep.space.axes import KINDS
+from raysweep.space.data import SeedGrid, SweepData
 from raysweep.space.search import SearchSettings, StoppingSettings
 from raysweep.space.space import SearchSpace
 from raysweep.store.settings import WeightsSettings
 from raysweep.tasks.custom import HubSource, TaskSpec
-from raysweep.tasks.settings import DataSettings
 from raysweep.training.settings import Hyperparameters, WorkerSettings
 
 GROUPS: Mapping[str, type[BaseModel]] = {
     "The search space": SearchSpace,
-    "data": DataSettings,
+    "data": SweepData,
     "stage and stages": Hyperparameters,
     "search": SearchSettings,
     "stopping": StoppingSettings,
@@ -106,6 +106,8 @@ def _kind(field: Mapping[str, Any]) -> str:
         return _reference(name)
     if options := field.get("anyOf"):
         return " or ".join(map(_kind, options))
+    if "const" in field:
+        return f"`{field['const']}`"
     if values := field.get("enum"):
         return ", ".join(f"`{value}`" for value in values)
     kind = field.get("type")
@@ -123,6 +125,8 @@ def _kind(field: Mapping[str, Any]) -> str:
 def _reference(name: str) -> str:
     if name == "Kind":
         return "`capability`, `safety`"
+    if name == SeedGrid.__name__:
+        return "`{grid: [a, b]}`"
     title = PLACES[name]
     anchor = re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
     return f"[{title}](#{anchor})"

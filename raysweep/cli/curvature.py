@@ -97,7 +97,7 @@ def main(
     _check_plot(plot)
     disable_progress_bar()  # of loading
     settings, target = space.curvature, _device(device)
-    splits = load_splits(space.find_tasks()[task], space.data)
+    splits = load_splits(space.find_tasks()[task], space.data.drawn(space.data_seeds[0]))
     checkpoint = find_checkpoint(model)
     limit = min(sequence_limit, checkpoint.max_positions)
     encoder = load_encoder(checkpoint.folder, checkpoint.architecture.vocabulary_size)

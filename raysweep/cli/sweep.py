@@ -250,6 +250,8 @@ def _announce(plan: Plan, output: Console) -> None:
             work = f"{len(plan.scouts)} scouts, then about {work}"
     data = [plan.space.data.source]
     data += [f"of {task} {source}" for task, source in plan.space.data.sources.items()]
+    if len(plan.space.data_seeds) > 1:
+        data.append(f"data seeds {', '.join(map(str, plan.space.data_seeds))}")
     output.print(
         f"Sweep {plan.sweep}: {work}; model {plan.space.model} "
         f"({plan.checkpoint.num_parameters:,} parameters), data {', '.join(data)}",

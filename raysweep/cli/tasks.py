@@ -62,7 +62,11 @@ def main(
     tasks: Mapping[str, Task] = PAPER_TASKS
     if space:
         configured = load_space(space_path(space))
-        settings, tasks = configured.data, configured.find_tasks()
+        tasks = configured.find_tasks()
+        data_seed, *others = configured.data_seeds
+        settings = configured.data.drawn(data_seed)
+        if others:
+            output.print(f"Drawn with data seed {data_seed}, the first of {1 + len(others)}.")
     _check_exists(str(validate or settings.source))
     if validate:
         raise typer.Exit(_validate(validate, output))

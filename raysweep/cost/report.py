@@ -38,12 +38,14 @@ def stage_tree(plan: Plan, finished: Entries = ()) -> Tree:
     ends: dict[str, list[str]] = {}
     for trial in plan.trials:
         ends.setdefault(trial.stages[-1].key, []).append(short_id(trial.id))
-    varying = _varying(plan)
+    varying, has_draws = _varying(plan), len(plan.recipes.rows) > 1
 
     def grow(tree: Tree, parent: str) -> None:
         stages = list(children.get(parent, {}).values())
         for stage in stages[:SHOWN_BRANCHES]:
             label = _label(stage, varying)
+            if has_draws:
+                label += f", data seed {stage.data_seed}"
             if stage.entry in finished:
                 label += ", trained already"
             if stage.key in ends:

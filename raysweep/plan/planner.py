@@ -18,6 +18,7 @@ from raysweep.plan.scouts import Findings
 from raysweep.plan.trials import Measurement, Stage, Trial
 from raysweep.settings.identity import Key, decisive
 from raysweep.space.chains import Chain
+from raysweep.space.data import Replicate
 from raysweep.space.space import SearchSpace
 from raysweep.store.store import EntryKind
 from raysweep.training.settings import Hyperparameters
@@ -25,8 +26,8 @@ from raysweep.training.settings import Hyperparameters
 MAX_NAME = 100  # letters of the tasks in a trial's name; a file's name has room for 255 bytes
 NUM_DIGITS = 8  # of a key in it
 
-Placed = tuple[Chain, Point, int]
-"""A chain at a point of the search, with a seed."""
+Placed = tuple[Chain, Point, Replicate]
+"""A chain at a point of the search, with its seeds."""
 
 
 class Planner:
@@ -46,7 +47,7 @@ class Planner:
         self._scorings: dict[Hyperparameters, tuple[Any, ...]] = {}
         self._points: dict[int, list[Point]] = {}
         self._made: dict[tuple[Any, ...], Any] = {}
-        self._names: dict[str, str] = {}
+        self._names: dict[str, tuple[str, int]] = {}
 
     def trials(self, findings: Findings | None = None) -> Iterator[Trial]:
         """All trials of the space, no two alike.
@@ -62,16 +63,16 @@ class Planner:
             placed = self._following(findings)
         else:
             placed = self._stand_ins() if search.has_scouts else self._grid()
-        chains: dict[str, tuple[Stage, ...]] = {}
+        chains: dict[tuple[str, int], tuple[Stage, ...]] = {}
         for stages in itertools.starmap(self._chain, placed):
-            chains.setdefault(stages[-1].key, stages)
+            chains.setdefault(_identity(stages), stages)
         yield from map(self._trial, chains.values())
 
     def _grid(self) -> Iterator[Placed]:
-        """Every chain at every point, with every seed."""
-        for chain, seed in itertools.product(self._space.chains, self._space.seeds):
+        """Every chain at every point, with every seed and data seed."""
+        for chain, replicate in itertools.product(self._space.chains, self._space.replicates):
             for point in self._points_of(len(chain)):
-                yield chain, point, seed
+                yield chain, point, replicate
 
     def _following(self, findings: Findings) -> Iterator[Placed]:
         """What follows from the scouts: chains in the wanted orders, from the best first stages.
@@ -79,22 +80,22 @@ class Planner:
         A chain of which a scout has failed is left out: nothing is known of where it may start.
         """
         is_choosy = self._space.search.first_stage == "best"
-        for chain, point, seed in self._grid():
+        for chain, point, replicate in self._grid():
             for order in self._space.search.orders:
-                ordered = findings.ordered(chain, point[0], seed, order)
-                if ordered and not (is_choosy and findings.best(ordered[0], seed) != point[0]):
-                    yield ordered, point, seed
+                ordered = findings.ordered(chain, point[0], replicate, order)
+                if ordered and not (is_choosy and findings.best(ordered[0], replicate) != point[0]):
+                    yield ordered, point, replicate
 
     def _stand_ins(self) -> Iterator[Placed]:
         """About as many as will follow: from the first point of each first stage where one is
         chosen, in the listed order, or for sharpest_first in its reverse.
         """
         is_choosy = self._space.search.first_stage == "best"
-        for chain, point, seed in self._grid():
+        for chain, point, replicate in self._grid():
             if not is_choosy or point[0] == self._points_of(len(chain))[0][0]:
                 for order in self._space.search.orders:
                     reverse = Chain(chain[::-1])
-                    yield reverse if order == "sharpest_first" else chain, point, seed
+                    yield reverse if order == "sharpest_first" else chain, point, replicate
 
     def _drawn(self) -> Iterator[Placed]:
         """Stand-ins for what Optuna will propose: as many trials, drawn at random."""
@@ -104,37 +105,38 @@ class Planner:
             chain = source.choice(self._space.chains)
             axes = axes_of(self._space, len(chain))
             values = {name: axis.draw(source) for name, axis in axes.items()}
-            yield chain, as_point(values, len(chain), self._made), self._space.seeds[0]
+            yield chain, as_point(values, len(chain), self._made), self._space.replicates[0]
 
     def scouts(self) -> Iterator[Trial]:
         """Single stages by which it is decided which trials follow; none if nothing is."""
         search = self._space.search
         if not search.has_scouts:
             return
-        stages: dict[str, Stage] = {}
-        for chain, seed in itertools.product(self._space.chains, self._space.seeds):
+        stages: dict[tuple[str, int], Stage] = {}
+        for chain, replicate in itertools.product(self._space.chains, self._space.replicates):
             firsts = chain if search.orders != ("listed",) else chain[:1]
             for mixture, point in itertools.product(firsts, self._points_of(len(chain))):
-                (stage,) = self._chain(Chain([mixture]), point[:1], seed)
-                stages.setdefault(stage.key, stage)
+                (stage,) = self._chain(Chain([mixture]), point[:1], replicate)
+                stages.setdefault(_identity((stage,)), stage)
         yield from map(self._scout, stages.values())
 
-    def trial(self, chain: Chain, values: Mapping[str, Any], seed: int) -> Trial:
+    def trial(self, chain: Chain, values: Mapping[str, Any], replicate: Replicate) -> Trial:
         """The trial of one chain at the point at which the axes have these values."""
-        return self._trial(self._chain(chain, as_point(values, len(chain), self._made), seed))
+        point = as_point(values, len(chain), self._made)
+        return self._trial(self._chain(chain, point, replicate))
 
     def _points_of(self, length: int) -> list[Point]:
         if length not in self._points:
             self._points[length] = list(points(self._space, length))
         return self._points[length]
 
-    def _chain(self, chain: Chain, point: Point, seed: int) -> tuple[Stage, ...]:
+    def _chain(self, chain: Chain, point: Point, replicate: Replicate) -> tuple[Stage, ...]:
         """The stages of a trial; those of 0 steps are left out."""
         stages: list[Stage] = []
         for mixture, hyperparameters in zip(chain, point, strict=True):
             if hyperparameters.num_steps:
                 parent = stages[-1].key if stages else self._base
-                known = (mixture, hyperparameters, seed, parent)
+                known = (mixture, hyperparameters, *replicate, parent)
                 if known not in self._stages:
                     stage = Stage(len(stages) + 1, *known, key="")
                     key = digest_json(self.recipes.of_stage(stage))
@@ -157,8 +159,13 @@ class Planner:
 
     def _name_of(self, stages: tuple[Stage, ...]) -> str:
         """A trial's name; of two whose short digests are the same the second has a longer one."""
-        name, key = _name(stages), stages[-1].key
-        return name if self._names.setdefault(name, key) == key else _name(stages, 2 * NUM_DIGITS)
+        identity, key = _identity(stages), stages[-1].key
+        name = _name(stages, key[:NUM_DIGITS])
+        first = self._names.setdefault(name, identity)
+        if first == identity:
+            return name
+        digits = digest_json(identity) if first[0] == key else key
+        return _name(stages, digits[: 2 * NUM_DIGITS])
 
     def _scout(self, stage: Stage) -> Trial:
         search, task = self._space.search, stage.mixture[0].task
@@ -167,11 +174,11 @@ class Planner:
         if search.first_stage == "best":
             key = digest_json(self.recipes.validation(stage.key, task, stage))
             validation = Measurement(stage.number, stage.key, task, key, EntryKind.EVALUATION)
-        name = f"scout-{_name((stage,))}"
+        name = f"scout-{self._name_of((stage,))}"
         return Trial(name, stage.seed, (stage,), (), curvatures, validation=validation)
 
     def _evaluation(self, number: int, model: str, stage: Stage, task: str) -> Measurement:
-        known = (model, task, *self._scoring(stage))
+        known = (model, task, stage.data_seed, *self._scoring(stage))
         if known not in self._measured:
             key = digest_json(self.recipes.evaluation(model, task, stage))
             self._measured[known] = Measurement(number, model, task, key, EntryKind.EVALUATION)
@@ -208,7 +215,7 @@ class Planner:
         return tuple(curvatures), tuple(changes)
 
     def _curvature(self, stage: Stage, task: str, part: Part = "whole") -> Measurement:
-        known = (EntryKind.CURVATURE, stage.key, task, part)
+        known = (EntryKind.CURVATURE, stage.key, stage.data_seed, task, part)
         if known not in self._measured:
             key = digest_json(self.recipes.spectral_radius(stage, task, part))
             self._measured[known] = Measurement(
@@ -218,7 +225,7 @@ class Planner:
 
     def _change(self, stage: Stage, following: Stage, task: str) -> Measurement:
         """From one stage to the next."""
-        known = (EntryKind.CHANGE, stage.key, following.key, task)
+        known = (EntryKind.CHANGE, stage.key, following.key, stage.data_seed, task)
         if known not in self._measured:
             key = digest_json(self.recipes.change(stage, following, task))
             self._measured[known] = Measurement(
@@ -227,9 +234,14 @@ class Planner:
         return self._measured[known]
 
 
-def _name(stages: Sequence[Stage], num_digits: int = NUM_DIGITS) -> str:
-    """The first tasks and a digest of all that was done: short enough for a file's name."""
+def _identity(stages: Sequence[Stage]) -> tuple[str, int]:
+    """What tells a trial from others: of few rows two draws may have the same order."""
+    return stages[-1].key, stages[-1].data_seed
+
+
+def _name(stages: Sequence[Stage], digits: str) -> str:
+    """The first tasks and digits that tell of all that was done: short enough for a file's name."""
     tasks = "-".join(stage.mixture[0].task for stage in stages)
     if len(tasks) > MAX_NAME:
         tasks = f"{tasks[:MAX_NAME].rstrip('-')}-{len(stages)}-stages"
-    return f"{tasks}-{stages[-1].key[:num_digits]}"
+    return f"{tasks}-{digits}"

@@ -36,11 +36,11 @@ class Proposals:
         return axes_of(self.space, len(self._chain(proposal)))
 
     def trial(self, proposal: Mapping[str, Any]) -> Trial:
-        """The trial that is proposed, with the space's one seed."""
+        """The trial that is proposed, with the space's one seed and data seed."""
         values = {
             name: proposal.get(name, axis.examples[0]) for name, axis in self.axes(proposal).items()
         }
-        return self.planner.trial(self._chain(proposal), values, self.space.seeds[0])
+        return self.planner.trial(self._chain(proposal), values, self.space.replicates[0])
 
     def _chain(self, proposal: Mapping[str, Any]) -> Chain:
         return self.chains[proposal.get(CHAIN, str(self.space.chains[0]))]

@@ -47,9 +47,10 @@ class Wording:
     def _words(self, kind: EntryKind, recipe: Mapping[str, Any]) -> str:
         if kind in (EntryKind.WEIGHTS, EntryKind.STAGE):
             settings = recipe["hyperparameters"]
+            drawn = ", its shares drawn with it" if recipe.get("shares") == "trial" else ""
             return (
                 f"{mixture_of(recipe)}, learning rate {settings['learning_rate']:g}, "
-                f"{settings['num_steps']} steps, seed {recipe['seed']}, "
+                f"{settings['num_steps']} steps, seed {recipe['seed']}{drawn}, "
                 f"after {self.model(recipe['parent'])}"
             )
         task, model = recipe["task"], self.model(recipe["model"])

@@ -15,9 +15,12 @@ from raysweep.model.parts import Part
 from raysweep.plan import versions
 from raysweep.plan.trials import Stage, Trial
 from raysweep.settings.identity import Key, decisive
+from raysweep.space.data import SweepData
 from raysweep.store.store import EntryKind, EntryName
 
 Recipe = dict[str, Any]
+Digests = tuple[str, str, str]
+"""Of a task's training, validation and test set."""
 
 
 @dataclass(frozen=True)
@@ -25,14 +28,16 @@ class Recipes:
     """What recipes take from a plan beside a trial's own settings.
 
     Attributes:
-        rows: digests of each task's training, validation and test set.
+        rows: digests of each task's sets, by data seed.
+        data: which rows shares take.
         judges: digests of who judges the responses to generative tasks.
         curvature: how curvatures are measured.
         encoding: what of the encoding is part of the keys (see `encoding.Encoder`).
         was_misread: whether layer-wise curvature took the model for another one in earlier keys.
     """
 
-    rows: Mapping[str, tuple[str, str, str]]
+    rows: Mapping[int, Mapping[str, Digests]]
+    data: SweepData
     judges: Mapping[str, str]
     curvature: CurvatureSettings
     encoding: Mapping[str, Any]
@@ -57,27 +62,31 @@ class Recipes:
 
     def of_stage(self, stage: Stage) -> Recipe:
         """Of the weights and the step log of a stage, from its parent's key."""
-        parts = [[part.task, part.fraction, self.rows[part.task][0]] for part in stage.mixture]
+        rows = self.rows[stage.data_seed]
+        parts = [[part.task, part.fraction, rows[part.task][0]] for part in stage.mixture]
+        has_shares = any(part.fraction < 1 for part in stage.mixture)
         return {
             "format": versions.TRAINING,
             "parent": stage.parent,
             "mixture": parts,
             "hyperparameters": decisive(stage.hyperparameters, Key.STAGE),
             "seed": stage.seed,
+            **(decisive(self.data, Key.STAGE) if has_shares else {}),
             **self._encoded(),
         }
 
     def evaluation(self, model: str, task: str, stage: Stage) -> Recipe:
         """Of a task's test rows under a model, with the settings of a stage."""
-        return self._scored(model, task, stage, {"test": self.rows[task][2]})
+        return self._scored(model, task, stage, {"test": self.rows[stage.data_seed][task][2]})
 
     def validation(self, model: str, task: str, stage: Stage) -> Recipe:
         """Of a task's validation rows."""
-        return self._scored(model, task, stage, {"validation": self.rows[task][1]})
+        rows = self.rows[stage.data_seed][task]
+        return self._scored(model, task, stage, {"validation": rows[1]})
 
     def custom(self, model: str, task: str, stage: Stage, measurement: CustomMeasurement) -> Recipe:
         """Of a measurement of one's own, with the settings of a stage."""
-        scored = self._scored(model, task, stage, {"test": self.rows[task][2]})
+        scored = self.evaluation(model, task, stage)
         return scored | {"measurement": measurement.name, "version": measurement.version}
 
     def spectral_radius(self, stage: Stage, task: str, part: Part = "whole") -> Recipe:
@@ -106,7 +115,7 @@ class Recipes:
         return {
             "model": stage.key,
             "task": task,
-            "train": self.rows[task][0],
+            "train": self.rows[stage.data_seed][task][0],
             **decisive(stage.hyperparameters, Key.LOSS),
             "sample": decisive(self.curvature, Key.LOSS),
             "seed": stage.seed,

@@ -13,11 +13,12 @@ from functools import cached_property
 
 from raysweep.plan.trials import Stage
 from raysweep.space.chains import Chain, Mixture
+from raysweep.space.data import Replicate
 from raysweep.space.search import Order
 from raysweep.training.settings import Hyperparameters
 
-Place = tuple[int, Mixture]
-"""A seed and what the first stage is trained on."""
+Place = tuple[Replicate, Mixture]
+"""Both seeds, and what the first stage is trained on."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Finding:
 
     def __str__(self) -> str:
         settings = self.stage.hyperparameters
-        shown = f"{self.stage.label}, seed {self.stage.seed}, rate {settings.learning_rate:g}:"
+        seeds = f"seed {self.stage.seed}, data seed {self.stage.data_seed}"
+        shown = f"{self.stage.label}, {seeds}, rate {settings.learning_rate:g}:"
         if self.accuracy is not None:
             shown += f" validation accuracy {100 * self.accuracy:.1f} %"
         if self.spectral_radius is not None:
@@ -44,8 +46,8 @@ class Finding:
 
     @property
     def place(self) -> Place:
-        """Seed and mixture, among which the settings are chosen."""
-        return self.stage.seed, self.stage.mixture
+        """Seeds and mixture, among which the settings are chosen."""
+        return Replicate(self.stage.seed, self.stage.data_seed), self.stage.mixture
 
 
 @dataclass(frozen=True)
@@ -61,16 +63,16 @@ class Findings:
             best[one.place] = max(best.get(one.place, one), one, key=lambda it: it.accuracy or 0.0)
         return best
 
-    def best(self, mixture: Mixture, seed: int) -> Hyperparameters | None:
+    def best(self, mixture: Mixture, replicate: Replicate) -> Hyperparameters | None:
         """The first stage's settings with the highest validation accuracy; of equals the first.
 
         None if nothing is known of that stage, because its scouts have failed.
         """
-        finding = self._best.get((seed, mixture))
+        finding = self._best.get((replicate, mixture))
         return finding.stage.hyperparameters if finding else None
 
     def ordered(
-        self, chain: Chain, first: Hyperparameters, seed: int, order: Order
+        self, chain: Chain, first: Hyperparameters, replicate: Replicate, order: Order
     ) -> Chain | None:
         """The stages of a chain by the spectral radius that each has when it is the first.
 
@@ -82,15 +84,17 @@ class Findings:
         """
         if order == "listed":
             return chain
-        radii = {mixture: self._radius(mixture, first, seed) for mixture in chain}
+        radii = {mixture: self._radius(mixture, first, replicate) for mixture in chain}
         if None in radii.values():
             return None
         return Chain(
             sorted(chain, key=lambda one: radii[one] or 0.0, reverse=order == "sharpest_first")
         )
 
-    def _radius(self, mixture: Mixture, first: Hyperparameters, seed: int) -> float | None:
-        best = self._best.get((seed, mixture))
+    def _radius(
+        self, mixture: Mixture, first: Hyperparameters, replicate: Replicate
+    ) -> float | None:
+        best = self._best.get((replicate, mixture))
         if best is None or best.accuracy is not None:
             return best.spectral_radius if best else None
         with_first = (

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from raysweep.model.architecture import Architecture
 from raysweep.model.checkpoint import Checkpoint
-from raysweep.tasks.settings import DataSettings
+from raysweep.tasks.settings import RowSettings
 from raysweep.tasks.splits import DEFAULT_NUM_TRAIN, Splits
 from raysweep.tasks.task import Example, Task
 
@@ -40,7 +40,7 @@ def outlined_checkpoint(model: str) -> Checkpoint | None:
     return Checkpoint(Path(model), model, num_parameters, MAX_POSITIONS, architecture)
 
 
-def outlined_splits(task: Task, settings: DataSettings) -> Splits:
+def outlined_splits(task: Task, settings: RowSettings) -> Splits:
     """As many stand-in rows as the paper's sets have, or as the settings ask for.
 
     Those to test on are spread evenly over the groups that are known.

@@ -22,6 +22,8 @@ class Stage:
 
     Attributes:
         number: position in the chain, from 1.
+        seed: of the training.
+        data_seed: with which the tasks' rows are drawn.
         parent: key of the stage before, or the base model's digest.
     """
 
@@ -29,6 +31,7 @@ class Stage:
     mixture: Mixture
     hyperparameters: Hyperparameters
     seed: int
+    data_seed: int
     parent: str
     key: str
 
@@ -68,7 +71,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Trial:
-    """One chain with one set of hyperparameters and one seed.
+    """One chain with one set of hyperparameters, one seed and one data seed.
 
     Attributes:
         evaluations: on test rows: every task of the chain after every stage, the base model's as
@@ -89,6 +92,11 @@ class Trial:
     changes: tuple[Measurement, ...] = ()
     validation: Measurement | None = None
     custom: tuple[Measurement, ...] = ()
+
+    @property
+    def data_seed(self) -> int:
+        """With which the tasks' rows are drawn."""
+        return self.stages[0].data_seed
 
     @property
     def chain(self) -> Chain:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from raysweep.measures.transfer import TransferMatrix
 from raysweep.results.tables import read_table
 from raysweep.space.chains import Chain
+from raysweep.statistics.between import Replicate, independent
 from raysweep.statistics.differences import Difference, over_units
 from raysweep.store.storage import Storage
 from raysweep.tasks.task import OVERALL
@@ -19,7 +20,7 @@ from raysweep.tasks.task import OVERALL
 Row = dict[str, Any]
 QUANTITIES = ("average_accuracy", "average_forgetting", "backward_transfer", "forward_transfer")
 COMMON = ("sweep", "chain", "settings", "learning_rates")
-READ = (*COMMON, "trial", "seed", "stage", "task", "accuracy")
+READ = (*COMMON, "trial", "seed", "data_seed", "stage", "task", "accuracy")
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class ChainMatrices:
     """
 
     common: Row
-    by_seed: Mapping[int, TransferMatrix]
+    by_seed: Mapping[Replicate, TransferMatrix]
 
     def values(self, quantity: str) -> list[float | None]:
         """One of `QUANTITIES` of each seed."""
@@ -40,7 +41,8 @@ class ChainMatrices:
 
     def mean(self, quantity: str) -> Difference | None:
         """One of `QUANTITIES` over the seeds that have it, by a t interval; None without any."""
-        return over_units([value for value in self.values(quantity) if value is not None])
+        values = zip(self.by_seed, self.values(quantity), strict=True)
+        return over_units(independent({by: value for by, value in values if value is not None}))
 
 
 def chain_matrices(sweep: Storage) -> list[ChainMatrices]:
@@ -51,22 +53,26 @@ def chain_matrices(sweep: Storage) -> list[ChainMatrices]:
     trials: defaultdict[str, list[Row]] = defaultdict(list)
     for row in rows.to_pylist():
         trials[row["trial"]].append(row)
-    found: defaultdict[tuple[str, ...], dict[int, TransferMatrix]] = defaultdict(dict)
+    found: defaultdict[tuple[str, ...], dict[Replicate, TransferMatrix]] = defaultdict(dict)
     common: dict[tuple[str, ...], Row] = {}
-    for own in sorted(trials.values(), key=lambda rows: (rows[0]["chain"], rows[0]["seed"])):
+    for own in sorted(
+        trials.values(),
+        key=_position,
+    ):
         matrix = _matrix(own)
         if matrix.is_complete:
             columns = {name: own[0][name] for name in COMMON}
             key = tuple(map(str, columns.values()))
             common[key] = columns
-            found[key][own[0]["seed"]] = matrix
+            found[key][own[0]["seed"], own[0]["data_seed"]] = matrix
     return [ChainMatrices(common[key], by_seed) for key, by_seed in found.items()]
 
 
 def summary_rows(sweep: Storage) -> Iterator[Row]:
     """Of the table `chain_summary`."""
     for one in chain_matrices(sweep):
-        row = {**one.common, "seeds": list(one.by_seed)}
+        seeds, data_seeds = zip(*one.by_seed, strict=True)
+        row = {**one.common, "seeds": list(seeds), "data_seeds": list(data_seeds)}
         for quantity in QUANTITIES:
             if mean := one.mean(quantity):
                 row[quantity] = mean.value
@@ -74,6 +80,10 @@ def summary_rows(sweep: Storage) -> Iterator[Row]:
                 row[f"{quantity}_low"], row[f"{quantity}_high"] = mean.low, mean.high
             row[f"{quantity}_by_seed"] = one.values(quantity)
         yield row
+
+
+def _position(rows: list[Row]) -> tuple[str, int, int]:
+    return rows[0]["chain"], rows[0]["seed"], rows[0]["data_seed"] or 0
 
 
 def _matrix(rows: list[Row]) -> TransferMatrix:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-SCHEMA_VERSION = "3"
-"""2 has the column "scoring"; 3 parts of losses, valid answers, unevenness and clusters of rows."""
+SCHEMA_VERSION = "4"
+"""2 has the column "scoring"; 3 parts of losses, valid answers, unevenness and clusters of rows;
+4 the data seed."""
 
 
 def _field(name: str, kind: pa.DataType, meaning: str) -> pa.Field:
@@ -19,9 +20,15 @@ def _field(name: str, kind: pa.DataType, meaning: str) -> pa.Field:
 
 _COMMON = [
     _field("sweep", pa.string(), "name of the sweep and digest of its settings"),
-    _field("trial", pa.string(), "the trial: one chain with one set of settings and one seed"),
+    _field("trial", pa.string(), "the trial: one chain with one set of settings and its seeds"),
     _field("chain", pa.string(), "the stages' tasks, such as 'toxigen -> arc_easy'"),
     _field("seed", pa.int64(), "the trial's seed"),
+    _field(
+        "data_seed",
+        pa.int64(),
+        "with which the tasks' rows are drawn; null in results of versions before 4, of which all "
+        "trials have one",
+    ),
     _field("settings", pa.string(), "hyperparameters of each stage, as JSON"),
     _field("learning_rates", pa.list_(pa.float64()), "learning rate of each stage of the chain"),
     _field("stage", pa.int32(), "stages trained before this row was measured; 0 is the base model"),
@@ -257,9 +264,11 @@ SCHEMAS: dict[str, pa.Schema] = {name: pa.schema(fields) for name, fields in _TA
 TRIAL_TABLES = tuple(name for name in SCHEMAS if name != "study")
 """The tables with one file per trial; that of an Optuna study is one file."""
 
+ONE_TRIAL = ("trial", "seed", "data_seed", "stage_key")
 _CHAIN = [
-    *(field for field in _COMMON if field.name not in ("trial", "seed", "stage_key")),
+    *(field for field in _COMMON if field.name not in ONE_TRIAL),
     _field("seeds", pa.list_(pa.int64()), "of the trials that are put together"),
+    _field("data_seeds", pa.list_(pa.int64()), "of each of these, in the same order"),
     *_SCORED[len(_COMMON) :],
     _LEARNED_AT,
 ]
@@ -335,7 +344,7 @@ DERIVED: dict[str, pa.Schema] = {
     "chain_summary": pa.schema(
         [
             *(field for field in _CHAIN if field.name in ("sweep", "chain", "settings")),
-            *(field for field in _CHAIN if field.name in ("learning_rates", "seeds")),
+            *(field for field in _CHAIN if field.name in ("learning_rates", "seeds", "data_seeds")),
             *(field for named in _SUMMARISED.items() for field in _over_seeds(*named)),
         ]
     ),
@@ -346,9 +355,13 @@ DERIVED: dict[str, pa.Schema] = {
             _field("group", pa.string(), "demographic group"),
             _field("num_examples", pa.int64(), "its test rows"),
             _field("is_small", pa.bool_(), "whether it has fewer than 30: not to be relied on"),
-            _field("forgetting", pa.float64(), "mean over seeds (equation 1)"),
-            _field("biased_forgetting", pa.float64(), "mean over seeds (equation 2)"),
-            _field("biased_error", pa.float64(), "its standard error over test rows and seeds"),
+            _field("forgetting", pa.float64(), "mean over seeds and data seeds (equation 1)"),
+            _field("biased_forgetting", pa.float64(), "the same (equation 2)"),
+            _field(
+                "biased_error",
+                pa.float64(),
+                "its standard error over test rows and both kinds of seeds",
+            ),
             _field("biased_low", pa.float64(), "lower end of its 95 % interval"),
             _field("biased_high", pa.float64(), "upper end"),
             _field("standardised", pa.float64(), "the same if all groups had the same answers"),
@@ -364,6 +377,7 @@ DERIVED: dict[str, pa.Schema] = {
 }
 """Tables that are made from the others when they are asked for.
 
-`chain_summary`, `chain_unevenness` and `group_effects` are over the seeds of a chain. An error of
-one seed is of its test rows alone: another training may differ by more.
+`chain_summary`, `chain_unevenness` and `group_effects` are over the seeds and data seeds of a
+chain. An error of one trial is of its test rows alone: another training may differ by more, and so
+may another draw of the data where all trials have one.
 """

@@ -34,21 +34,24 @@ SAME = ("chain", "settings", "task", "stage")
 
 @dataclass(frozen=True)
 class Cell:
-    """A task after a stage of a chain with one set of settings, over its seeds.
+    """A task after a stage of a chain with one set of settings, over its seeds and data seeds.
 
     Attributes:
         common: the columns that its rows have in common.
         trials: of its seeds, in their order.
+        data_seeds: of each trial; empty where they make no difference.
     """
 
     common: Row
     trials: tuple[str, ...]
+    data_seeds: tuple[int | None, ...] = ()
 
     def losses(self, sweep: Storage) -> GroupedLosses:
         """What its rows have lost since the task was learned."""
         stages = self.common["learned_at"], self.common["stage"]
         task = self.common["task"]
-        return grouped_losses(_predictions(sweep, trial, task, stages) for trial in self.trials)
+        scored = (_predictions(sweep, trial, task, stages) for trial in self.trials)
+        return grouped_losses(scored, self.data_seeds)
 
     def unevenness(self, sweep: Storage) -> Unevenness | None:
         """Of its groups, against what chance gives."""
@@ -67,16 +70,22 @@ def cells(sweep: Storage) -> list[Cell]:
             found[tuple(row[name] for name in SAME)][row["trial"]] = row
     made = []
     for rows in found.values():
-        ordered = sorted(rows.values(), key=lambda row: (row["seed"], row["trial"]))
+        ordered = sorted(rows.values(), key=_place)
         names = [name for name in DERIVED["chain_unevenness"].names if name in ordered[0]]
         common = {name: ordered[0][name] for name in names if name != "num_examples"}
-        common["seeds"] = [row["seed"] for row in ordered]
-        made.append(Cell(common, tuple(row["trial"] for row in ordered)))
+        data_seeds = tuple(row["data_seed"] for row in ordered)
+        common |= {"seeds": [row["seed"] for row in ordered], "data_seeds": list(data_seeds)}
+        made.append(Cell(common, tuple(row["trial"] for row in ordered), data_seeds))
     return made
 
 
+def _place(row: Row) -> tuple[int, int, str]:
+    """By seed and data seed, which old results do not tell."""
+    return row["seed"], row["data_seed"] or 0, row["trial"]
+
+
 def cell_of(trials: Sequence[str], task: str, learned_at: int, stage: int) -> Cell:
-    """Without the columns that tables have."""
+    """Without the columns that tables have, for what holds of these very trials."""
     return Cell({"task": task, "learned_at": learned_at, "stage": stage}, tuple(trials))
 
 

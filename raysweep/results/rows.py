@@ -196,6 +196,7 @@ class _Rows:
             "trial": trial.id,
             "chain": str(trial.chain),
             "seed": trial.seed,
+            "data_seed": trial.data_seed,
             "settings": json.dumps(settings),
             "learning_rates": [stage.hyperparameters.learning_rate for stage in trial.stages],
             "stage": stage_number,

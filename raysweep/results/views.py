@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-COMMON = """sweep, trial, chain, seed, settings, learning_rates, stage, stage_task, stage_key,
-           task, title, kind, scoring"""
+COMMON = """sweep, trial, chain, seed, data_seed, settings, learning_rates, stage, stage_task,
+           stage_key, task, title, kind, scoring"""
 
 ANSWERS = f"""
     WITH of_groups AS (

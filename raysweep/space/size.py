@@ -134,7 +134,8 @@ def _chain_factors(chains: Sequence[Sequence[Sequence[str]]]) -> list[Factor]:
 def _repeats(content: Mapping[str, Any]) -> list[Factor]:
     """What multiplies every chain and point."""
     orders = _mapping(content.get("search")).get("orders")
-    values = {"seeds": content.get("seeds"), "search.orders": orders}
+    drawn = _mapping(_mapping(content.get("data")).get("seed")).get("grid")
+    values = {"seeds": content.get("seeds"), "data.seed": drawn, "search.orders": orders}
     return [Factor(key, max(1, len(_list(one))), "values") for key, one in values.items()]
 
 

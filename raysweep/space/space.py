@@ -20,13 +20,13 @@ from raysweep.settings.mistakes import SettingError, checked, nested_mistake, su
 from raysweep.settings.paths import shown, user_path
 from raysweep.space.axes import Grid, LogUniform, Uniform, as_axis, axis_kind
 from raysweep.space.chains import Chain, expand
+from raysweep.space.data import Replicate, SweepData
 from raysweep.space.search import SearchSettings, StoppingSettings
 from raysweep.space.size import check_size
 from raysweep.store.settings import WeightsSettings
 from raysweep.tasks.custom import TaskSpec, read_task
 from raysweep.tasks.names import titles_mistake
 from raysweep.tasks.registry import known_tasks
-from raysweep.tasks.settings import DataSettings
 from raysweep.tasks.sources import find_source
 from raysweep.tasks.task import Task
 from raysweep.training.settings import Hyperparameters, WorkerSettings
@@ -38,7 +38,7 @@ class SearchSpace(Settings):
     Attributes:
         name: of the sweep, part of the results' folder.
         model: "tiny" for the embedded base, a local folder or a hub id of LLaMA weights.
-        data: where the tasks' rows come from.
+        data: where the tasks' rows come from, and how they are drawn.
         tasks: of one's own: paths of their YAML files, or what would be in these.
         judge: of generated responses: a folder or a hub id of a toxicity classifier (safetensors),
             or "tiny" for the closed world's own, which is the default for its rows.
@@ -62,7 +62,7 @@ class SearchSpace(Settings):
 
     name: Annotated[str, NO_KEY] = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=60)
     model: Annotated[str, NO_KEY] = TINY  # its digest is part of keys, as are those of all rows
-    data: Annotated[DataSettings, NO_KEY] = DataSettings()
+    data: Annotated[SweepData, NO_KEY] = SweepData()
     tasks: Annotated[tuple[TaskSpec, ...], NO_KEY] = ()
     judge: Annotated[str | None, NO_KEY] = None  # as is its digest
     toxic_class: Annotated[str | None, NO_KEY] = None
@@ -111,6 +111,16 @@ class SearchSpace(Settings):
     def task_names(self) -> tuple[str, ...]:
         """The tasks of all chains, each once, in the order in which they occur."""
         return tuple(dict.fromkeys(task for chain in self.chains for task in chain.tasks))
+
+    @property
+    def replicates(self) -> tuple[Replicate, ...]:
+        """The seeds, each with its data seeds, that every chain is trained with at every point."""
+        return self.data.replicates(self.seeds)
+
+    @property
+    def data_seeds(self) -> tuple[int, ...]:
+        """With which rows are drawn, each once."""
+        return tuple(dict.fromkeys(one.data_seed for one in self.replicates))
 
     def judge_of(self, task: str) -> str | None:
         """The judge of a task's responses; None where one has to be named and is not."""
@@ -174,6 +184,9 @@ class SearchSpace(Settings):
         if search.method == "optuna" and len(self.seeds) > 1:
             problem = "Optuna looks at one seed; repeat its best points with others afterwards"
             raise SettingError("seeds", list(self.seeds), problem)
+        if search.method == "optuna" and len(self.data_seeds) > 1:
+            problem = "Optuna looks at one draw of the data; repeat its best points with others"
+            raise SettingError("data.seed.grid", list(self.data_seeds), problem)
         if search.orders != ("listed",):
             for chain in self.chains:
                 whole = [m[0].task for m in chain if len(m) == 1 and m[0].fraction == 1]

@@ -1,7 +1,9 @@
 """Each group's biased forgetting with an interval that crosses test rows and seeds.
 
-Several seeds of a chain share test rows, and each seed's training adds its own deviation: rows and
-seeds are crossed. The variance of a group's mean over seeds is therefore taken in two parts,
+Each training of a chain, one for each seed and data seed, adds its own deviation. Trainings are
+crossed with the test rows that they share: all where they have the data draw in common, some or
+none where the draws differ. The variance of a group's mean over S trainings is therefore taken in
+two parts,
 
     V = V_rows + tau^2 k / S
 
@@ -9,16 +11,19 @@ seeds are crossed. The variance of a group's mean over seeds is therefore taken 
   loss within its stratum (right answer and context condition) taken from the rows of all groups, as
   a test of no difference does: of a group's own rows that changed there may be none. Where rows
   come from templates, losses of one template have the covariance that is found within templates
-  (Liang and Zeger, 1986). It holds what rows have in common over seeds.
-- tau^2 is the variance of a group's deviation between S seeds beyond what rows explain: the
-  variance of the seeds' estimates less its part of rows, pooled over the groups (seeds are few,
-  groups are not). Like every unbiased estimate of a variance component it may come out below 0;
+  (Liang and Zeger, 1986). It holds what rows have in common over trainings: the covariance of a
+  row's losses, from the rows that both have scored, times how much these weigh in both estimates.
+- tau^2 is the variance of a group's deviation between trainings beyond what rows explain: that of
+  their estimates less its part of rows, pooled over the groups (seeds are few, groups are not).
+  Trainings of several draws are taken by draws (see `between`): of one draw they have in common
+  what it does. Like every unbiased estimate of a variance component it may come out below 0;
   cut there, intervals of seeds that do not differ would be too wide. Only V may not fall below
   half of V_rows. k = the share of a deviation that equation 2 leaves in a group, since the overall
   moves with it.
 
-Degrees of freedom are Satterthwaite's (1946). With one seed there is no second part: such an
-interval is about chance in the rows only, and says nothing of another training.
+Degrees of freedom are Satterthwaite's (1946), and count draws where there are several. With one
+training there is no second part: such an interval is about chance in the rows only, and says
+nothing of another training.
 """
 
 from __future__ import annotations
@@ -28,6 +33,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from raysweep.statistics.between import half_squares, num_units, pair_weights
 from raysweep.statistics.correction import benjamini_hochberg, holm
 from raysweep.statistics.grouped_losses import GroupedLosses, over_seeds
 
@@ -38,7 +44,7 @@ NOTHING = 1e-9  # differences and errors below are those of rounding
 
 @dataclass(frozen=True)
 class Effect:
-    """One group's difference from the overall, as fractions; a mean over seeds.
+    """One group's difference from the overall, as fractions; a mean over trainings.
 
     Attributes:
         value: the estimate.
@@ -94,24 +100,74 @@ def _effects(rows: GroupedLosses, by_seed: np.ndarray, weights: np.ndarray) -> l
     """Of groups whose strata have these weights, shape [strata, groups, seeds]."""
     if not rows.groups:
         return []
-    values, num_seeds = over_seeds(by_seed), rows.num_seeds
-    grams = _grams(rows, weights)
+    values = over_seeds(by_seed)
     kept = rows.is_eligible & ~rows.members.all(axis=0)
-    between, share, residual = _between_seeds(rows, by_seed, grams, kept)
-    num_units = int(rows.clusters.max(initial=0)) + 1
+    trainings = [
+        _Trainings.of(rows, by_seed[number], gram)
+        for number, gram in enumerate(_grams(rows, weights))
+    ]
+    own = _shares_of_deviations(rows)
+    between = _between(trainings, own, kept)
+    num_rows = int(rows.clusters.max(initial=0)) + 1
+    freedom = max((num_units(rows.draw_numbers) - 1) * (int(kept.sum()) - 1), 1)
     found = []
-    for number, group in enumerate(rows.groups):
+    for number, (group, one) in enumerate(zip(rows.groups, trainings, strict=True)):
         effect = Effect(group, int(rows.sizes[number]), float(values[number]))
         if kept[number]:
-            by_rows = float(grams[number].sum()) / num_seeds**2
-            noise = (between * share[number] + residual[number]) / num_seeds
-            variance = max(by_rows + between * share[number] / num_seeds, LEAST * by_rows)
-            below = by_rows**2 / max(num_units - len(rows.groups), 1)
-            if num_seeds > 1:
-                below += noise**2 / max((num_seeds - 1) * (int(kept.sum()) - 1), 1)
+            by_training = between * own[number] / one.number
+            variance = max(one.by_rows + by_training, LEAST * one.by_rows)
+            below = one.by_rows**2 / max(num_rows - len(rows.groups), 1)
+            if rows.num_seeds > 1:
+                below += (by_training + one.apart_by_rows) ** 2 / freedom
             effect = _with_error(effect, variance, variance**2 / below if below else np.inf)
         found.append(effect)
     return _shrunken(found)
+
+
+@dataclass(frozen=True)
+class _Trainings:
+    """What those trainings say of a group that have scored rows of it.
+
+    Attributes:
+        by_rows: the variance of their mean by rows.
+        apart: what `between.pair_weights` makes of how far their estimates are apart.
+        apart_by_rows: the same of how far rows alone would have them be.
+    """
+
+    number: int
+    by_rows: float
+    apart: float
+    apart_by_rows: float
+
+    @classmethod
+    def of(cls, rows: GroupedLosses, values: np.ndarray, gram: np.ndarray) -> _Trainings:
+        known = ~np.isnan(values)
+        number, gram = int(known.sum()), gram[np.ix_(known, known)]
+        weights, own = pair_weights(rows.draw_numbers[known]), np.diag(gram)
+        by_rows = (own[:, None] + own[None, :]) / 2 - gram
+        return cls(
+            number,
+            float(gram.sum()) / max(number, 1) ** 2,
+            float((weights * half_squares(values[known])).sum()),
+            float((weights * by_rows).sum()),
+        )
+
+
+def _between(trainings: Sequence[_Trainings], own: np.ndarray, kept: np.ndarray) -> float:
+    """tau^2: S times what trainings alone add to the variance of a mean over S of them."""
+    several = [n for n, one in enumerate(trainings) if kept[n] and one.number > 1]
+    if not several:
+        return 0.0
+    beyond = (
+        trainings[n].number * (trainings[n].apart - trainings[n].apart_by_rows) for n in several
+    )
+    return float(sum(beyond) / own[several].sum())
+
+
+def _shares_of_deviations(rows: GroupedLosses) -> np.ndarray:
+    """Of each group the share k."""
+    share = rows.sizes / max(rows.present.any(axis=1).sum(), 1)
+    return np.asarray((1 - share) ** 2 + (share**2).sum() - share**2)
 
 
 def _with_error(effect: Effect, variance: float, freedom: float) -> Effect:
@@ -133,14 +189,26 @@ def _with_error(effect: Effect, variance: float, freedom: float) -> Effect:
 
 def _grams(rows: GroupedLosses, weights: np.ndarray) -> list[np.ndarray]:
     """Of each group the covariance of its values between seeds by rows, shape [seeds, seeds]."""
-    counts = np.maximum(rows.cell_sums[1][:, -1] - 1, 1)
-    within = _products(rows.residuals, rows.strata) / counts[:, :, None]
+    within = _products(rows.residuals, rows.strata) / _num_free(rows)
     grams = []
     for group in range(len(rows.groups)):
         shares = rows.shares(weights, group)
         gram = (_products(shares, rows.strata) * within).sum(axis=0)
         grams.append(gram + _within_clusters(rows, shares))
     return grams
+
+
+def _num_free(rows: GroupedLosses) -> np.ndarray:
+    """By what a sum of products of two seeds' residuals over b rows that both have is divided.
+
+    Of residuals about means over n and m rows it is b (1 - 1/n - 1/m + b/(nm)), which is n - 1
+    where all are the same. Shape [strata, seeds, seeds].
+    """
+    own = np.maximum(rows.cell_sums[1][:, -1], 1)
+    both = _products(rows.present, rows.strata)
+    first, second = own[:, :, None], own[:, None, :]
+    free = both - both / first - both / second + both * both / (first * second)
+    return np.asarray(np.maximum(free, 1))
 
 
 def _within_clusters(rows: GroupedLosses, shares: np.ndarray) -> np.ndarray:
@@ -170,29 +238,6 @@ def _products(values: np.ndarray, strata: np.ndarray) -> np.ndarray:
     """Of two seeds' values, summed over the rows of each stratum, shape [strata, seeds, seeds]."""
     found = [values[strata == s].T @ values[strata == s] for s in range(int(strata.max()) + 1)]
     return np.stack(found)
-
-
-def _between_seeds(
-    rows: GroupedLosses, by_seed: np.ndarray, grams: Sequence[np.ndarray], kept: np.ndarray
-) -> tuple[float, np.ndarray, np.ndarray]:
-    """tau^2, and of each group k and the variance between seeds that rows explain."""
-    number, num_groups = rows.num_seeds, len(grams)
-    share = rows.sizes / max(rows.present.any(axis=1).sum(), 1)
-    left = (1 - share) ** 2 + (share**2).sum() - share**2
-    if number < 2:
-        return 0.0, left, np.zeros(num_groups)
-    residual = np.array(
-        [
-            np.trace(gram) / number - (gram.sum() - np.trace(gram)) / (number * (number - 1))
-            for gram in grams
-        ]
-    )
-    complete = kept & ~np.isnan(by_seed).any(axis=1)
-    if not complete.any():
-        return 0.0, left, residual
-    spread = by_seed[complete].var(axis=1, ddof=1)
-    between = float((spread - residual[complete]).sum() / left[complete].sum())
-    return between, left, residual
 
 
 def _shrunken(effects: Sequence[Effect]) -> list[Effect]:

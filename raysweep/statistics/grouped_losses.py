@@ -41,6 +41,9 @@ class GroupedLosses:
         members: bool, shape [rows, groups].
         strata: from 0, shape [rows].
         clusters: from 0, shape [rows].
+        draws: of each seed a number of the draw of its data, equal for equal draws; empty where all
+            have the same. Those of other draws have trained on other rows, and may have scored
+            others.
     """
 
     losses: np.ndarray
@@ -48,13 +51,20 @@ class GroupedLosses:
     members: np.ndarray
     strata: np.ndarray
     clusters: np.ndarray
+    draws: Sequence[int] = ()
 
     @classmethod
-    def of(cls, rows: Mapping[str, Row], seeds: Sequence[Mapping[str, float]]) -> GroupedLosses:
+    def of(
+        cls,
+        rows: Mapping[str, Row],
+        seeds: Sequence[Mapping[str, float]],
+        draws: Sequence[Hashable] = (),
+    ) -> GroupedLosses:
         """From rows by their ids, whose order makes no difference.
 
         Args:
             seeds: of each seed, the loss of each row that it has scored.
+            draws: of each seed what tells its data draw from others; empty if all have the same.
 
         Raises:
             KeyError: a seed has scored a row that is not among the rows.
@@ -70,7 +80,8 @@ class GroupedLosses:
         ).reshape(len(rows), len(groups))
         clusters = [row.cluster or ("", name) for name, row in rows.items()]
         strata = [row.stratum for row in rows.values()]
-        return cls(losses, groups, members, numbered(strata), numbered(clusters))
+        numbers = tuple(numbered(draws).tolist())
+        return cls(losses, groups, members, numbered(strata), numbered(clusters), numbers)
 
     @cached_property
     def present(self) -> np.ndarray:
@@ -97,6 +108,11 @@ class GroupedLosses:
     def num_seeds(self) -> int:
         """How often the chain was trained."""
         return int(self.losses.shape[1])
+
+    @property
+    def draw_numbers(self) -> np.ndarray:
+        """Of each seed its data draw, shape [seeds]."""
+        return np.array(self.draws or [0] * self.num_seeds)
 
     @cached_property
     def is_clustered(self) -> bool:

@@ -132,7 +132,8 @@ def _signed(
     def drawn(weights: np.ndarray) -> np.ndarray:
         parts = []
         for group in range(len(rows.groups)):
-            lost = (rows.shares(weights, group) * rows.residuals).mean(axis=1)
+            num_known = max(int((weights[:, group] > 0).any(axis=0).sum()), 1)
+            lost = (rows.shares(weights, group) * rows.residuals).sum(axis=1) / num_known
             parts.append(np.bincount(rows.clusters, lost, num_clusters))
         return np.asarray(signs @ np.stack(parts, axis=1))
 
@@ -159,27 +160,31 @@ def _permuted_sums(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sums over permuted groups of what rows lost beyond their stratum's mean, and row counts.
 
-    A permutation only decides how many rows of each value, in a stratum, each combination of groups
-    gets: a random table with the stratum's margins, which is drawn as such. Shapes [permutations,
-    strata, groups, seeds].
+    Labels are given to other rows that the same seeds have scored, so that each seed keeps as many
+    rows of a group as it has. A permutation only decides how many rows of each value each
+    combination of groups gets: a random table with their margins, which is drawn as such. Shapes
+    [permutations, strata, groups, seeds].
     """
-    residuals = np.where(rows.present > 0, rows.residuals, np.nan)
-    if rows.present.all():  # all seeds have all rows: only their mean counts
-        residuals = residuals.mean(axis=1, keepdims=True).round(12)
+    residuals, present = rows.residuals, rows.present
+    if present.all():  # all seeds have all rows: only their mean counts
+        residuals, present = residuals.mean(axis=1, keepdims=True).round(12), present[:, :1]
     patterns, cells = np.unique(rows.members, axis=0, return_inverse=True)
     cells = cells.reshape(-1)
     num_strata = int(rows.strata.max()) + 1
     shape = (number, num_strata, patterns.shape[1], residuals.shape[1])
     sums, counts = np.zeros(shape), np.zeros(shape)
     for stratum in range(num_strata):
-        inside = rows.strata == stratum
-        found, values = np.unique(residuals[inside], axis=0, return_inverse=True)
-        own_cells, places = np.unique(cells[inside], return_inverse=True)
-        margins = np.bincount(places.reshape(-1)), np.bincount(values.reshape(-1))
-        drawn = _tables(*margins, rng, number).astype(float)
-        by_group = np.einsum("pcv,cg->pgv", drawn, patterns[own_cells].astype(float))
-        sums[:, stratum] = by_group @ np.nan_to_num(found)
-        counts[:, stratum] = by_group @ (~np.isnan(found)).astype(float)
+        in_stratum = np.flatnonzero(rows.strata == stratum)
+        scored_by, blocks = np.unique(present[in_stratum], axis=0, return_inverse=True)
+        for block, seeds in enumerate(scored_by):
+            inside = in_stratum[blocks.reshape(-1) == block]
+            found, values = np.unique(residuals[inside], axis=0, return_inverse=True)
+            own_cells, places = np.unique(cells[inside], return_inverse=True)
+            margins = np.bincount(places.reshape(-1)), np.bincount(values.reshape(-1))
+            drawn = _tables(*margins, rng, number).astype(float)
+            by_group = np.einsum("pcv,cg->pgv", drawn, patterns[own_cells].astype(float))
+            sums[:, stratum] += by_group @ found
+            counts[:, stratum] += by_group.sum(axis=2, keepdims=True) * seeds
     return sums, counts
 
 

@@ -38,8 +38,9 @@ def begin_record(plan: Plan, cluster: Mapping[str, float], name: str) -> dict[st
     commit     see `origin.commit`
     machine    where the command runs
     cluster    Ray's resources: CPUs, GPUs and their types, memory in bytes
-    rows       digests of each task's training, validation and test set
-    num_rows   how many each has
+    rows       digests of each task's training, validation and test set; of several data seeds, by
+               these
+    num_rows   how many each has, as the first data seed draws them
     ended      as ``started``; None while it runs
     end        "finished", "failed", "interrupted" or the error's class; None while it runs
     """
@@ -61,17 +62,26 @@ def begin_record(plan: Plan, cluster: Mapping[str, float], name: str) -> dict[st
             "digest": plan.checkpoint.digest,
             "num_parameters": plan.checkpoint.num_parameters,
         },
-        "rows": {task: splits.digests for task, splits in plan.splits.items()},
-        "num_rows": {
-            task: {
-                "train": len(splits.train),
-                "validation": len(splits.validation),
-                "test": len(splits.test),
-            }
-            for task, splits in plan.splits.items()
-        },
+        "rows": _rows(plan),
+        "num_rows": _num_rows(plan),
         "ended": None,
         "end": None,
+    }
+
+
+def _rows(plan: Plan) -> Mapping[Any, Any]:
+    rows = plan.recipes.rows
+    return next(iter(rows.values())) if len(rows) == 1 else rows
+
+
+def _num_rows(plan: Plan) -> dict[str, dict[str, int]]:
+    return {
+        task: {
+            "train": len(splits.train),
+            "validation": len(splits.validation),
+            "test": len(splits.test),
+        }
+        for task, splits in plan.splits.items()
     }
 
 

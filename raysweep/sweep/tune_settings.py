@@ -2,7 +2,8 @@
 
     {"chain": "toxigen -> csqa -> toxigen@5%", "order": "safety first", "first_task": "toxigen",
      "last_task": "toxigen", "learning_rate_1": 0.001, ..., "replay_fraction": 0.05,
-     "replay_steps": 100, "seed": 0, "model": "tiny", "trial": "toxigen-csqa-toxigen-0123abcd"}
+     "replay_steps": 100, "seed": 0, "data_seed": 0, "model": "tiny",
+     "trial": "toxigen-csqa-toxigen-0123abcd"}
 
 So Tune's own results, loggers and analyses know what was swept.
 """
@@ -36,6 +37,7 @@ def tune_settings(trial: Trial, space: SearchSpace) -> dict[str, Any]:
         "first_task": chain.first_task,
         "last_task": chain[-1][0].task,
         "seed": trial.seed,
+        "data_seed": trial.data_seed,
         "replay_fraction": 0.0,
         "replay_steps": 0,
     }

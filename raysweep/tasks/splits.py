@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -51,17 +51,32 @@ class Splits:
         """Identify training, validation and test set, row by row and in order."""
         return _digest(self.train), _digest(self.validation), _digest(self.test)
 
-    def train_part(self, fraction: float) -> tuple[Example, ...]:
+    def train_part(self, fraction: float, seed: int | None = None) -> tuple[Example, ...]:
         """The first ``fraction`` of the training set, rounded up: nested for growing fractions.
 
         A part with fewer rows than the set has cells holds one row of as many cells as it has rows:
         one of each group first, then of each group's next subset or label.
+
+        Args:
+            seed: of another stratified order, from which a part is taken; the whole set keeps its.
         """
-        return self.train[: math.ceil(fraction * len(self.train) - 1e-9)]
+        if fraction == 1:
+            return self.train
+        rows = self.train if seed is None else stratified_order(self.train, seed)
+        return tuple(rows[: math.ceil(fraction * len(rows) - 1e-9)])
 
 
 def load_splits(task: Task, settings: DataSettings) -> Splits:
-    """Reads a task's rows and draws its training, validation and test set.
+    """Reads a task's rows and draws its training, validation and test set; see `draw_splits`.
+
+    Raises:
+        InputError: the data is missing, a row is wrong, or no rows are left.
+    """
+    return next(draw_splits(task, [settings]))
+
+
+def draw_splits(task: Task, draws: Iterable[DataSettings]) -> Iterator[Splits]:
+    """Draws a task's training, validation and test set several times from rows that are read once.
 
     Official splits are used where there are any. Without an official validation split, its rows
     come from what training leaves over. A dataset that is one pool gives its training set first,
@@ -70,32 +85,61 @@ def load_splits(task: Task, settings: DataSettings) -> Splits:
     with the same content and answer one is kept; rows with the same content and different answers
     are all left out.
 
+    Args:
+        draws: settings that differ in their seeds alone.
+
     Raises:
         InputError: the data is missing, a row is wrong, or no rows are left.
     """
-    source = settings.source_of(task.name)
-    loaded = load_examples(task, source)
-    if settings.paper_sizes:
-        splits = _as_in_the_paper(task, loaded, settings, read_validated(task, source))
-    else:
-        splits = _disjoint(task, loaded, settings)
+    released: _Released | None = None
+    for settings in draws:
+        released = released or _Released.read(task, settings)
+        draw = _as_in_the_paper if settings.paper_sizes else _disjoint
+        yield _not_empty(draw(released, settings))
+
+
+@dataclass(frozen=True)
+class _Released:
+    """All of a task's rows, with what no seed decides.
+
+    Attributes:
+        clean: by split, one row per content; empty where repeats stay.
+        drops: rows left out so far.
+    """
+
+    task: Task
+    loaded: Loaded
+    clean: Mapping[str, list[Example]]
+    drops: Drops
+    validated: Validated
+
+    @classmethod
+    def read(cls, task: Task, settings: DataSettings) -> _Released:
+        source = settings.source_of(task.name)
+        loaded = load_examples(task, source)
+        drops = loaded.drops.copy()
+        if settings.paper_sizes:
+            return cls(task, loaded, {}, drops, read_validated(task, source))
+        distinct = {
+            split: _distinct(rows, split, drops, task) for split, rows in loaded.examples.items()
+        }
+        return cls(task, loaded, _groups_shared(distinct, task), drops, Validated())
+
+
+def _not_empty(splits: Splits) -> Splits:
     if not splits.train or not splits.test:
         reasons = [f"{count} of {split}: {why}" for (split, why), count in splits.drops.items()]
         left_out = f" (left out: {'; '.join(reasons)})" if reasons else ""
         raise InputError(
-            f"task {task.name!r}",
+            f"task {splits.task.name!r}",
             f"has {len(splits.train)} rows to train on and {len(splits.test)} to test on{left_out}",
             "check the data" if reasons else "lower data.num_train or give more rows",
         )
     return splits
 
 
-def _disjoint(task: Task, loaded: Loaded, settings: DataSettings) -> Splits:
-    drops = loaded.drops.copy()
-    clean = _groups_shared(
-        {split: _distinct(rows, split, drops, task) for split, rows in loaded.examples.items()},
-        task,
-    )
+def _disjoint(released: _Released, settings: DataSettings) -> Splits:
+    task, clean, drops = released.task, released.clean, released.drops.copy()
     num_train, seed = _num_train(task, settings), settings.seed
     is_pool = POOL in clean
     pool = stratified_order(clean[POOL if is_pool else "train"], seed)
@@ -119,19 +163,18 @@ def _disjoint(task: Task, loaded: Loaded, settings: DataSettings) -> Splits:
         tuple(train),
         tuple(validation),
         tuple(stratified_order(test, seed)[: settings.num_test]),
-        Counter(loaded.num_read),
+        Counter(released.loaded.num_read),
         drops,
     )
 
 
-def _as_in_the_paper(
-    task: Task, loaded: Loaded, settings: DataSettings, validated: Validated
-) -> Splits:
+def _as_in_the_paper(released: _Released, settings: DataSettings) -> Splits:
     """Table 2's sizes from all rows: repeats stay, and nothing is held out for validation.
 
     Human-validated rows are trained on first and never tested on. Of a pool, the test set takes the
     rows that were not trained on, then as many of the others as it still needs.
     """
+    task, loaded, validated = released.task, released.loaded, released.validated
     num_train, seed = _num_train(task, settings), settings.seed
     rows = loaded.examples[POOL if POOL in loaded.examples else "train"]
     chosen = stratified_order(rows, seed, validated.ids)[:num_train]
@@ -153,7 +196,7 @@ def _as_in_the_paper(
         (),
         tuple(test),
         Counter(loaded.num_read),
-        loaded.drops.copy(),
+        released.drops.copy(),
         overlap,
         tuple(filter(None, [validated.note])),
     )

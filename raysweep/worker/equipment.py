@@ -30,7 +30,7 @@ class Equipment:
 
     Attributes:
         base: the base model's folder.
-        splits: the rows of each of the trial's tasks.
+        splits: the rows of each of the trial's tasks, as its data seed draws them.
     """
 
     job: Job
@@ -81,6 +81,7 @@ class Equipment:
             trial = self.job.trial
             provenance = {
                 "trial": trial.id,
+                "data_seed": trial.data_seed,
                 "model": {"name": self.job.space.model, "digest": trial.stages[0].parent},
                 "host": socket.gethostname(),
                 "num_workers": dist.get_world_size(),

@@ -78,8 +78,9 @@ def _equip(job: Job, around: Surroundings, cache: Path) -> Equipment:
 
 
 def _load_splits(job: Job, task: str) -> Splits:
-    splits = load_splits(job.space.find_tasks()[task], job.space.data)
-    if splits.digests != job.recipes.rows[task]:
+    data_seed = job.trial.data_seed
+    splits = load_splits(job.space.find_tasks()[task], job.space.data.drawn(data_seed))
+    if splits.digests != job.recipes.rows[data_seed][task]:
         raise RuntimeError(
             f"the rows of {task!r} in {job.space.data.source!r} on {socket.gethostname()} "
             "differ from those of the plan; give every host the same files"

@@ -52,10 +52,11 @@ class StageTraining:
     def _trained(self, model: Any, stage: Stage) -> Any:
         from raysweep.training.stage import train_stage  # imports DeepSpeed, which takes seconds
 
+        seed = stage.seed if self._have.job.space.data.shares == "trial" else None
         rows = [
             example
             for part in stage.mixture
-            for example in self._have.splits[part.task].train_part(part.fraction)
+            for example in self._have.splits[part.task].train_part(part.fraction, seed)
         ]
         return train_stage(
             model,

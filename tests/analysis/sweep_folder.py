@@ -13,15 +13,21 @@ from raysweep.tasks.registry import TASKS
 
 
 def _common(
-    chain: str, seed: int, rates: Sequence[float], stage: int, **settings: object
+    chain: str,
+    seed: int,
+    data_seed: int | None,
+    rates: Sequence[float],
+    stage: int,
+    **settings: object,
 ) -> dict[str, object]:
-    point = digest_json([chain, seed, rates, settings])
+    point = digest_json([chain, seed, data_seed, rates, settings])
     trained = [chain.split(" -> ")[:stage], seed, list(rates[:stage]), settings]
     return {
         "sweep": "lr-0123abcd",
         "trial": f"{chain.replace(' -> ', '-')}-{point[:8]}",
         "chain": chain,
         "seed": seed,
+        "data_seed": data_seed,
         "settings": json.dumps(
             [
                 {"stage": stage, "learning_rate": rate}
@@ -50,6 +56,7 @@ class Sweep:
         groups: Mapping[str, tuple[int, int, int]] | None = None,
         *,
         seed: int = 0,
+        data_seed: int | None = 0,
         rates: Sequence[float] = (1e-3, 1e-3),
         constant: Sequence[str] = (),
         before: int | None = None,
@@ -64,9 +71,9 @@ class Sweep:
 
         ``groups`` (group -> correct before, after, examples), ``before`` (correct of 100) and
         ``rows`` (group, whether right before, after) are the first task's, ``answers`` the right
-        ones, if given.
+        ones, if given. Results of old versions have no data seed.
         """
-        common = _common(chain, seed, rates, stage, num_steps=100, **settings)
+        common = _common(chain, seed, data_seed, rates, stage, num_steps=100, **settings)
         evaluations = _evaluations(common, accuracies, constant)
         first = chain.split(" -> ")[0].partition("@")[0]
         forgetting = []
@@ -96,7 +103,7 @@ class Sweep:
         rates = [1e-3] * len(chain.split(" -> "))
         rows = []
         for stage, correct in enumerate(accuracies, start=1):
-            common = _common(chain, seed, rates, stage, num_steps=100)
+            common = _common(chain, seed, 0, rates, stage, num_steps=100)
             rows += _evaluations(common, correct)
         write_trial(self.storage, str(rows[0]["trial"]), {"evaluations": rows})
 

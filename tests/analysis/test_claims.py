@@ -19,6 +19,7 @@ from analysis.published import TABLE_1
 from analysis.replays import Curve, Point, Replay, Seeds
 from analysis.setting import Setting
 from analysis.verdicts import Judgement, Verdict, by_difference, every
+from raysweep.statistics.between import Replicate
 from raysweep.statistics.differences import Difference
 from raysweep.tasks.registry import TASKS
 from tests.analysis.sweep_folder import Sweep
@@ -200,8 +201,8 @@ def _stages(radii: Mapping[str, Sequence[float]], lost: Mapping[str, float]) -> 
                 TASKS[task].kind,
                 1e-3,
                 "{}",
-                dict(enumerate(values)),
-                dict.fromkeys(range(len(values)), lost.get(task, 0.0)),
+                by_seed(values),
+                by_seed([lost.get(task, 0.0)] * len(values)),
                 3,
             )
             for task, values in radii.items()
@@ -317,6 +318,10 @@ def test_order_that_is_consistent(sweep: Sweep) -> None:
     assert _judge(sweep, EVERYWHERE).ours.startswith("above 0 at 4 of 4; mean 13.5 (")
 
 
+def by_seed(values: Sequence[float]) -> dict[Replicate, float]:
+    return {(seed, 0): value for seed, value in enumerate(values)}
+
+
 Amounts = Mapping[int, Sequence[tuple[float, float]]]
 """Of each amount the forgetting of the first task and the accuracy of the second, by seed."""
 
@@ -325,8 +330,8 @@ def _curve(task: str, amounts: Amounts, replay: Replay, second: str = "csqa") ->
     """What the second task forgets is what its accuracy is below that without replay."""
     points = []
     for amount, seeds in amounts.items():
-        lost, accuracy = (dict(enumerate(one[place] for one in seeds)) for place in (0, 1))
-        cost = {seed: amounts[0][seed][1] - value for seed, value in accuracy.items()}
+        lost, accuracy = (by_seed([one[place] for one in seeds]) for place in (0, 1))
+        cost = {one: amounts[0][one[0]][1] - value for one, value in accuracy.items()}
         kept = {seed: 90 - value for seed, value in lost.items()}
         points.append(Point(amount, Seeds(kept), Seeds(lost), Seeds(accuracy), Seeds(cost)))
     first, last = (MeasuredTask(one, TASKS[one].title, TASKS[one].kind) for one in (task, second))

@@ -44,6 +44,7 @@ def add_trial(
         "trial": f"{'-'.join(chain)}-{seed}-{rate}-{batch}",
         "chain": " -> ".join(chain),
         "seed": seed,
+        "data_seed": 0,
         "settings": json.dumps(settings),
         "learning_rates": rates,
         "task": first,
@@ -122,11 +123,11 @@ def test_a_point_is_a_first_stage_over_the_chains_that_follow(results: Storage) 
     assert set(points) == {"TQA", "CQA"}
     toxigen = points["TQA"]
     assert (toxigen.num_chains, toxigen.kind) == (2, Kind.SAFETY)
-    assert toxigen.radii == {0: 80, 1: 120}
-    assert toxigen.forgetting == {0: pytest.approx(15), 1: pytest.approx(20)}
+    assert toxigen.radii == {(0, 0): 80, (1, 0): 120}
+    assert toxigen.forgetting == {(0, 0): pytest.approx(15), (1, 0): pytest.approx(20)}
     assert toxigen.mean_forgetting.value == pytest.approx(17.5)
     assert toxigen.radius.value == 100
-    assert points["CQA"].radii == {0: 4}, "the one that converged"
+    assert points["CQA"].radii == {(0, 0): 4}, "the one that converged"
     assert points["CQA"].mean_forgetting.num_seeds == 1
 
 

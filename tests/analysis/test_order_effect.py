@@ -46,6 +46,32 @@ def test_differences_are_paired_by_seed_and_pooled_over_pairs(sweep: Sweep) -> N
     assert bbq.p_holm == bbq.p
 
 
+def test_differences_are_paired_by_both_seeds_and_draws_are_the_units(sweep: Sweep) -> None:
+    """Draw 0: 30 - 2, 20 - 6, mean 21; draw 1: 15 - 8; the other order lacks draw 2."""
+    for chain, lost in (
+        ("toxigen -> arc_easy", {(0, 0): 30, (1, 0): 20, (0, 1): 15, (0, 2): 70}),
+        ("arc_easy -> toxigen", {(0, 0): 2, (1, 0): 6, (0, 1): 8, (7, 0): 50}),
+    ):
+        first, second = chain.split(" -> ")
+        for (seed, draw), points in lost.items():
+            accuracies = {first: 90 - points, second: 80}
+            sweep.add(chain, accuracies, before=90, seed=seed, data_seed=draw)
+    (found,) = order_effects(sweep.storage).pairs.values()
+    assert (found.value, found.num) == (pytest.approx((21 + 7) / 2), 2)  # type: ignore[comparison-overlap]
+    assert found.deviation == pytest.approx(14 / math.sqrt(2))
+    assert found.freedom == 1
+
+
+def test_results_without_data_seeds_are_paired_by_seed(sweep: Sweep) -> None:
+    for seed, lost in enumerate((30, 20)):
+        for chain, points in (("bbq -> csqa", lost), ("csqa -> bbq", seed)):
+            first, second = chain.split(" -> ")
+            accuracies = {first: 90 - points, second: 80}
+            sweep.add(chain, accuracies, before=90, seed=seed, data_seed=None)
+    (found,) = order_effects(sweep.storage).pairs.values()
+    assert (found.value, found.num) == (pytest.approx((30 + 19) / 2), 2)  # type: ignore[comparison-overlap]
+
+
 def test_pairs_are_the_units_of_the_whole(sweep: Sweep) -> None:
     """Means 10, 20 and 30: t = 20 / (10 / sqrt(3)) with 2 degrees, whose p has a closed form."""
     for pair, lost in (("arc_easy", 10), ("csqa", 20), ("csqa2", 30)):

@@ -109,6 +109,38 @@ def test_two_trials_that_run_at_once_train_their_common_stage_once(user: User) -
     assert len({row["stage_key"] for row in steps}) == 3
 
 
+def test_a_data_seed_is_found_again_by_a_sweep_of_its_own(user: User) -> None:
+    """Two draws in one sweep; then the second alone, of which all is in the store."""
+
+    def run(name: str, seed: str) -> tuple[str, Storage]:
+        (user.folder / f"{name}.yaml").write_text(
+            f"name: {name}\nchains: [[toxigen, 'csqa2@20%']]\n"
+            f"data: {{num_train: 130, num_test: 52, seed: {seed}, shares: trial}}\n"
+            "stage: {num_steps: 3, learning_rate: 1.0e-3}\nseeds: [5]\n"
+            "curvature: {enabled: false}\nworkers: {num_workers: 1, zero_stage: 0}\n"
+        )
+        done = user.run("raysweep.sweep", f"{name}.yaml", "--storage", "draws")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout, Storage.open(results_folder(done.stdout))
+
+    output, both = run("draws", "{grid: [0, 1]}")
+    assert "2 trials, 4 stages asked for, 4 to train" in output
+    assert "data seeds 0, 1" in output
+    output, alone = run("alone", "1")
+    assert "All of it is in the store already" in output
+    for name in ("predictions", "evaluations", "forgetting", "steps"):
+        rows = read_table(both, name)
+        own = rows.filter(pc.equal(rows["data_seed"], 1)).drop_columns(["sweep"])
+        assert own.num_rows
+        assert own.to_pylist() == read_table(alone, name).drop_columns(["sweep"]).to_pylist()
+    tested = read_table(both, "predictions").filter(pc.field("stage") == 0)
+    rows_of = {
+        seed: set(tested.filter(pc.field("data_seed") == seed)["example_id"].to_pylist())
+        for seed in (0, 1)
+    }
+    assert rows_of[0] != rows_of[1]
+
+
 def test_damaged_weights_are_never_used(user: User) -> None:
     """The first stage's weights are damaged between two sweeps that share it."""
 

@@ -191,7 +191,7 @@ def test_sharded_workers_find_the_curvature_that_one_process_finds(
         assert row["provenance_operator"] == "layerwise"
         weights = user.folder / "store" / "store" / "weights" / row["stage_key"]
         (folder,) = [path.parent for path in weights.glob("*/model.safetensors")]
-        splits = load_splits(space.find_tasks()[row["task"]], space.data)
+        splits = load_splits(space.find_tasks()[row["task"]], space.data.drawn(0))
         drawn = stratified_order(splits.train, row["seed"])[: space.curvature.num_samples]
         encoder = load_encoder(folder, 1252)
         sample = Sample(encode_rows(drawn, encoder, 512), "token", 16, encoder.pad)

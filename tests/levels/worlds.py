@@ -25,6 +25,10 @@ class World:
         uneven_templates: whether those of the last group make four times as many as the first's.
         collapse: whether every row gets the same answer after the later stage.
         effect: biased forgetting of one group, in points.
+        num_draws: of the data, with each of which there are so many seeds.
+        shared: of a draw's test rows the share that all draws have; the others are its own. Ignored
+            for a single draw.
+        between_draws: standard deviation of a group's effect between draws, in points.
     """
 
     name: str
@@ -38,18 +42,26 @@ class World:
     uneven_templates: bool = False
     collapse: bool = False
     effect: float = 0.0
+    num_draws: int = 1
+    shared: float = 0.0
+    between_draws: float = 0.0
+
+    @property
+    def num_trainings(self) -> int:
+        """Of all seeds and draws."""
+        return self.num_seeds * self.num_draws
 
     def draw(self, rng: np.random.Generator) -> GroupedLosses:
         """One sweep's losses."""
-        groups = np.repeat(np.arange(self.num_groups), self.num_rows)
+        draws = np.repeat(np.arange(self.num_draws), self.num_seeds)
+        groups = np.tile(np.repeat(np.arange(self.num_groups), self.num_rows), self.num_draws)
         shares = np.linspace(0.28, 0.54, self.num_groups) if self.uneven_answers else 0.5
         answers = (rng.random(len(groups)) < np.broadcast_to(shares, self.num_groups)[groups]) * 1
         sizes = np.full(self.num_groups, self.template_rows)
         if self.uneven_templates:
             sizes = np.linspace(self.template_rows / 2, 2 * self.template_rows, self.num_groups)
-        templates = (
-            1000 * groups + np.arange(len(groups)) % self.num_rows // sizes[groups]
-        ).astype(int)
+        places = np.arange(len(groups)) % self.num_rows  # within a group and draw
+        templates = (1000 * groups + places // sizes[groups]).astype(int)
         templates = np.unique(templates, return_inverse=True)[1]
         lasting = rng.standard_normal(len(groups))
         if self.template_rows > 1:
@@ -57,21 +69,39 @@ class World:
             lasting = np.sqrt(0.5) * lasting + np.sqrt(0.5) * of_template
         others = 1 - self.effect / 100 * np.eye(self.num_groups)[0]  # of the first group
         drop = (1 - others) * self.num_groups / (self.num_groups - 1)
-        deviations = rng.standard_normal((self.num_groups, self.num_seeds)) * self.between / 100
+        deviations = rng.standard_normal((self.num_groups, len(draws))) * self.between / 100
+        if self.num_draws > 1:
+            of_draws = rng.standard_normal((self.num_groups, self.num_draws)) / 100
+            deviations += (of_draws * self.between_draws)[:, draws]
         by_answer = 0.1 * (answers - 0.5) if self.uneven_answers else 0.0
-        losses = np.zeros((len(groups), self.num_seeds))
-        for seed in range(self.num_seeds):
+        losses = np.zeros((len(groups), len(draws)))
+        for seed in range(len(draws)):
             before = self._answers(rng, lasting, np.full(len(groups), BEFORE))
             chance = self.after - drop[groups] - deviations[groups, seed] + by_answer
             after = answers == 1 if self.collapse else self._answers(rng, lasting, chance)
             losses[:, seed] = before.astype(float) - after
+        scored = self._scored(places)
+        losses[~scored[:, draws]] = np.nan
+        kept = scored.any(axis=1)
         return GroupedLosses(
-            losses,
+            losses[kept],
             tuple(f"group {number:02}" for number in range(self.num_groups)),
-            np.eye(self.num_groups, dtype=bool)[groups],
-            answers,
-            templates,
+            np.eye(self.num_groups, dtype=bool)[groups][kept],
+            answers[kept],
+            np.unique(templates[kept], return_inverse=True)[1],
+            tuple(draws.tolist()) if self.num_draws > 1 else (),
         )
+
+    def _scored(self, places: np.ndarray) -> np.ndarray:
+        """Which draws have a row in their test sets, shape [rows, draws].
+
+        There are as many rows as all draws have together, draw after draw. What all of them share
+        are those of the first; the places of these in the others' are left out.
+        """
+        owners = np.repeat(np.arange(self.num_draws), len(places) // self.num_draws)
+        is_shared = places < self.shared * self.num_rows
+        own = (owners[:, None] == np.arange(self.num_draws)) & ~is_shared[:, None]
+        return np.asarray(own | (is_shared & (owners == 0))[:, None])
 
     @staticmethod
     def _answers(rng: np.random.Generator, lasting: np.ndarray, accuracy: np.ndarray) -> np.ndarray:
@@ -96,6 +126,27 @@ NULL = (
         uneven_templates=True,
     ),
     World("collapse to one answer", uneven_answers=True, collapse=True),
+    *(
+        World(
+            f"{name} rows in three draws, {between} points between",
+            num_seeds=1,
+            num_draws=3,
+            shared=shared,
+            between_draws=between,
+        )
+        for name, shared in (("own", 0.0), ("half of the", 0.5))
+        for between in (0, 5)
+    ),
+    World("three seeds in three draws", num_draws=3, between=2, between_draws=5),
+    World(
+        "templates in three draws",
+        num_seeds=1,
+        num_groups=9,
+        num_rows=300,
+        num_draws=3,
+        template_rows=10,
+        between_draws=2,
+    ),
 )
 """Worlds in which groups make no difference."""
 PLANTED = tuple(

@@ -83,3 +83,6 @@ def test_steps_are_compared_at_equal_lengths_only() -> None:
 def test_optuna_looks_at_one_seed() -> None:
     with pytest.raises(InputError, match="Optuna looks at one seed"):
         search("forgetting", seeds=[0, 1])
+    with pytest.raises(InputError, match=r"data\.seed\.grid = \[0, 1\]; Optuna looks at one draw"):
+        search("forgetting", data={"seed": {"grid": [0, 1]}})
+    search("forgetting", data={"seed": "trial"}, seeds=[3])

@@ -285,7 +285,7 @@ def test_rows_are_checked_under_the_limits_that_they_meet(
             if getattr(splits, kind):
                 found[splits.task.name, kind] = limit
 
-    monkeypatch.setattr("raysweep.plan.plan.check_rows_fit", note)
+    monkeypatch.setattr("raysweep.plan.rows.check_rows_fit", note)
     made = plan(**{"stages": {}, "chains": [chain], **settings})
     assert found == expected
     if name.startswith(("each", "a stage", "a task")):  # and as the planned stages say

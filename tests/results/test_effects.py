@@ -46,10 +46,21 @@ def _prediction(number: int, answer: str, correct: bool) -> Prediction:
     return Prediction(f"{number}", (group,), "all", answer, "", bool(correct), cluster="")
 
 
-def write(folder: Storage, chain: str, seeds: Sequence[tuple[list[Prediction], ...]]) -> None:
-    """As a sweep would, but of the columns only those that count."""
-    for seed, stages in enumerate(seeds):
-        common = {**SETTINGS, "trial": f"{chain[-3:]}-{seed}", "chain": chain, "seed": seed}
+def write(
+    folder: Storage,
+    chain: str,
+    seeds: Sequence[tuple[list[Prediction], ...]],
+    places: Sequence[tuple[int, int | None]] = (),
+) -> None:
+    """As a sweep would, but of the columns only those that count.
+
+    Args:
+        places: of each trial its seed and data seed; else seeds from 0, as old results have them.
+    """
+    places = places or [(seed, None) for seed in range(len(seeds))]
+    for (seed, data_seed), stages in zip(places, seeds, strict=True):
+        trial = f"{chain[-3:]}-{seed}-{data_seed}"
+        common = {**SETTINGS, "trial": trial, "chain": chain, "seed": seed, "data_seed": data_seed}
         task = {"task": "toxigen", "title": "TQA", "kind": "safety"}
         rows = [
             {
@@ -85,7 +96,7 @@ def test_seeds_of_a_chain_are_put_together(sweep: Storage) -> None:
     expected = unevenness(grouped_losses(drawn(0, 3)))
     assert expected
     (row,) = query(sweep, "FROM chain_unevenness WHERE chain = 'toxigen -> csqa'").to_pylist()
-    assert row["seeds"] == [0, 1, 2]
+    assert (row["seeds"], row["data_seeds"]) == ([0, 1, 2], [None] * 3)
     assert (row["stage"], row["learned_at"], row["task"]) == (2, 1, "toxigen")
     assert row["excess_biased_forgetting"] == expected.biased.excess
     assert (row["biased_forgetting_p"], row["unevenness_p"]) == (expected.biased.p, expected.p)
@@ -115,6 +126,36 @@ def test_effects_are_corrected_for_all_chains_of_the_sweep(sweep: Storage) -> No
     asian = next(row for row in rows if row["chain"].endswith("csqa") and row["group"] == "asian")
     assert asian["forgetting"] == pytest.approx(shown["own"])
     assert asian["biased_forgetting"] == pytest.approx(shown["own"] - shown["overall"])
+
+
+def test_seeds_and_data_seeds_are_replicates_of_one_chain(tmp_path: Path) -> None:
+    """Of two draws that share a third of their rows, with two seeds each."""
+    places = [(0, 0), (0, 4), (1, 0), (1, 4)]
+    trials = [
+        (before[80 * (draw > 0) :][:160], after[80 * (draw > 0) :][:160])
+        for (_, draw), (before, after) in zip(places, drawn(2, 4), strict=True)
+    ]
+    write(Storage.open(tmp_path), "toxigen -> csqa", trials, places)
+    sweep = open_results(str(tmp_path))
+    (cell,) = cells(sweep)
+    rows = cell.losses(sweep)
+    assert rows.num_seeds == 4
+    assert rows.present.sum(axis=0).tolist() == [160] * 4
+    assert [int(n) for n in np.bincount(rows.present.sum(axis=1).astype(int))] == [0, 0, 160, 0, 80]
+    assert rows.draws == (0, 1, 0, 1)
+    found = query(sweep, 'FROM group_effects ORDER BY "group"').to_pylist()
+    assert [(row["seeds"], row["data_seeds"]) for row in found] == [
+        ([0, 0, 1, 1], [0, 4, 0, 4])
+    ] * 3
+    expected = corrected(standardised_effects(grouped_losses(trials, [0, 4, 0, 4])))
+    for row, effect in zip(found, expected, strict=True):
+        assert (row["standardised"], row["standardised_error"], row["p"]) == (
+            effect.value,
+            effect.error,
+            effect.p,
+        )
+    ignored = standardised_effects(grouped_losses(trials))
+    assert all(a.freedom != b.freedom for a, b in zip(expected, ignored, strict=True))
 
 
 def test_a_sweep_without_groups_has_empty_tables(tmp_path: Path) -> None:

@@ -132,6 +132,19 @@ def test_old_results_stay_readable(sweep: Path) -> None:
     assert read["num_correct"].to_pylist() == [4, 6, 4, 6]
 
 
+def test_results_without_data_seeds_have_null_in_their_place(sweep: Path) -> None:
+    for trial in "ab":
+        content = table("evaluations", rows(trial, 4))
+        kept = content.drop_columns(["data_seed"])
+        put(sweep, f"{trial}.arrow", kept.replace_schema_metadata({"schema_version": "3"}))
+        steps = table("steps", []).replace_schema_metadata({"schema_version": "3"})
+        (sweep / "results" / "steps" / f"{trial}.arrow").write_bytes(to_bytes(steps))
+    results = open_results(str(sweep))
+    found = query(results, "SELECT DISTINCT data_seed, num_correct FROM evaluations").to_pylist()
+    assert found == [{"data_seed": None, "num_correct": 4}]
+    assert read_table(results, "evaluations")["data_seed"].null_count == 2
+
+
 def test_results_of_a_later_version_are_told(sweep: Path) -> None:
     later = str(int(SCHEMA_VERSION) + 1)
     content = table("evaluations", rows("c", 1)).replace_schema_metadata({"schema_version": later})

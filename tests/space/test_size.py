@@ -68,6 +68,7 @@ def grid(number: int) -> dict[str, Any]:
             "stages of all chains x points x seeds = 1,000,000 stages: more than 500,000; "
             "the biggest factor is seeds",
         ),
+        ({"seeds": [0, 1], "data": {"seed": {"grid": list(range(60_000))}}}, "= 120,000 trials"),
         ({"seeds": list(range(40_000)), "search": {"orders": ["listed"] * 3}}, "= 120,000 trials"),
         ({"chains": [["toxigen"] * 51]}, "chains.0 has 51 stages: more than 50"),
         ({"chains": [["csqa", ["toxigen"] * 51]]}, "chains.0.1 has 51 parts: more than 50"),
@@ -91,6 +92,7 @@ def random_space(source: random.Random) -> dict[str, Any]:
     return {
         "chains": chains,
         "seeds": list(range(source.randint(1, 3))),
+        "data": {"num_train": 50, "seed": {"grid": list(range(source.randint(1, 2)))}},
         "stages": {1: grid(source.randint(1, 3))},
         "stage": {"num_steps": {"grid": list(range(1, 1 + source.randint(1, 2)))}},
     }

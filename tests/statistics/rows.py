@@ -14,6 +14,7 @@ def grouped(
     losses: Sequence[Sequence[float]],
     strata: Sequence[object] | None = None,
     clusters: Sequence[str] | None = None,
+    draws: Sequence[int] = (),
 ) -> GroupedLosses:
     """Rows in the order of their ids; ``losses`` by row and seed, nan where there is none."""
     names = [f"row {number:05}" for number in range(len(groups))]
@@ -25,7 +26,7 @@ def grouped(
         {name: loss for name, loss in zip(names, column, strict=True) if not np.isnan(loss)}
         for column in np.array(losses, dtype=float).T
     ]
-    return GroupedLosses.of(rows, seeds)
+    return GroupedLosses.of(rows, seeds, draws)
 
 
 def random_rows(

@@ -69,6 +69,79 @@ def test_deviations_between_seeds_widen_the_interval() -> None:
         assert effect.freedom == pytest.approx(4 * 3, rel=0.05)
 
 
+def own_rows(num_draws: int, per_group: int = 60) -> GroupedLosses:
+    """Each draw has trained once, and tested on rows of its own."""
+    rng, num_rows = np.random.default_rng(7), 4 * per_group * num_draws
+    groups = [(f"g{number % 4}",) for number in range(num_rows)]
+    losses = np.full((num_rows, num_draws), np.nan)
+    owners = np.arange(num_rows) // (num_rows // num_draws)
+    losses[np.arange(num_rows), owners] = rng.integers(-1, 2, num_rows)
+    return grouped(groups, losses.tolist(), draws=range(num_draws))
+
+
+def test_draws_with_rows_of_their_own_are_experiments_of_their_own() -> None:
+    """Nothing is crossed: each draw is a sweep of its own, of whose means a mean is taken.
+
+    The pooled variance of that mean is the groups' variance between draws over their number.
+    """
+    rows = own_rows(3)
+    single = [grouped_alone(rows, draw) for draw in range(3)]
+    spread = rows.biased.var(axis=1, ddof=1)
+    by_rows = np.array([[one.error or 0 for one in biased_effects(own)] for own in single]) ** 2
+    expected = by_rows.sum(axis=0) / 9 + (spread - by_rows.mean(axis=0)).mean() / 3
+    for number, effect in enumerate(biased_effects(rows)):
+        assert effect.num_rows == 3 * 60
+        assert effect.value == pytest.approx(np.mean([own.biased[number] for own in single]))
+        assert effect.error == pytest.approx(
+            np.sqrt(max(expected[number], 0.5 / 9 * by_rows[:, number].sum()))
+        )
+
+
+def grouped_alone(rows: GroupedLosses, seed: int) -> GroupedLosses:
+    kept = rows.present[:, seed] > 0
+    return GroupedLosses(
+        rows.losses[kept][:, [seed]],
+        rows.groups,
+        rows.members[kept],
+        rows.strata[kept],
+        np.arange(kept.sum()),
+    )
+
+
+def test_the_covariance_of_rows_is_that_of_the_rows_which_both_have() -> None:
+    """Rows that repeat their losses: half of them in both draws, which have the variance 1 / n.
+
+    With the same loss of a row in both, the variance of a mean over both draws by rows is
+    v / n (1 + 1/2) / 2 in place of v / n / 2 for rows of their own.
+    """
+    rng, n = np.random.default_rng(8), 4000
+    loss = rng.integers(-1, 2, 6 * n // 4).astype(float)
+    losses = np.stack([loss, loss], axis=1)
+    losses[n:, 0] = np.nan
+    losses[: n // 2, 1] = np.nan
+    groups = [(f"g{number % 2}",) for number in range(len(loss))]
+    rows = grouped(groups, losses.tolist(), draws=[0, 1])
+    found = biased_effects(rows)[0]
+    by_rows = loss.var() / n * 1.5 / 2  # of the mean of all: of half the difference of two halves
+    assert found.error is not None
+    apart = (rows.biased[:, 0] - rows.biased[:, 1]) ** 2 / 2
+    between = (apart - loss.var() / n * (1 - 0.5)).mean() / 2
+    assert found.error**2 == pytest.approx(max(by_rows + between, by_rows / 2), rel=0.05)
+
+
+def test_seeds_of_one_draw_are_no_draws_of_their_own() -> None:
+    """Six trainings of three draws, rows without noise: the error is that of three means."""
+    rng = np.random.default_rng(9)
+    deviations = np.repeat(rng.standard_normal((4, 3)), 2, axis=1)  # seeds of a draw do not differ
+    groups = np.repeat(np.arange(4), 50)
+    names = [(f"g{group}",) for group in groups]
+    rows = grouped(names, deviations[groups].tolist(), draws=[0, 0, 1, 1, 2, 2])
+    pooled = (deviations - deviations.mean(axis=0))[:, ::2].var(axis=1, ddof=1).mean()
+    for effect in biased_effects(rows):
+        assert effect.error == pytest.approx(np.sqrt(pooled / 3), rel=0.01)
+        assert effect.freedom == pytest.approx(2 * 3, rel=0.05)
+
+
 def test_a_model_that_only_looks_at_the_answer_has_no_effect() -> None:
     rows = random_rows(3)
     blind = GroupedLosses(

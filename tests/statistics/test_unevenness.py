@@ -54,8 +54,13 @@ def test_seeds_with_other_rows_count_with_their_own() -> None:
     rows = GroupedLosses(losses, rows.groups, rows.members, rows.strata, rows.clusters)
     found = unevenness(rows)
     assert found
-    permuted, _ = one_by_one(rows, rows.strata)
-    assert found.biased.expected == pytest.approx(permuted.mean(), abs=0.003)
+    blocks = 4 * rows.strata + (rows.present @ [1, 2]).astype(int)
+    for maximum, permuted in zip(
+        (found.biased, found.standardised), one_by_one(rows, blocks), strict=True
+    ):
+        spread = permuted.std() / np.sqrt(NUMBER)
+        assert maximum.expected == pytest.approx(permuted.mean(), abs=5 * spread)
+        assert maximum.limit == pytest.approx(np.quantile(permuted, 0.95), abs=0.005)
 
 
 def test_the_difference_of_two_groups_as_scipy_tests_it() -> None:

@@ -36,6 +36,7 @@ def test_a_trials_settings_are_flat_and_its_own() -> None:
         "first_task": "toxigen",
         "last_task": "toxigen",
         "seed": 7,
+        "data_seed": 0,
         "replay_fraction": 0.05,
         "replay_steps": 10,
         "learning_rate_1": 1e-3,

@@ -226,7 +226,7 @@ def test_a_search_space_brings_its_own_tasks(tmp_path: Path) -> None:
     (tmp_path / "space.yaml").write_text(yaml.safe_dump(content))
     space = load_space(tmp_path / "space.yaml")
     assert list(space.find_tasks()) == ["toxigen", "risk"]
-    assert len(load_splits(space.find_tasks()["risk"], space.data).test) == 20
+    assert len(load_splits(space.find_tasks()["risk"], space.data.drawn(0)).test) == 20
     wrong: list[tuple[dict[str, object], str]] = [
         ({"tasks": ["none.yaml"]}, r"none\.yaml: no such file"),
         ({"tasks": []}, "unknown task; tasks: .*"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import random
 from collections import Counter
 from pathlib import Path
@@ -17,7 +18,7 @@ from raysweep.tasks.registry import PAPER_TASKS, TASKS
 from raysweep.tasks.sampling import stratified_order
 from raysweep.tasks.settings import DataSettings
 from raysweep.tasks.sources import read_release
-from raysweep.tasks.splits import Splits, load_splits
+from raysweep.tasks.splits import Splits, draw_splits, load_splits
 from raysweep.tasks.task import Example
 from tests.tasks.releases import numbered, write_release
 
@@ -106,6 +107,33 @@ def test_parts_of_the_training_set_are_nested() -> None:
     sizes = [len(splits.train_part(fraction)) for fraction in (0.01, 0.05, 0.5, 1.0)]
     assert sizes == [2, 10, 100, 200]
     assert splits.train_part(0.5)[:10] == splits.train_part(0.05)
+
+
+def test_a_part_may_be_drawn_from_another_order() -> None:
+    """Balanced and nested as the set's own, of the same rows, and the whole is as it was."""
+    splits = load_splits(TASKS["toxigen"], DataSettings(num_train=260, num_test=10))
+    for seed in (0, 1, 2):
+        parts = [splits.train_part(fraction, seed) for fraction in (0.05, 0.2, 0.5)]
+        assert [len(part) for part in parts] == [13, 52, 130]
+        for small, large in itertools.pairwise(parts):
+            assert large[: len(small)] == small
+        assert parts[1] == tuple(stratified_order(splits.train, seed)[:52])
+        assert spread(Counter(example.stratum[0] for example in parts[1])) <= 1
+        assert splits.train_part(1, seed) == splits.train
+    ids = [{example.id for example in splits.train_part(0.2, seed)} for seed in (1, 2, None)]
+    assert all(len(one & other) < 40 for one, other in itertools.combinations(ids, 2))
+
+
+@pytest.mark.parametrize("paper_sizes", [False, True])
+def test_draws_are_what_each_seed_gives_alone(real_data: Path, paper_sizes: bool) -> None:
+    settings = [
+        DataSettings(source=str(real_data), paper_sizes=paper_sizes, num_train=500, seed=seed)
+        for seed in (0, 1, 2)
+    ]
+    for name in ("toxigen", "csqa"):
+        drawn = list(draw_splits(TASKS[name], settings))
+        assert drawn == [load_splits(TASKS[name], one) for one in settings]
+        assert len({splits.digests for splits in drawn}) == 3
 
 
 def test_digests_follow_the_rows() -> None:
