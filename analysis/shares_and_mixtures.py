@@ -53,6 +53,7 @@ NOTES = (
 NONE = "no chain of two stages has a share of a task or a mixture, but for replay"
 MIN_WIDTH = 5.0  # inches
 CHARACTER = 0.075
+BESIDE = 0.22  # of a bar's place, so that two error bars are told apart
 BAR, WHOLE = "#9db7d5", "#1f4e8c"
 SQL = """
     SELECT trial, sweep, seed, data_seed, chain, settings, learning_rates, stage, task, title,
@@ -160,7 +161,7 @@ def picture(found: Sequence[Forgotten]) -> Figure:
     width = MIN_WIDTH + CHARACTER * max(map(len, labels))
     means = [one.points for one in found]
     parts = [about_seeds(means), "larger is worse"]
-    whole = [(place, one.whole.value) for place, one in enumerate(found) if one.whole]
+    whole = [(place, one.whole) for place, one in enumerate(found) if one.whole]
     if whole:
         parts.insert(0, "◇ the task first, whole and alone")
     caption = fill("; ".join(parts), int(width * CHARACTERS_PER_INCH))
@@ -176,8 +177,16 @@ def picture(found: Sequence[Forgotten]) -> Figure:
         error_kw={"elinewidth": 0.9, "capsize": 2, "ecolor": "0.25"},
         height=0.7,
     )
-    style: dict[str, Any] = {"color": "white", "markeredgecolor": WHOLE, "linestyle": "none"}
-    axes.plot([value for _, value in whole], [place for place, _ in whole], "D", **style)
+    axes.errorbar(
+        [mean.value for _, mean in whole],
+        [place + BESIDE for place, _ in whole],
+        xerr=[mean.deviation or 0.0 for _, mean in whole],
+        fmt="D",
+        color=WHOLE,
+        markerfacecolor="white",
+        elinewidth=0.9,
+        capsize=2,
+    )
     axes.set_yticks(range(len(found)), [literal(label) for label in labels], fontsize=SMALL)
     axes.invert_yaxis()
     axes.axvline(0, color="0.4", linewidth=0.8)
