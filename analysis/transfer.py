@@ -71,8 +71,11 @@ def display(found: Sequence[Summary]) -> Booktabs:
     has_seeds = any(one.num_seeds > 1 for one in found)
     columns = [Column("chain"), *([Column("seeds", is_number=True)] if has_seeds else [])]
     for quantity, short in zip(QUANTITIES, SHORT, strict=True):
-        for name in ("mean", "95 %") if has_seeds else ("value",):
-            columns.append(Column(name, quantity.replace("_", " "), short, is_number=True))
+        title = quantity.replace("_", " ")
+        if has_seeds:
+            columns += [Column(name, title, short, is_number=True) for name in ("mean", "95 %")]
+        else:  # a heading over one narrow column would run into the next
+            columns.append(Column(title, is_number=True))
     rows = []
     for one, name in zip(found, labels([one.chain for one in found]), strict=True):
         cells = [name, *([str(one.num_seeds)] if has_seeds else [])]

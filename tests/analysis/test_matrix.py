@@ -121,6 +121,9 @@ def test_numbers_of_chains_by_hand(folder: Storage) -> None:
         "SD → TQA", "1", "65.5", "–", "58.0", "–", "-58.0", "–", "2.0", "–",
     )  # fmt: skip
     assert table.rows[1][:3] == ("TQA → ARC → TQA@5%", "2", "82.5 ± 0.0")
+    alone = display_summaries([pair])
+    assert [column.group for column in alone.columns] == [""] * 5, "no heading over one column"
+    assert alone.rows == (("SD → TQA", "65.5", "58.0", "-58.0", "2.0"),)
 
 
 def test_there_is_room_for_so_many(tmp_path: Path) -> None:
