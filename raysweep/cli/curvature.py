@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
@@ -28,6 +29,7 @@ from raysweep.measures.loss_curvature import (
 from raysweep.measures.settings import CurvatureSettings
 from raysweep.model.checkpoint import find_checkpoint
 from raysweep.model.encoding import encode_rows
+from raysweep.model.parts import Part
 from raysweep.model.tokenizer import load_encoder
 from raysweep.plan.lengths import check_rows_fit
 from raysweep.settings.paths import check_out, shown
@@ -42,6 +44,13 @@ ModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help="tiny, a folder, or a hub id of LLaMA weights.")
 ]
 TaskName = Annotated[str, typer.Option("--task", help="Whose training loss: toxigen, bbq, ...")]
+Content = Annotated[
+    bool,
+    typer.Option(
+        "--content",
+        help="Measure a second time, of the loss of the tokens alone in which answers differ.",
+    ),
+]
 NumSamples = Annotated[int, typer.Option(help="Training examples.", min=1)]
 Reduction = Annotated[str, typer.Option(help="token or sample.")]
 Solver = Annotated[str, typer.Option(help="lanczos or power.")]
@@ -59,6 +68,7 @@ def main(
     model: ModelArgument,
     task: TaskName,
     data: Data[str] = "tiny",
+    content: Content = False,
     num_samples: NumSamples = DEFAULTS.num_samples,
     seed: Seed = 0,
     reduction: Reduction = DEFAULTS.reduction,
@@ -83,6 +93,7 @@ def main(
             "chains": [[task]],
             "data": {"source": data},
             "curvature": {
+                "content": content,
                 "num_samples": num_samples,
                 "reduction": reduction,
                 "solver": solver,
@@ -105,41 +116,45 @@ def main(
     drawn = stratified_order(splits.train, seed)[: settings.num_samples]
     rows = encode_rows(drawn, encoder, limit)
     sample = Sample(rows, settings.reduction, batch_size, encoder.pad)
+    if settings.content and not sample.has_parts:
+        raise InputError("--content", f"rows of {task} have no candidate answers", "leave it out")
     hessian = load_hessian(checkpoint.folder, sample, settings.is_layerwise(0), target)
-    started = time.time()
-    radius = _measure(hessian, settings, seed, quiet=as_json)
-    seconds = time.time() - started
-    draw_convergence(radius, f"{model}: {task}", settings.relative_tolerance, plot)
-    found = {
-        "model": model,
-        "task": task,
-        **evidence(radius),
-        **hessian.description,
-        "num_parameters": hessian.operator.num_parameters,
-        "seconds": seconds,
-    }
+    parts: tuple[Part, ...] = ("whole", "content") if settings.content else ("whole",)
+    found = {part: _measure(hessian, part, settings, seed, quiet=as_json) for part in parts}
+    radii = {part: radius for part, (radius, _) in found.items()}
+    draw_convergence(radii, f"{model}: {task}", settings.relative_tolerance, plot)
+    rows_found = [{"model": model, "task": task, **row} for _, row in found.values()]
     if as_json:
-        history = [asdict(one) for one in radius.history]
-        print(json.dumps({**found, "history": history}, indent=2))
+        histories = [[asdict(one) for one in radius.history] for radius in radii.values()]
+        first, *others = (
+            {**row, "history": history} for row, history in zip(rows_found, histories, strict=True)
+        )
+        print(json.dumps(first | {row["part"]: row for row in others}, indent=2))
     else:
-        for name, value in found.items():
-            shown = f"{value:.6g}" if isinstance(value, float) else value
-            console().print(f"{name.replace('_', ' ')}: {shown}", markup=False)
+        for row in rows_found:
+            for name, value in row.items():
+                shown = f"{value:.6g}" if isinstance(value, float) else value
+                console().print(f"{name.replace('_', ' ')}: {shown}", markup=False)
         console().print(f"Picture: {plot}", markup=False)
-    if not radius.converged:
+    if not all(radius.converged for radius in radii.values()):
         raise typer.Exit(1)
 
 
-def draw_convergence(radius: SpectralRadius, title: str, tolerance: float, path: Path) -> None:
-    """Draws the estimate and its relative residual over the Hessian-vector products."""
-    numbers = range(1, radius.num_products + 1)
+def draw_convergence(
+    radii: Mapping[Part, SpectralRadius], title: str, tolerance: float, path: Path
+) -> None:
+    """Draws estimates and their relative residuals over the Hessian-vector products."""
     figure = Figure(figsize=(6, 5), layout="constrained")
     values, residuals = figure.subplots(2, 1, sharex=True)
-    values.plot(numbers, [abs(one.eigenvalue) for one in radius.history], marker="o")
-    verdict = "" if radius.converged else ", not converged"
-    values.set(ylabel="spectral radius", title=f"{title}: {radius.value:.4g}{verdict}")
-    relative = [one.residual / abs(one.eigenvalue or 1.0) for one in radius.history]
-    residuals.semilogy(numbers, relative, marker="o", color="tab:orange")
+    for part, radius in radii.items():
+        numbers = range(1, radius.num_products + 1)
+        verdict = "" if radius.converged else ", not converged"
+        estimates = [abs(one.eigenvalue) for one in radius.history]
+        relative = [one.residual / abs(one.eigenvalue or 1.0) for one in radius.history]
+        values.plot(numbers, estimates, marker="o", label=f"{part}: {radius.value:.4g}{verdict}")
+        residuals.semilogy(numbers, relative, marker="o", label=part)
+    values.set(ylabel="spectral radius", title=title)
+    values.legend()
     residuals.axhline(tolerance, color="gray", linestyle="--", label="tolerance")
     residuals.set(xlabel="Hessian-vector products", ylabel="residual / value")
     residuals.legend()
@@ -147,12 +162,22 @@ def draw_convergence(radius: SpectralRadius, title: str, tolerance: float, path:
 
 
 def _measure(
-    hessian: LossHessian, settings: CurvatureSettings, seed: int, quiet: bool
-) -> SpectralRadius:
+    whole: LossHessian, part: Part, settings: CurvatureSettings, seed: int, quiet: bool
+) -> tuple[SpectralRadius, dict[str, Any]]:
+    """The radius of a part of the loss, and the columns of the table ``curvature`` that tell it."""
+    hessian = whole if part == "whole" else replace(whole, operator=whole.of_part(part))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    started = time.time()
     with Progress(*columns, TimeRemainingColumn(), transient=True, disable=quiet) as progress:
-        bar = progress.add_task("products, at most", total=settings.max_products)
-        return find_radius(hessian, settings, seed, lambda _: progress.advance(bar))
+        bar = progress.add_task(f"{part}: products, at most", total=settings.max_products)
+        radius = find_radius(hessian, settings, seed, lambda _: progress.advance(bar))
+    return radius, {
+        "part": part,
+        **evidence(radius),
+        **hessian.description,
+        "num_parameters": hessian.operator.num_parameters,
+        "seconds": time.time() - started,
+    }
 
 
 def _device(name: str | None) -> torch.device:

@@ -24,6 +24,7 @@ from raysweep.plan.stand_ins import outlined_checkpoint, outlined_splits
 from raysweep.settings.mistakes import check_finite
 from raysweep.space.packaged import space_path
 from raysweep.space.space import SearchSpace, load_space
+from raysweep.statistics.clusters import ICC
 from raysweep.store.storage import Storage, reading
 from raysweep.store.store import Store
 
@@ -66,6 +67,16 @@ Slots = Annotated[
 Power = Annotated[
     bool, typer.Option("--power", help="Say which biased forgetting the spaces could find.")
 ]
+Icc = Annotated[
+    float | None,
+    typer.Option(
+        help="Correlation of the losses of rows from one template, for --power. If none is given, "
+        f"that of finished trials of the spaces in --storage, or {ICC:g}.",
+        min=0,
+        max=1,
+        show_default=False,
+    ),
+]
 Effect = Annotated[
     float,
     typer.Option(help="Biased forgetting that --power looks for, in points.", min=0.1, max=100),
@@ -91,6 +102,7 @@ def main(
     slots: Slots = None,
     power: Power = False,
     effect: Effect = 5,
+    icc: Icc = None,
 ) -> None:
     """Prints the stage tree of search spaces, how much of it is shared, and what it costs.
 
@@ -131,7 +143,8 @@ def main(
         numbers["host_memory"] = dataclasses.asdict(host) | {"total_gib": host.total_gib}
         numbers |= {"slots": num_slots, "currency": currency, "near_misses": near}
         if power:
-            numbers["power"] = [dataclasses.asdict(one) for one in _power(plan, effect)]
+            found = _power(plan, effect, icc, storage)
+            numbers["power"] = [dataclasses.asdict(one) for one in found]
         print(json.dumps({"sweep": plan.sweep, **numbers, "storage": _found(finished)}, indent=2))
         return
     output = console()
@@ -140,14 +153,16 @@ def main(
     if power:
         from raysweep.plan.power import power_lines
 
-        say(output, power_lines(_power(plan, effect)))
+        say(output, power_lines(_power(plan, effect, icc, storage)))
     output.print(stage_tree(plan, finished.entries if finished else ()))
 
 
-def _power(plan: Plan, points: float) -> list[GroupPower]:
+def _power(plan: Plan, points: float, icc: float | None, uri: str | None) -> list[GroupPower]:
     from raysweep.plan.power import group_power
+    from raysweep.results.correlations import measured_correlations
 
-    return group_power(plan, points / 100)
+    measured = measured_correlations(plan, uri) if uri is not None and icc is None else {}
+    return group_power(plan, points / 100, ICC if icc is None else icc, measured)
 
 
 def _near(plans: Sequence[Plan], uri: str) -> list[str]:

@@ -43,7 +43,7 @@ def outlined_checkpoint(model: str) -> Checkpoint | None:
 def outlined_splits(task: Task, settings: RowSettings) -> Splits:
     """As many stand-in rows as the paper's sets have, or as the settings ask for.
 
-    Those to test on are spread evenly over the groups that are known.
+    Those to test on are spread evenly over the groups and templates that are known.
     """
     train = task.sizes.train if task.sizes else DEFAULT_NUM_TRAIN
     test = task.sizes.test if task.sizes else DEFAULT_NUM_TRAIN
@@ -51,4 +51,10 @@ def outlined_splits(task: Task, settings: RowSettings) -> Splits:
     answers = tuple(f"The best answer is {label}." for label in task.labels)
     row = Example(task.name, "", "", TYPICAL_PROMPT, answers, 0, "The best answer is A.")
     of_groups = [replace(row, groups=(group,)) for group in task.groups] or [row]
+    if num_templates := task.num_templates // len(of_groups):  # each of one group
+        of_groups = [
+            replace(one, cluster=f"{number} of {one.groups}")
+            for number in range(num_templates)
+            for one in of_groups
+        ]
     return Splits(task, (row,) * num_train, (), tuple(islice(cycle(of_groups), num_test)))

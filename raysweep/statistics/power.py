@@ -3,6 +3,10 @@
 The test compares a group's biased forgetting b with its error; with b truly there, b / error has a
 noncentral t distribution (Cohen, 1988). All groups are tested, so the level is divided by their
 number (the first step of Holm's correction, which is Bonferroni's).
+
+Rows from one template tell less than rows of their own: the variance of their mean is larger by the
+design effect 1 + (m - 1) icc (Kish, 1965), with m rows of a template and the correlation icc of two
+of them.
 """
 
 from __future__ import annotations
@@ -13,6 +17,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 from scipy.optimize import brentq
+
+from raysweep.statistics.clusters import ICC
 
 LEVEL = 0.05
 POWER = 0.8
@@ -29,6 +35,8 @@ class Design:
         num_groups: all of its size.
         num_seeds: trainings of the chain.
         num_tests: for which p-values are corrected; those of the groups where None.
+        cluster_rows: rows of a template, see `clusters.weighed_rows`; 1 where each has its own.
+        icc: correlation of two rows of a template in their mean loss over the seeds.
         changed: share of rows whose answer turns from right to wrong or the reverse.
         alike: correlation of a row's loss between two seeds.
         between: standard deviation of a group's effect between seeds, a fraction.
@@ -41,6 +49,13 @@ class Design:
     alike: float = 0.5
     between: float = 0.02
     num_tests: int | None = None
+    cluster_rows: float = 1
+    icc: float = ICC
+
+    @property
+    def effect(self) -> float:
+        """Design effect: how many of its rows tell as much as one independent row."""
+        return 1 + (self.cluster_rows - 1) * self.icc
 
     @property
     def error(self) -> float:
@@ -52,7 +67,7 @@ class Design:
         """Satterthwaite's degrees of freedom of that error."""
         noise = self.changed * (1 - self.alike) * self._of_rows
         by_seeds = (self._between * self._left + noise) / self.num_seeds
-        below = self._by_rows**2 / max(self.num_rows - 1, 1)
+        below = self._by_rows**2 / max(self.num_rows / self.effect - 1, 1)
         if self.num_seeds > 1:
             below += by_seeds**2 / max((self.num_seeds - 1) * (self.num_groups - 1), 1)
         return self.error**4 / below
@@ -76,7 +91,7 @@ class Design:
     @property
     def _of_rows(self) -> float:
         """1 / n of the group less 1 / n of all: the overall moves with the group."""
-        return (1 - 1 / self.num_groups) / self.num_rows
+        return self.effect * (1 - 1 / self.num_groups) / self.num_rows
 
     @property
     def _by_rows(self) -> float:
@@ -95,7 +110,7 @@ def detectable(design: Design, power: float = POWER) -> float:
 
 
 def rows_needed(design: Design, effect: float, power: float = POWER) -> int | None:
-    """Test rows per group to find an effect; None if no number is enough."""
+    """Test rows per group, of as large templates, to find an effect; None if none is enough."""
     return _least(lambda number: replace(design, num_rows=number), effect, power)
 
 

@@ -6,8 +6,15 @@ right answer and the context condition, and rows of several groups with all of t
 
 Rows from one template are no independent facts, and templates of one group may be larger than those
 of another, so that they cannot be exchanged. There what each template's rows lost beyond their
-strata's means gets a random sign instead (the wild cluster bootstrap under the null hypothesis:
+strata's means gets a random weight instead (the wild cluster bootstrap under the null hypothesis:
 Cameron, Gelbach and Miller, 2008).
+
+The weights are Mammen's (1993), whose third moment is 1, and not signs, which that literature
+prefers for two-sided tests: a maximum looks at one tail only, and a few templates lose much while
+most lose little. Signs, or the six points of Webb (2014), make both tails alike and the upper one
+too thin, with few templates as with many. To divide each group's value by its cluster-robust error
+errs the other way, since a group that loses more varies more. ``docs/evidence/levels.md`` has the
+levels.
 
 It is a statement about the models at hand and about chance in the choice of their test rows; what
 another training would give, `effects` tells.
@@ -89,7 +96,7 @@ def unevenness(
     if not kept.any():
         return None
     rng = np.random.default_rng(seed)
-    draw = _signed if rows.is_clustered else _permuted
+    draw = _weighted if rows.is_clustered else _permuted
     own, alike = (drawn[:, kept] for drawn in draw(rows, rng, num_permutations))
     expected = over_seeds(rows.expected)[kept]
     names = [name for name, wanted in zip(rows.groups, kept, strict=True) if wanted]
@@ -122,12 +129,12 @@ def _p_value(value: float, permuted: np.ndarray) -> float:
     return float((1 + reached) / (1 + len(permuted)))
 
 
-def _signed(
+def _weighted(
     rows: GroupedLosses, rng: np.random.Generator, number: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """As `_permuted`, with a random sign for the residuals of each template."""
+    """As `_permuted`, with a random weight for the residuals of each template."""
     num_clusters = int(rows.clusters.max()) + 1
-    signs = rng.choice(np.array([-1.0, 1.0]), (number, num_clusters))
+    chosen = mammen(rng, (number, num_clusters))
 
     def drawn(weights: np.ndarray) -> np.ndarray:
         parts = []
@@ -135,9 +142,16 @@ def _signed(
             num_known = max(int((weights[:, group] > 0).any(axis=0).sum()), 1)
             lost = (rows.shares(weights, group) * rows.residuals).sum(axis=1) / num_known
             parts.append(np.bincount(rows.clusters, lost, num_clusters))
-        return np.asarray(signs @ np.stack(parts, axis=1))
+        return np.asarray(chosen @ np.stack(parts, axis=1))
 
     return drawn(rows.mixed_weights), drawn(rows.standard_weights)
+
+
+def mammen(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """The two points with mean 0, variance 1 and third moment 1 (Mammen, 1993)."""
+    root = np.sqrt(5)
+    is_low = rng.random(shape) < (root + 1) / (2 * root)
+    return np.asarray(np.where(is_low, (1 - root) / 2, (1 + root) / 2))
 
 
 def _permuted(

@@ -171,6 +171,7 @@ class Task:
         row: the schema of a row; a row that violates it is an error.
         parse: turns a row into an example, or says why it is dropped.
         groups: the groups that rows may speak of, where they are known beforehand.
+        num_templates: that rows were made from, where that is known beforehand; 0 for none.
         content_ids: whether ids are digests of the content, because the dataset has none; equal
             ids are then equal rows, not a mistake.
         read_files: reads all rows from a folder of the authors' raw files.
@@ -190,6 +191,7 @@ class Task:
     parse: Callable[[Any], Example | Dropped]
     groups: tuple[str, ...] = ()
     subsets: tuple[str, ...] = ()
+    num_templates: int = 0
     content_ids: bool = False
     read_files: Callable[[Path], Release] | None = None
     hub: HubDataset | None = None

@@ -97,7 +97,7 @@ def dense_hessian(model: LlamaForCausalLM, reduction: Reduction = "token") -> to
     """All second derivatives, from one padded batch; no code of `raysweep.curvature`."""
     model.config._attn_implementation = "eager"
     loss = answer_loss_sum(model, collate(rows(), 0), reduction) / normaliser(rows(), reduction)
-    return _second_derivatives(model, loss)
+    return second_derivatives(model, loss)
 
 
 def dense_content_hessian(model: LlamaForCausalLM, reduction: Reduction) -> torch.Tensor:
@@ -111,10 +111,11 @@ def dense_content_hessian(model: LlamaForCausalLM, reduction: Reduction) -> torc
         places = [len(row.prompt) + place for place in range(*row.content)]
         own = torch.stack([-log_p[place - 1, ids[0, place]] for place in places]).sum()
         loss = loss + (own if reduction == "token" else own / len(row.answer))
-    return _second_derivatives(model, loss / normaliser(rows(), reduction))
+    return second_derivatives(model, loss / normaliser(rows(), reduction))
 
 
-def _second_derivatives(model: LlamaForCausalLM, loss: torch.Tensor) -> torch.Tensor:
+def second_derivatives(model: LlamaForCausalLM, loss: torch.Tensor) -> torch.Tensor:
+    """Of a loss by the model's parameters, a matrix."""
     parameters = list(model.parameters())
     gradients = torch.autograd.grad(loss, parameters, create_graph=True)
     flat = torch.cat([g.reshape(-1) for g in gradients])

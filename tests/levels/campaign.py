@@ -11,6 +11,7 @@ from multiprocessing import get_context
 
 import numpy as np
 
+from raysweep.statistics.clusters import cluster_correlation, weighed_rows
 from raysweep.statistics.effects import Effect, biased_effects, corrected, standardised_effects
 from raysweep.statistics.grouped_losses import GroupedLosses
 from raysweep.statistics.power import Design
@@ -74,6 +75,10 @@ class Tally:
         """The p-values of one of the permutation tests."""
         return np.array([getattr(one, name) for one in self.found])
 
+    def rate(self, name: str) -> float:
+        """How often one of them says that groups differ."""
+        return float((self.permutation(name) <= LEVEL).mean())
+
 
 def run(world: World, number: int, seed: int = 0, workers: int | None = None) -> Tally:
     """Draws that many sweeps of a world; equal seeds give equal sweeps."""
@@ -95,6 +100,8 @@ def promised(world: World) -> float:
     losses = np.stack([draw.losses for draw in draws])
     by_seed = losses.transpose(2, 0, 1).reshape(world.num_seeds, -1)
     alike = np.corrcoef(by_seed)[np.triu_indices(world.num_seeds, 1)].mean()
+    found, clusters = cluster_correlation(draws), draws[0].clusters
+    own = np.bincount(clusters, draws[0].members[:, 0])
     design = Design(
         world.num_rows,
         world.num_groups,
@@ -102,6 +109,8 @@ def promised(world: World) -> float:
         changed=float(losses.var()),
         alike=float(alike),
         between=world.between / 100,
+        cluster_rows=weighed_rows(own, np.bincount(clusters)),
+        icc=found.icc if found else 0.0,
     )
     return design.power(world.effect / 100)
 

@@ -8,12 +8,13 @@ from datetime import date
 from scipy.stats import kstest
 
 from tests.faults.report import machine
-from tests.levels.campaign import LEVEL, Tally, promised
+from tests.levels.campaign import Tally, promised
 
 GROUP = 0.04, 0.06
 FAMILY = 0.055
 CLOSE = 0.05
 PERMUTED = ("maximum", "standardised", "omnibus")
+PERMUTATION = 0.055
 HEAD = """# Levels
 
 Planted worlds without any model: rows with answers, groups and templates, trainings with seeds, of
@@ -28,15 +29,19 @@ and what stands here is that: of 2,000 sweeps a rate of 5 % has an error of 0.5.
 NULL = """## Worlds in which groups make no difference
 
 How often, in %, a group's own test says at the 5 % level that it differs (it should: 4 to 6); how
-often any group does after Holm's correction (at most 5.5); how often the 95 % interval of
-equation 2, which is not corrected for the groups' shares of answers, excludes 0; and how often the
-permutation tests say at the 5 % level that the models at hand are uneven. Models whose groups
-deviate between seeds are uneven, although the chain is not, so that for them this is no error: the
-tests across seeds tell both apart. Where nothing deviates, "too small" is the p-value of
-Kolmogorov and Smirnov's one-sided test that permutation p-values are smaller than uniform ones, for
-the worst of the three. They are not quite uniform: losses are few values, so that maxima tie, and a
-tie counts as reached; that makes them larger, most where little is lost. Signs of few templates
-make them a little too small: 6 % instead of 5 where a group has 15 templates.
+often any group does after Holm's correction (at most 5.5); how often the 95 % interval of equation
+2, which is not corrected for the groups' shares of answers, excludes 0; and how often the
+permutation tests say at the 5 % level that the models at hand are uneven (at most 5.5). Models
+whose groups deviate between seeds are uneven, although the chain is not, so that for them this is
+no error: the tests across seeds tell both apart. Where nothing deviates, "too small" is the
+p-value of Kolmogorov and Smirnov's one-sided test that permutation p-values are smaller than
+uniform ones, for the worst of the three. They are not quite uniform: losses are few values, so
+that maxima tie, and a tie counts as reached; that makes them larger, most where little is lost.
+
+Rows from templates have Mammen's weights. Compared for the maximum in six worlds with 10, 15 and
+30 templates a group, equal and unequal (2026-11-28): those 3.4 to 4.9 %, signs 5.8 to 7.3 (2,000
+sweeps each); Webb's six points 4.8 to 6.5, signs with each group's value divided by its cluster-
+robust error 2.0 to 4.2 (400 sweeps each).
 """
 PLANTED = """## Worlds in which one group forgets more
 
@@ -47,7 +52,8 @@ promises with the world's noise; they should agree within 5.
 
 def is_level(tally: Tally) -> bool:
     """Whether the tests of a world without an effect err as rarely, and as often, as they say."""
-    return GROUP[0] <= tally.group_error <= GROUP[1] and tally.family_error <= FAMILY
+    effects = GROUP[0] <= tally.group_error <= GROUP[1] and tally.family_error <= FAMILY
+    return effects and (bool(tally.world.between) or max(map(tally.rate, PERMUTED)) <= PERMUTATION)
 
 
 def is_promised(tally: Tally) -> bool:
@@ -80,7 +86,7 @@ def _null(tally: Tally) -> list[str]:
         _percent(tally.group_error),
         _percent(tally.family_error),
         _percent(tally.excluded),
-        *(_percent(float((values <= LEVEL).mean())) for values in permuted.values()),
+        *(_percent(tally.rate(name)) for name in PERMUTED),
         "" if world.between else f"{too_small:.2f}",
     ]
 

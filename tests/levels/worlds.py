@@ -23,6 +23,7 @@ class World:
             ToxiGen's test rows, while one of both answers is lost more.
         template_rows: rows that one template makes; its rows are lost together in part.
         uneven_templates: whether those of the last group make four times as many as the first's.
+        mixed_templates: whether a group's own make from few to three times as many rows.
         collapse: whether every row gets the same answer after the later stage.
         effect: biased forgetting of one group, in points.
         num_draws: of the data, with each of which there are so many seeds.
@@ -40,6 +41,7 @@ class World:
     uneven_answers: bool = False
     template_rows: int = 1
     uneven_templates: bool = False
+    mixed_templates: bool = False
     collapse: bool = False
     effect: float = 0.0
     num_draws: int = 1
@@ -57,12 +59,8 @@ class World:
         groups = np.tile(np.repeat(np.arange(self.num_groups), self.num_rows), self.num_draws)
         shares = np.linspace(0.28, 0.54, self.num_groups) if self.uneven_answers else 0.5
         answers = (rng.random(len(groups)) < np.broadcast_to(shares, self.num_groups)[groups]) * 1
-        sizes = np.full(self.num_groups, self.template_rows)
-        if self.uneven_templates:
-            sizes = np.linspace(self.template_rows / 2, 2 * self.template_rows, self.num_groups)
+        templates = self._templates(groups)
         places = np.arange(len(groups)) % self.num_rows  # within a group and draw
-        templates = (1000 * groups + places // sizes[groups]).astype(int)
-        templates = np.unique(templates, return_inverse=True)[1]
         lasting = rng.standard_normal(len(groups))
         if self.template_rows > 1:
             of_template = rng.standard_normal(templates[-1] + 1)[templates]
@@ -103,6 +101,17 @@ class World:
         own = (owners[:, None] == np.arange(self.num_draws)) & ~is_shared[:, None]
         return np.asarray(own | (is_shared & (owners == 0))[:, None])
 
+    def _templates(self, groups: np.ndarray) -> np.ndarray:
+        """Each row's, from 0."""
+        sizes = np.full(self.num_groups, self.template_rows)
+        if self.uneven_templates:
+            sizes = np.linspace(self.template_rows / 2, 2 * self.template_rows, self.num_groups)
+        places = np.arange(len(groups)) % self.num_rows
+        if self.mixed_templates:  # the nth of them has rows as n squared
+            places = self.num_rows * np.cbrt(places / self.num_rows)
+        templates = (1000 * groups + places // sizes[groups]).astype(int)
+        return np.unique(templates, return_inverse=True)[1]
+
     @staticmethod
     def _answers(rng: np.random.Generator, lasting: np.ndarray, accuracy: np.ndarray) -> np.ndarray:
         """Which rows are right: half of a row's difficulty is its own, half is the training's."""
@@ -110,6 +119,18 @@ class World:
         return np.asarray(difficulty < norm.ppf(np.clip(accuracy, 1e-3, 1 - 1e-3)))
 
 
+FEW_TEMPLATES = tuple(
+    World(
+        f"{number} templates a group{', of mixed sizes' if mixed else ''}",
+        num_groups=9,
+        num_rows=300,
+        template_rows=300 // number,
+        mixed_templates=mixed,
+    )
+    for number in (10, 15, 30)
+    for mixed in (False, True)
+)
+"""Some of the worlds in which groups make no difference."""
 NULL = (
     *(World(f"{between} points between seeds", between=between) for between in (0, 2, 5, 10)),
     World("one seed", num_seeds=1),
@@ -125,6 +146,7 @@ NULL = (
         template_rows=10,
         uneven_templates=True,
     ),
+    *FEW_TEMPLATES,
     World("collapse to one answer", uneven_answers=True, collapse=True),
     *(
         World(
@@ -149,9 +171,23 @@ NULL = (
     ),
 )
 """Worlds in which groups make no difference."""
-PLANTED = tuple(
-    World(f"{effect} points, {between} between", between=between, effect=effect)
-    for between in (0, 5)
-    for effect in (5, 10, 15)
+PLANTED = (
+    *(
+        World(f"{effect} points, {between} between", between=between, effect=effect)
+        for between in (0, 5)
+        for effect in (5, 10, 15)
+    ),
+    *(
+        World(
+            f"{effect} points, templates{' of mixed sizes' if mixed else ''}",
+            num_groups=9,
+            num_rows=300,
+            template_rows=10,
+            mixed_templates=mixed,
+            effect=effect,
+        )
+        for mixed in (False, True)
+        for effect in (6, 8)
+    ),
 )
 """Worlds in which the first group forgets more."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 
 import pytest
 
 from raysweep.cli.app import main
 from raysweep.plan.power import group_power, power_lines
+from raysweep.statistics.clusters import ClusterCorrelation
 from raysweep.statistics.power import Design
 from tests.plans import plan
 
@@ -29,6 +31,35 @@ def test_every_later_stage_is_a_test_of_its_own() -> None:
     made = plan(data=DATA, chains=[["toxigen", "csqa2", "toxigen@50%"]], stages={}, seeds=[0, 1])
     (found,) = group_power(made, 0.05)
     assert found.design == Design(40, 13, 2, num_tests=2 * 13)
+
+
+def test_rows_of_templates_tell_less_than_rows_of_their_own() -> None:
+    """BBQ's: 108 rows of a group from 6 templates of 13 to 29 rows."""
+    made = plan(data={"num_train": 100}, chains=[["bbq", "csqa2"]], stages={}, seeds=[0, 1])
+    (found,) = group_power(made, 0.2, icc=0.3)
+    test = made.splits["bbq"].test
+    own = Counter(example.cluster for example in test if example.groups == (found.group,))
+    everyone = Counter(example.cluster for example in test)
+    weights = [own[cluster] / 108 - everyone[cluster] / len(test) for cluster in everyone]
+    rows = sum(weight**2 for weight in weights) / (1 / 108 - 1 / len(test))
+    assert rows == pytest.approx(sum(n**2 for n in own.values()) / 108, rel=0.02), "as Kish's"
+    assert found.num_clusters == 54
+    assert found.design_effect == pytest.approx(1 + (rows - 1) * 0.3)
+    alone = group_power(made, 0.2, icc=0.0)[0]
+    assert found.detectable > 2 * alone.detectable
+    assert alone.design.error == pytest.approx(Design(108, 9, 2).error)
+    text = " ".join(" ".join(power_lines([found])).split())
+    assert "from 54 templates, in which rows correlate by 0.3 (assumed: --icc): design" in text
+    assert f"1 + ({rows:.1f} - 1) x 0.3 = {found.design_effect:.1f} for {found.group}" in text
+
+
+def test_what_was_measured_counts_before_what_is_assumed() -> None:
+    made = plan(data={"num_train": 100}, chains=[["bbq", "csqa2"]], stages={})
+    (found,) = group_power(made, 0.2, measured={"bbq": ClusterCorrelation(0.25, 0.04, 54)})
+    assert found.design.icc == 0.25
+    assert "by 0.25 (measured, standard error 0.04)" in " ".join(power_lines([found]))
+    (none,) = group_power(made, 0.2, measured={"bbq": ClusterCorrelation(-0.01, 0.04, 54)})
+    assert none.design_effect == 1
 
 
 def test_small_groups_are_counted_and_left_out() -> None:
@@ -68,3 +99,4 @@ def test_the_command_tells_it_in_words_and_as_numbers(
     assert "30 points with" in " ".join(told("lr", "--power", "--effect", "30").split())
     numbers = json.loads(told("paper/order", "--outline", "--power", "--json"))["power"]
     assert {one["task"]: one["fewest"] for one in numbers} == {"toxigen": 342, "bbq": 3456}
+    assert {one["task"]: one["num_clusters"] for one in numbers} == {"toxigen": None, "bbq": 270}

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import permutation_test
 
 from raysweep.statistics.grouped_losses import GroupedLosses, over_seeds
-from raysweep.statistics.unevenness import unevenness
+from raysweep.statistics.unevenness import mammen, unevenness
 from tests.statistics.rows import grouped, random_rows
 
 NUMBER = 4000
@@ -121,7 +121,15 @@ def test_rows_from_one_template_are_lost_together() -> None:
     assert alone.p < 0.001
 
 
-def test_signs_of_templates_have_the_spread_of_their_sums() -> None:
+def test_weights_of_templates_have_the_moments_of_a_skewed_sum() -> None:
+    """Unlike signs, whose third moment is 0."""
+    drawn = mammen(np.random.default_rng(0), (100_000,))
+    for power, moment in ((1, 0), (2, 1), (3, 1), (4, 2)):
+        error = (drawn**power).std() / np.sqrt(len(drawn))
+        assert (drawn**power).mean() == pytest.approx(moment, abs=5 * error)
+
+
+def test_weighted_templates_have_the_spread_of_their_sums() -> None:
     """Of one stratum and two groups: the maximum is the distance of both means, up to a factor."""
     rng = np.random.default_rng(6)
     places = np.repeat(np.arange(30), rng.integers(2, 20, 30))
@@ -133,8 +141,12 @@ def test_signs_of_templates_have_the_spread_of_their_sums() -> None:
     own = np.array([group == ("a",) for group in groups])
     factors = np.where(own, 1 / own.sum(), 0) - 1 / len(own)
     sums = np.bincount(places, factors * (lost - lost.mean()))
-    signs = np.random.default_rng(1).choice([-1, 1], (NUMBER, 30))
-    first = signs @ sums
+    golden = (1 + np.sqrt(5)) / 2
+    share = golden / np.sqrt(5)  # of the lower point
+    weights = np.random.default_rng(1).choice(
+        [1 - golden, golden], (NUMBER, 30), p=[share, 1 - share]
+    )
+    first = weights @ sums
     second = -first * own.sum() / (~own).sum()
     largest = np.maximum(first, second)
     assert found.biased.expected == pytest.approx(largest.mean(), abs=5 * largest.std() / 63)

@@ -231,6 +231,13 @@ def test_no_row_of_the_real_files_goes_missing(
         )
 
 
+def test_bbqs_rows_come_from_as_many_templates_as_the_task_says(real_splits: RealSplits) -> None:
+    """Each is of one group alone; the outline of a plan deals stand-ins to as many."""
+    templates = {(e.cluster, e.groups) for e in real_splits["bbq", False].test}
+    assert len(templates) == len({cluster for cluster, _ in templates}) == 275
+    assert TASKS["bbq"].num_templates == 275
+
+
 def test_toxigen_has_86_training_rows_in_each_cell(real_splits: RealSplits) -> None:
     for paper in (False, True):
         cells = Counter(example.stratum for example in real_splits["toxigen", paper].train)

@@ -190,6 +190,7 @@ TASK = Task(
     parse,
     groups=GROUPS,
     subsets=CONDITIONS,
+    num_templates=275,  # 25 a category, but 50 of gender_identity and race_ethnicity
     read_files=read_files,
     hub=HubDataset(
         "Elfsong/BBQ",
