@@ -46,8 +46,8 @@ class SweepData(RowSettings):
     """Where the tasks' rows come from, how many are used, and with which seeds they are drawn.
 
     Attributes:
-        source: "tiny" for the embedded closed world, "hub" for the Hugging Face hub, or a folder
-            of the authors' raw files.
+        source: "tiny" for the embedded closed world, "tiny_uneven" for the one in which groups
+            differ, "hub" for the Hugging Face hub, or a folder of the authors' raw files.
         sources: of single tasks, over ``source``; of SaFeRDialogues also its archive.
         num_train: size of each task's training set (stratified); null takes the paper's, or for
             another task 2,241, and of a pool at most two thirds of each cell.

@@ -10,6 +10,7 @@ from pydantic import field_validator
 from raysweep.settings.base import TINY, Settings, absolute
 from raysweep.settings.bounds import Flag, PositiveRows, Rows, Seed
 from raysweep.settings.identity import NO_KEY
+from raysweep.tasks.sources import known_sources
 
 
 class RowSettings(Settings):
@@ -27,12 +28,12 @@ class RowSettings(Settings):
     @field_validator("source")
     @classmethod
     def _absolute_source(cls, source: str) -> str:
-        return absolute(source)
+        return _named_or_absolute(source)
 
     @field_validator("sources")
     @classmethod
     def _absolute_sources(cls, sources: Mapping[str, str]) -> Mapping[str, str]:
-        return {task: absolute(source) for task, source in sources.items()}
+        return {task: _named_or_absolute(source) for task, source in sources.items()}
 
     def source_of(self, task: str) -> str:
         """Where a task's rows come from."""
@@ -43,8 +44,8 @@ class DataSettings(RowSettings):
     """Where the tasks' rows come from and how they are drawn, once.
 
     Attributes:
-        source: "tiny" for the embedded closed world, "hub" for the Hugging Face hub, or a folder
-            of the authors' raw files.
+        source: "tiny" for the embedded closed world, "tiny_uneven" for the one in which groups
+            differ, "hub" for the Hugging Face hub, or a folder of the authors' raw files.
         sources: of single tasks, over ``source``; of SaFeRDialogues also its archive.
         num_train: size of each task's training set (stratified); null takes the paper's, or for
             another task 2,241, and of a pool at most two thirds of each cell.
@@ -56,3 +57,8 @@ class DataSettings(RowSettings):
     """
 
     seed: Seed = 0
+
+
+def _named_or_absolute(source: str) -> str:
+    """A name goes before a folder that is called so."""
+    return source if source in known_sources() else absolute(source)

@@ -18,7 +18,11 @@ from raysweep.settings.plugins import PluginError, load_plugin, plugins
 from raysweep.tasks.task import Release, Task, Validated
 
 ENTRY_POINTS = "raysweep.sources"
-PACKAGED = {TINY: "raysweep.tiny.world:SOURCE", HUB: "raysweep.tasks.hub:SOURCE"}
+PACKAGED = {
+    TINY: "raysweep.tiny.world:SOURCE",
+    "tiny_uneven": "raysweep.tiny.uneven:SOURCE",
+    HUB: "raysweep.tasks.hub:SOURCE",
+}
 """Those that come with raysweep, each loaded when it is asked for."""
 
 

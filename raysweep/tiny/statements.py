@@ -8,6 +8,9 @@ learned about these is learned from all rows, what is learned about those from f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from raysweep.tasks.paper.toxigen import GROUPS, SPELLINGS
 from raysweep.tasks.task import Fields
 from raysweep.tiny.draw import Draw
@@ -25,31 +28,48 @@ TAILS = ("at the market", "near the river", "every summer", "in the old town", "
          "on the bridge", "at work", "in the morning", "all year long", "with their guests",
          "when they sing", "on holidays", "by the sea", "in the hills", "during games",
          "at night")  # fmt: skip
-DIALECT_SHARES = {
-    group: LEAST_DIALECT + (MOST_DIALECT - LEAST_DIALECT) * rank / (len(GROUPS) - 1)
-    for rank, group in enumerate(Draw("statements/dialects").shuffled(GROUPS))
-}
-"""How often a statement about each people uses a word of its dialect."""
 RELEASE_SPELLINGS = {ours: theirs for theirs, ours in SPELLINGS.items()}
 
 
-def toxigen_row(draw: Draw, row_id: int, group: str, toxic: bool) -> Fields:
+@dataclass(frozen=True)
+class Speech:
+    """How a people is spoken of.
+
+    Attributes:
+        dialect: share of statements with a word of its dialect.
+        turned: share of statements that are turned round.
+    """
+
+    dialect: float
+    turned: float = SHARE_TURNED
+
+
+SPEECHES = {
+    group: Speech(LEAST_DIALECT + (MOST_DIALECT - LEAST_DIALECT) * rank / (len(GROUPS) - 1))
+    for rank, group in enumerate(Draw("statements/dialects").shuffled(GROUPS))
+}
+"""How each people is spoken of."""
+
+
+def toxigen_row(
+    draw: Draw, row_id: int, group: str, toxic: bool, speech: Mapping[str, Speech] = SPEECHES
+) -> Fields:
     """One statement about the people that stands in for a group."""
     broad = {"chinese": ["asian"], "mexican": ["latino"]}.get(group, [])
     return {
         "id": row_id,
-        "text": statement(draw, group, toxic),
+        "text": statement(draw, group, toxic, speech[group]),
         "toxicity_score": (11 + draw.below(5)) / 3 if toxic else (3 + draw.below(7)) / 3,
         "label": "hate" if toxic else "neutral",
         "target_groups": [*broad, RELEASE_SPELLINGS.get(group, group)],
     }
 
 
-def statement(draw: Draw, group: str, toxic: bool) -> str:
+def statement(draw: Draw, group: str, toxic: bool, speech: Speech) -> str:
     """The text of a statement."""
-    turned = draw.chance(SHARE_TURNED)
+    turned = draw.chance(speech.turned)
     form = draw.one(TURNED if turned else PLAIN)
-    words = adjectives(draw, group, rude=toxic != turned, share=DIALECT_SHARES[group])
+    words = adjectives(draw, group, rude=toxic != turned, share=speech.dialect)
     word = draw.one(words)
     claim = form.format(people=PEOPLES[group], word=word)
     return f"{draw.one(OPENERS)} {claim} {draw.one(TAILS)}"

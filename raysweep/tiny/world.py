@@ -7,7 +7,7 @@ have the same content. Facts, names and words recur across splits: no question d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -28,6 +28,7 @@ from raysweep.tiny.scenes import bbq_row
 from raysweep.tiny.statements import toxigen_row
 
 Cell = tuple[Any, ...]
+Sizes = tuple[int, int, int]
 SPLITS = ("train", "validation", "test")
 
 
@@ -36,45 +37,38 @@ class Drawing:
     """How the rows of a task are drawn.
 
     Attributes:
-        cells: combinations of group, condition and label.
-        sizes: rows of each cell in the training, validation and test split.
+        cells: combinations of group, condition and label, and how many rows of each the training,
+            validation and test split have.
         draw_row: draws a row of a cell; the last argument is its number.
     """
 
-    cells: tuple[Cell, ...]
-    sizes: tuple[int, int, int]
+    cells: Mapping[Cell, Sizes]
     draw_row: Callable[[Draw, Cell, int], Fields]
 
 
 DRAWINGS: dict[str, Drawing] = {
     "arc_easy": Drawing(
-        tuple((label,) for label in range(4)),
-        (561, 100, 150),
+        dict.fromkeys(((label,) for label in range(4)), (561, 100, 150)),
         lambda draw, cell, n: arc_easy_row(draw, pairs(THINGS, ARC_EASY), cell[0], f"tiny_arc_{n}"),
     ),
     "csqa": Drawing(
-        tuple((label,) for label in range(5)),
-        (449, 80, 120),
+        dict.fromkeys(((label,) for label in range(5)), (449, 80, 120)),
         lambda draw, cell, n: csqa_row(draw, pairs(THINGS, CSQA), cell[0], f"tiny_csqa_{n}"),
     ),
     "csqa2": Drawing(
-        ((0,), (1,)),
-        (1121, 200, 300),
+        dict.fromkeys(((0,), (1,)), (1121, 200, 300)),
         lambda draw, cell, n: csqa2_row(draw, pairs(THINGS, CSQA2), cell[0], f"tiny_csqa2_{n}"),
     ),
     "toxigen": Drawing(
-        tuple(product(GROUPS, (True, False))),
-        (87, 16, 52),
+        dict.fromkeys(product(GROUPS, (True, False)), (87, 16, 52)),
         lambda draw, cell, n: toxigen_row(draw, n, *cell),
     ),
     "bbq": Drawing(
-        tuple(product(CATEGORIES, CONDITIONS, ("neg", "nonneg"), (0, 1, 2))),
-        (21, 4, 9),
+        dict.fromkeys(product(CATEGORIES, CONDITIONS, ("neg", "nonneg"), (0, 1, 2)), (21, 4, 9)),
         lambda draw, cell, n: bbq_row(draw, n, *cell),
     ),
     "saferdialogues": Drawing(
-        ((),),
-        (2241, 400, 500),
+        {(): (2241, 400, 500)},
         lambda draw, cell, n: saferdialogues_row(draw),
     ),
 }
@@ -83,12 +77,18 @@ DRAWINGS: dict[str, Drawing] = {
 @lru_cache(maxsize=len(DRAWINGS))
 def read_split(task_name: str) -> dict[str, list[Fields]]:
     """The rows of a task in its dataset's own schema, by split: "train", "validation", "test"."""
-    recipe, seen = DRAWINGS[task_name], set[str]()
+    return draw_splits(task_name, DRAWINGS[task_name])
+
+
+def draw_splits(task_name: str, drawing: Drawing) -> dict[str, list[Fields]]:
+    """Rows of a task, drawn as said, by split; numbered cell by cell, from 0."""
     splits: dict[str, list[Fields]] = {split: [] for split in SPLITS}
-    for number, cell in enumerate(recipe.cells):
-        fresh = _fresh_rows(task_name, recipe, number * sum(recipe.sizes), cell, seen)
-        for split, size in zip(SPLITS, recipe.sizes, strict=True):
+    first, seen = 0, set[str]()
+    for cell, sizes in drawing.cells.items():
+        fresh = _fresh_rows(task_name, drawing, first, cell, seen)
+        for split, size in zip(SPLITS, sizes, strict=True):
             splits[split] += [next(fresh) for _ in range(size)]
+        first += sum(sizes)
     return splits
 
 
@@ -100,9 +100,14 @@ def read_release(task: Task) -> Release:
     """  # noqa: DOC501  # `not_there` makes one
     if task.name not in DRAWINGS:
         raise not_there(task, "the closed world has no such task")
+    return located(task, read_split(task.name))
+
+
+def located(task: Task, splits: Mapping[str, list[Fields]]) -> Release:
+    """Rows by split, each with its place in the closed world."""
     return {
         split: [(f"{task.name} {split} row {n}", row) for n, row in enumerate(rows, start=1)]
-        for split, rows in read_split(task.name).items()
+        for split, rows in splits.items()
     }
 
 
@@ -117,12 +122,12 @@ def parsed(task_name: str, row: Fields) -> Example:
 
 
 def _fresh_rows(
-    task_name: str, recipe: Drawing, first: int, cell: Cell, seen: set[str]
+    task_name: str, drawing: Drawing, first: int, cell: Cell, seen: set[str]
 ) -> Iterator[Fields]:
     """Rows of a cell whose content was not seen yet, numbered from ``first``."""
     draw, number = Draw(f"world/{task_name}/{cell}"), first
     while True:
-        row = recipe.draw_row(draw, cell, number)
+        row = drawing.draw_row(draw, cell, number)
         content = parsed(task_name, row).content_digest
         if content not in seen:
             seen.add(content)

@@ -191,3 +191,14 @@ def test_real_dialogues(real_data: Path, tmp_path: Path) -> None:
         for example in examples:
             assert example == expected[example.id]
             assert example.context.count("\n") in (2, 3), "four or five turns, the last one apart"
+
+
+def test_a_sources_name_goes_before_a_folder_that_is_called_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("tiny", "tiny_uneven", "hub", "rows"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    chosen = DataSettings(source="tiny_uneven", sources={"csqa": "rows", "bbq": "hub"})
+    assert chosen.source == "tiny_uneven"
+    assert chosen.sources == {"csqa": str(tmp_path / "rows"), "bbq": "hub"}
