@@ -15,8 +15,7 @@ from .literal import literal
 
 T = TypeVar("T")
 
-MAX_PANELS = 12
-MAX_WHOLE = 24
+MAX_PANELS, MAX_WHOLE = 6, 36  # with those of ToxiGen all together fill a page
 WHOLE = "whole tasks"
 NUM_COLUMNS = 3
 PANEL_WIDTH = 4.2  # inches

@@ -58,10 +58,13 @@ class TrainedChain:
 
     @property
     def position(self) -> tuple[object, ...]:
-        """For sorting: by setting, then by tasks in the paper's order, then by text."""
+        """For sorting: by setting, then by tasks in the paper's order and their shares."""
         number = len(TASK_ORDER)
-        places = tuple(TASK_ORDER.get(mixture[0].task, number) for mixture in self.chain)
-        return self.setting.position, places, str(self.chain)
+        places = tuple(
+            tuple((TASK_ORDER.get(part.task, number), part.task, part.fraction) for part in mixture)
+            for mixture in self.chain
+        )
+        return self.setting.position, places
 
 
 def shown_tasks(results: Storage) -> dict[str, ShownTask]:

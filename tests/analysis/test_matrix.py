@@ -55,6 +55,15 @@ def folder(tmp_path: Path) -> Storage:
     return storage
 
 
+def test_shares_stand_in_the_order_of_their_size(tmp_path: Path) -> None:
+    folder = Storage.open(tmp_path)
+    for share in ("@20%", "", "@5%"):
+        percents = {"toxigen": [50, 90, 60, 80], "csqa": [20, 20, 80, 80]}
+        add(folder, f"toxigen -> csqa -> toxigen{share}", percents)
+    last = [one.chain.stage_titles[-1] for one in matrices(folder)]
+    assert last == ["TQA@5%", "TQA@20%", "TQA"]
+
+
 def test_cells_are_means_over_seeds_in_the_order_of_the_chain(folder: Storage) -> None:
     pair, replay = matrices(folder)
     assert pair.chain.title == "SD → TQA"

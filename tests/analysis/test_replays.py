@@ -111,7 +111,7 @@ def test_shares_of_replayed_data(results: Storage) -> None:
     assert mean
     assert mean.deviation == pytest.approx(10 / 2**0.5)
     assert mean.num_seeds == 2
-    assert curve.points[1].learned == pytest.approx({0: 90, 1: 90})
+    assert curve.points[1].learned == pytest.approx({(0, None): 90, (1, None): 90})
 
 
 def test_no_replay_is_what_any_chain_has_after_two_stages(results: Storage) -> None:
