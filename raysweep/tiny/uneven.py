@@ -45,7 +45,7 @@ def _sizes(group: str, toxic: bool) -> world.Sizes:
 
 DRAWING = world.Drawing(
     {cell: _sizes(*cell) for cell in product(GROUPS, (True, False))},
-    lambda draw, cell, n: toxigen_row(draw, n, *cell, speech=SPEECHES),
+    lambda draw, cell, n: toxigen_row(draw, n, cell[0], cell[1], SPEECHES),
 )
 
 
