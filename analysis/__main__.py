@@ -21,11 +21,11 @@ from raysweep.results.query import open_results
 from raysweep.settings.paths import check_out, shown
 from raysweep.store.storage import Storage
 
-from . import claims, claims_list
 from .catalogue import EXHIBITS, title
+from .claims import claims, claims_list
+from .data.load import num_unfinished, without_first_task
+from .drawing.group_panels import group_panels
 from .exhibit import Exhibit, Missing, Reading
-from .group_panels import group_panels
-from .load import num_unfinished, without_first_task
 
 MAX_LISTED = 8
 ENDINGS = ("png", "pdf", "svg")

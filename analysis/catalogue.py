@@ -4,28 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import (
-    after_replay,
+from .beyond import (
     batch_size,
     calibration,
+    matrix,
+    pareto,
+    reliability,
+    shares_and_mixtures,
+    transfer,
+    transitions_figure,
+)
+from .exhibit import Show
+from .paper import (
+    after_replay,
     figure2,
     figure3,
     figure4,
     figure5_6,
     figure7,
     figure8,
-    matrix,
-    pareto,
-    reliability,
-    shares_and_mixtures,
     table1,
     table2,
     table3,
-    transfer,
-    transitions_figure,
 )
-from .biased_forgetting import biased_forgetting as biased
-from .exhibit import Show
+from .paper.biased_forgetting import biased_forgetting as biased
 
 EXHIBITS: Mapping[str, Show] = {
     "table1": table1.exhibit,

@@ -12,7 +12,7 @@ from rich.console import Console, RenderableType
 from typer.testing import CliRunner
 
 from analysis.__main__ import app
-from analysis.literal import literal
+from analysis.drawing.literal import literal
 from raysweep.cli import query
 from raysweep.results.summary import summary_table
 from raysweep.results.tables import write_trial

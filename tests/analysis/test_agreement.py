@@ -8,9 +8,9 @@ import pytest
 from rich.console import Console
 from scipy.stats import kendalltau
 
-from analysis.agreement import Agreement, agreements
-from analysis.figure3 import listing
-from analysis.group_panels import group_panels
+from analysis.drawing.group_panels import group_panels
+from analysis.effects.agreement import Agreement, agreements
+from analysis.paper.figure3 import listing
 from tests.analysis.sweep_folder import Sweep
 
 LOST = {

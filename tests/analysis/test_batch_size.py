@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import t, ttest_rel
 
-from analysis.batch_size import NONE, Varied, batch_sizes, exhibit, listing, picture
+from analysis.beyond.batch_size import NONE, Varied, batch_sizes, exhibit, listing, picture
 from analysis.exhibit import Missing, Reading
 from tests.analysis.pictures import is_framed_in_white
 from tests.analysis.sweep_folder import Sweep

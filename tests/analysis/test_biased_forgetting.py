@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from matplotlib.collections import LineCollection
 
-from analysis.biased_forgetting import listing, picture
 from analysis.catalogue import EXHIBITS, title
+from analysis.drawing.group_panels import group_panels
 from analysis.exhibit import Exhibit, Missing, Reading
-from analysis.group_panels import group_panels
+from analysis.paper.biased_forgetting import listing, picture
 from tests.analysis.pictures import is_framed_in_white
 from tests.analysis.sweep_folder import Sweep
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from matplotlib.image import imread
 from rich.console import Console
 
-from analysis.booktabs import Booktabs, Column
+from analysis.drawing.booktabs import Booktabs, Column
 from tests.analysis.pictures import is_framed_in_white
 
 TABLE = Booktabs(

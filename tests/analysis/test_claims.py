@@ -9,16 +9,16 @@ from scipy.stats import ttest_1samp
 from typer.testing import CliRunner
 
 from analysis.__main__ import app
-from analysis.claims import CLAIMS
-from analysis.evidence import Evidence
-from analysis.first_stages import FirstStage, FirstStages
-from analysis.group_panels import group_panels
-from analysis.judges import CAPABILITIES, SAFETIES
-from analysis.load import MeasuredTask
-from analysis.published import TABLE_1
-from analysis.replays import Curve, Point, Replay, Seeds
-from analysis.setting import Setting
-from analysis.verdicts import Judgement, Verdict, by_difference, every
+from analysis.claims.claims import CLAIMS
+from analysis.claims.evidence import Evidence
+from analysis.claims.judges import CAPABILITIES, SAFETIES
+from analysis.claims.verdicts import Judgement, Verdict, by_difference, every
+from analysis.data.first_stages import FirstStage, FirstStages
+from analysis.data.load import MeasuredTask
+from analysis.data.published import TABLE_1
+from analysis.data.replays import Curve, Point, Replay, Seeds
+from analysis.data.setting import Setting
+from analysis.drawing.group_panels import group_panels
 from raysweep.statistics.between import Replicate
 from raysweep.statistics.differences import Difference
 from raysweep.tasks.registry import TASKS

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from analysis.catalogue import EXHIBITS
+from analysis.data.published import TABLE_1, relative_forgetting
 from analysis.exhibit import Exhibit, Missing, Reading
-from analysis.figure2 import figure2, picture
-from analysis.published import TABLE_1, relative_forgetting
+from analysis.paper.figure2 import figure2, picture
 from raysweep.tasks.registry import TASKS
 from raysweep.tasks.task import Kind
 from tests.analysis.frames import forgotten

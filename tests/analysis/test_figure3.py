@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.figure3 import picture
-from analysis.group_panels import MAX_PANELS, group_panels, select
+from analysis.drawing.group_panels import MAX_PANELS, group_panels, select
+from analysis.paper.figure3 import picture
 from raysweep.errors import InputError
 from raysweep.tasks.registry import TASKS
 from tests.analysis.pictures import is_framed_in_white

@@ -13,7 +13,7 @@ import pytest
 from matplotlib.container import ErrorbarContainer
 from rich.console import Console
 
-from analysis.figure4 import figure4, listing, picture
+from analysis.paper.figure4 import figure4, listing, picture
 from raysweep.results.tables import from_bytes, to_bytes, write_trial
 from raysweep.store.storage import Storage
 from raysweep.tasks.task import Kind

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from matplotlib.patches import Rectangle
 
+from analysis.beyond.matrix import MAX_PANELS, display, exhibit, matrices, picture
+from analysis.beyond.transfer import display as display_summaries
+from analysis.beyond.transfer import exhibit as transfer_exhibit
+from analysis.beyond.transfer import summaries
 from analysis.exhibit import Exhibit, Missing, Reading
-from analysis.matrix import MAX_PANELS, display, exhibit, matrices, picture
-from analysis.transfer import display as display_summaries
-from analysis.transfer import exhibit as transfer_exhibit
-from analysis.transfer import summaries
 from raysweep.results.tables import write_trial
 from raysweep.store.storage import Storage
 from raysweep.tasks.registry import TASKS

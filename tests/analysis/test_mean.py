@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.mean import Mean, fixed, shown
+from analysis.data.mean import Mean, fixed, shown
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from analysis.__main__ import app
-from analysis.order_effect import OrderEffects, order_effects, unevenness
+from analysis.effects.order_effect import OrderEffects, order_effects, unevenness
 from tests.analysis.sweep_folder import Sweep
 
 

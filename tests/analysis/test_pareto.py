@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from analysis import pareto
+from analysis.beyond import pareto
 from raysweep.results.tables import write_trial
 from raysweep.store.storage import Storage
 

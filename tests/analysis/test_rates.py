@@ -14,11 +14,11 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from analysis.catalogue import EXHIBITS
+from analysis.data.load import forgetting_by_seed
+from analysis.data.rate_curves import Rate, rate_curves
+from analysis.effects.order_by_rate import orders_by_rate
+from analysis.effects.rate_effect import rate_effects
 from analysis.exhibit import Exhibit, Missing, Reading
-from analysis.load import forgetting_by_seed
-from analysis.order_by_rate import orders_by_rate
-from analysis.rate_curves import Rate, rate_curves
-from analysis.rate_effect import rate_effects
 from raysweep.tasks.task import Kind
 from tests.analysis.frames import forgotten
 from tests.analysis.pictures import is_framed_in_white

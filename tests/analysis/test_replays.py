@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from scipy.stats import ttest_1samp
 
-from analysis import after_replay
 from analysis.catalogue import EXHIBITS
+from analysis.data.replays import Curve, Replay, is_mixed_replay, replays
 from analysis.exhibit import Exhibit, Missing, Reading
-from analysis.figure7 import listing, picture
-from analysis.replays import Curve, Replay, is_mixed_replay, replays
+from analysis.paper import after_replay
+from analysis.paper.figure7 import listing, picture
 from raysweep.cli.console import console
 from raysweep.results.tables import write_trial
 from raysweep.space.chains import Chain

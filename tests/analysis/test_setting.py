@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from analysis.setting import Setting, titles, varying
+from analysis.data.setting import Setting, titles, varying
 
 
 def _setting(num_steps: int, rates: tuple[float, ...] = (1e-5, 2e-5), sweep: str = "s") -> Setting:

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.exhibit import Exhibit, Missing, Reading
-from analysis.load import first_task_forgetting, without_first_task
-from analysis.shares_and_mixtures import (
+from analysis.beyond.shares_and_mixtures import (
     NONE,
     Forgotten,
     exhibit,
@@ -17,6 +15,8 @@ from analysis.shares_and_mixtures import (
     picture,
     shares_and_mixtures,
 )
+from analysis.data.load import first_task_forgetting, without_first_task
+from analysis.exhibit import Exhibit, Missing, Reading
 from raysweep.space.chains import Chain
 from tests.analysis.pictures import is_framed_in_white
 from tests.analysis.sweep_folder import Sweep

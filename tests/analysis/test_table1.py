@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from analysis.mean import Mean
-from analysis.table1 import display, table1
+from analysis.data.mean import Mean
+from analysis.paper.table1 import display, table1
 from tests.analysis.sweep_folder import Sweep
 
 

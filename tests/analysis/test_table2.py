@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from analysis.table2 import display, table2
+from analysis.paper.table2 import display, table2
 from raysweep.results.tables import read_table, write_trial
 from tests.analysis.sweep_folder import Sweep
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.published import TABLE_3
-from analysis.table3 import display, table3
+from analysis.data.published import TABLE_3
+from analysis.paper.table3 import display, table3
 from tests.analysis.frames import frame
 from tests.analysis.sweep_folder import Sweep
 

@@ -16,11 +16,11 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from analysis import calibration, reliability, transitions_figure
-from analysis.case_panels import MAX_PANELS, MAX_WHOLE, Case, Style, draw_cases, left_out
+from analysis.beyond import calibration, reliability, transitions_figure
+from analysis.beyond.transitions import display, transitions
+from analysis.data.row_changes import RowChanges, labels, row_changes
+from analysis.drawing.case_panels import MAX_PANELS, MAX_WHOLE, Case, Style, draw_cases, left_out
 from analysis.exhibit import Exhibit, Missing, Reading
-from analysis.row_changes import RowChanges, labels, row_changes
-from analysis.transitions import display, transitions
 from raysweep.api.results import open_results
 from raysweep.store.storage import Storage
 from tests.analysis.pictures import is_framed_in_white

@@ -1,0 +1,1 @@
+"""What the results of a sweep say, as tables and figures ask for it."""

@@ -1,0 +1,1 @@
+"""Comparisons between chains: of order, of learning rates, of rankings of groups."""

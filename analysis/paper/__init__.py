@@ -1,0 +1,1 @@
+"""The paper's tables and figures, each in a module of its own."""
