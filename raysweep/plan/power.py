@@ -116,7 +116,7 @@ def _templates(one: GroupPower) -> str:
         return ""
     design, why = one.design, "assumed: --icc"
     if one.measured:
-        why = f"measured, standard error {one.measured.error:.2g}"
+        why = f"measured: {one.measured.icc:.2g}, standard error {one.measured.error:.2g}"
     return (
         f" from {one.num_clusters:,} templates, in which rows correlate by {design.icc:.3g} "
         f"({why}): design effect 1 + ({design.cluster_rows:.1f} - 1) x {design.icc:.3g} = "

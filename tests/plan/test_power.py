@@ -57,9 +57,10 @@ def test_what_was_measured_counts_before_what_is_assumed() -> None:
     made = plan(data={"num_train": 100}, chains=[["bbq", "csqa2"]], stages={})
     (found,) = group_power(made, 0.2, measured={"bbq": ClusterCorrelation(0.25, 0.04, 54)})
     assert found.design.icc == 0.25
-    assert "by 0.25 (measured, standard error 0.04)" in " ".join(power_lines([found]))
+    assert "by 0.25 (measured: 0.25, standard error 0.04)" in " ".join(power_lines([found]))
     (none,) = group_power(made, 0.2, measured={"bbq": ClusterCorrelation(-0.01, 0.04, 54)})
     assert none.design_effect == 1
+    assert "by 0 (measured: -0.01, standard error 0.04)" in " ".join(power_lines([none]))
 
 
 def test_small_groups_are_counted_and_left_out() -> None:
