@@ -21,8 +21,8 @@ from raysweep.statistics.row_means import RowMean
 from raysweep.tasks.task import OVERALL
 
 from .booktabs import Booktabs, Column
+from .case_panels import Case, Style, draw_cases, left_out
 from .exhibit import Exhibit, Missing, Reading
-from .group_panels import Case, Style, draw_cases, left_out
 from .mean import Mean, fixed, mean_of, shown
 from .row_changes import (
     NOTHING,

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from raysweep.statistics.grouped_losses import FEW_ROWS
 
+from .case_panels import Case, Style, draw_cases, left_out
 from .exhibit import Exhibit, Missing, Reading
-from .group_panels import Case, Style, draw_cases, left_out
 from .row_changes import NOTHING, RowChanges, about_rows, lacking, reaches, row_changes
 from .trained_chain import is_wanted
 from .transitions import DISTINCT, FEW, Flow, TaskTransitions, Transition, display, of_rows

@@ -17,8 +17,8 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from analysis import calibration, reliability, transitions_figure
+from analysis.case_panels import MAX_PANELS, MAX_WHOLE, Case, Style, draw_cases, left_out
 from analysis.exhibit import Exhibit, Missing, Reading
-from analysis.group_panels import MAX_PANELS, MAX_WHOLE, Case, Style, draw_cases, left_out
 from analysis.row_changes import RowChanges, labels, row_changes
 from analysis.transitions import display, transitions
 from raysweep.api.results import open_results
