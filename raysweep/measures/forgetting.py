@@ -74,9 +74,16 @@ def group_forgetting(
     return result
 
 
-def worst_group(groups: Mapping[str, Forgetting]) -> str | None:
-    """The group that forgets most, max_g Forgetting_{A,g}; of equals the first by name."""
-    known = [group for group in sorted(groups) if groups[group].forgetting is not None]
+def worst_group(groups: Mapping[str, Forgetting], min_rows: int = 1) -> str | None:
+    """The group that forgets most, max_g Forgetting_{A,g}; of equals the first by name.
+
+    None with fewer rows is called so: of two rows a model may well lose both.
+    """
+    known = [
+        group
+        for group in sorted(groups)
+        if groups[group].forgetting is not None and groups[group].before.num_examples >= min_rows
+    ]
     return max(known, key=lambda group: groups[group].forgetting or 0.0, default=None)
 
 

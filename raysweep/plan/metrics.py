@@ -15,6 +15,7 @@ from raysweep.measures.forgetting import Forgetting, worst_group
 from raysweep.settings.mistakes import suggestion
 from raysweep.space.chains import Chain
 from raysweep.space.space import SearchSpace
+from raysweep.statistics.grouped_losses import MIN_ROWS
 from raysweep.statistics.unevenness import Unevenness
 from raysweep.tasks.task import Kind
 
@@ -51,10 +52,14 @@ class Known:
         return sum(known) / len(known) if known else None
 
     @property
+    def worst_group(self) -> str | None:
+        """The group that forgets most, of those with rows enough."""
+        return worst_group(self.groups, MIN_ROWS)
+
+    @property
     def worst(self) -> Forgetting | None:
-        """Of the group that forgets most."""
-        group = worst_group(self.groups)
-        return self.groups[group] if group else None
+        """Of that group."""
+        return self.groups[self.worst_group] if self.worst_group else None
 
 
 @dataclass(frozen=True)
@@ -140,7 +145,7 @@ METRICS: Mapping[str, Metric] = {
         _unless_first_learned,
     ),
     "worst_group_forgetting": Metric(
-        "of the group of the first task that forgets most",
+        "of the group of the first task that forgets most, of those with at least 10 rows",
         lambda known: known.worst.forgetting if known.worst else None,
         _unless_first_learned,
     ),

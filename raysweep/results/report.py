@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from raysweep.measures.forgetting import worst_group
 from raysweep.plan.metrics import METRICS, Known, metrics_of
 from raysweep.plan.trials import Stage, Trial
 from raysweep.results.records import TrialRecords
@@ -31,7 +30,7 @@ def report(records: TrialRecords, stage_number: int) -> dict[str, Any]:
         "stage": stage_number,
         "steps_trained": steps_trained(trial, stage_number),
         **{name: metric.value(known) for name, metric in metrics.items()},
-        "worst_group": worst_group(known.groups),
+        "worst_group": known.worst_group,
         "gradient_norm": last.get("gradient_norm"),
         "update_norm": last.get("update_norm"),
         "tokens_per_second": last.get("provenance_tokens_per_second"),

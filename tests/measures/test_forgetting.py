@@ -60,6 +60,17 @@ def test_worst_group_of_equals_is_the_first_by_name() -> None:
     assert worst_group(same) == "a"
 
 
+def test_a_group_with_few_rows_is_not_called_worst() -> None:
+    groups = group_forgetting(BEFORE, AFTER, OVERALL)
+    assert worst_group(groups, min_rows=50) == "x"
+    few = {
+        **groups,
+        "z": group_forgetting({"z": Accuracy(9, 9)}, {"z": Accuracy(0, 9)}, OVERALL)["z"],
+    }
+    assert worst_group(few) == "z"
+    assert worst_group(few, min_rows=10) == "x"
+
+
 @pytest.mark.parametrize("counts", [(-1, 3), (4, 3)])
 def test_impossible_counts_are_refused(counts: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="correct of"):
