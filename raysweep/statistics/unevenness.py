@@ -30,6 +30,7 @@ from raysweep.statistics.grouped_losses import GroupedLosses, over_seeds, ratio
 
 NUM_PERMUTATIONS = 4000
 LEVEL = 0.95
+ROOM = 2**24  # entries of random tables that are drawn at once
 EQUAL = 1e-9  # sums of the same numbers in another order are equal
 
 
@@ -195,10 +196,13 @@ def _permuted_sums(
             found, values = np.unique(residuals[inside], axis=0, return_inverse=True)
             own_cells, places = np.unique(cells[inside], return_inverse=True)
             margins = np.bincount(places.reshape(-1)), np.bincount(values.reshape(-1))
-            drawn = _tables(*margins, rng, number).astype(float)
-            by_group = np.einsum("pcv,cg->pgv", drawn, patterns[own_cells].astype(float))
-            sums[:, stratum] += by_group @ found
-            counts[:, stratum] += by_group.sum(axis=2, keepdims=True) * seeds
+            at_once = max(ROOM // (len(margins[0]) * len(margins[1])), 1)
+            for start in range(0, number, at_once):
+                some = slice(start, min(start + at_once, number))
+                drawn = _tables(*margins, rng, some.stop - start).astype(float)
+                by_group = np.einsum("pcv,cg->pgv", drawn, patterns[own_cells].astype(float))
+                sums[some, stratum] += by_group @ found
+                counts[some, stratum] += by_group.sum(axis=2, keepdims=True) * seeds
     return sums, counts
 
 
