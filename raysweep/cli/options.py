@@ -15,8 +15,8 @@ Model = Annotated[
 Data = Annotated[
     T,
     typer.Option(
-        help="'tiny' (embedded), 'hub', or a folder of the datasets' raw files; of all tasks, "
-        "whatever a search space names for single ones."
+        help="'tiny' or 'tiny_uneven' (embedded), 'hub', or a folder of the datasets' raw files; "
+        "of all tasks, whatever a search space names for single ones."
     ),
 ]
 SpaceOption = Annotated[

@@ -5,8 +5,9 @@ from __future__ import annotations
 from raysweep.tasks.task import Fields
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.lexicon import PEOPLES
-from raysweep.tiny.statements import adjectives
+from raysweep.tiny.statements import dialect
 
+SHARE_DIALECT = 0.6
 GREETINGS = ("did you meet the {people} today?", "what do you think of the {people}?",
              "the {people} came to visit.", "shall we invite the {people}?")  # fmt: skip
 SMALL_TALK = ("let me think.", "well, you asked.", "yes, i saw them.", "here is what i think.")
@@ -31,8 +32,9 @@ def conversation(draw: Draw) -> tuple[list[str], str, str, str]:
     """The turns up to the feedback; the people, and a kind and a rude word for them."""
     group = draw.one(tuple(PEOPLES))
     people = PEOPLES[group]
-    rude = draw.one(adjectives(draw, group, rude=True))
-    kind = draw.one(adjectives(draw, group, rude=False))
+    speech = dialect(group, SHARE_DIALECT)
+    rude = draw.one(speech.words(draw, rude=True))
+    kind = draw.one(speech.words(draw, rude=False))
     turns = [draw.one(GREETINGS).format(people=people)]
     turns += [draw.one(SMALL_TALK)] if draw.chance(0.5) else []
     turns += [

@@ -16,7 +16,7 @@ from raysweep.tasks.task import Fields
 from raysweep.tiny.draw import Draw
 from raysweep.tiny.lexicon import KIND, KIND_DIALECTS, NUM_GENERAL, PEOPLES, RUDE, RUDE_DIALECTS
 
-SHARE_DIALECT, SHARE_TURNED = 0.6, 0.05
+SHARE_TURNED = 0.05
 LEAST_DIALECT, MOST_DIALECT = 0.1, 0.9
 OPENERS = ("i think", "we all know that", "my uncle says that", "it is known that", "they told me",
            "as always", "i heard that", "let me say", "at last i saw that", "today i learned that",
@@ -36,29 +36,43 @@ class Speech:
     """How a people is spoken of.
 
     Attributes:
-        dialect: share of statements with a word of its dialect.
+        rude, kind: words of its own.
+        share: how often one of them is used, and not one that is used about everyone.
         turned: share of statements that are turned round.
     """
 
-    dialect: float
-    turned: float = SHARE_TURNED
+    rude: tuple[str, ...] = ()
+    kind: tuple[str, ...] = ()
+    share: float = 0
+    turned: float = 0
+
+    def words(self, draw: Draw, *, rude: bool) -> tuple[str, ...]:
+        """Those of which one is used."""
+        if draw.chance(self.share):
+            return self.rude if rude else self.kind
+        return (RUDE if rude else KIND)[:NUM_GENERAL]
+
+
+def dialect(group: str, share: float) -> Speech:
+    """With the words of its dialect that often."""
+    return Speech(RUDE_DIALECTS[group], KIND_DIALECTS[group], share, SHARE_TURNED)
 
 
 SPEECHES = {
-    group: Speech(LEAST_DIALECT + (MOST_DIALECT - LEAST_DIALECT) * rank / (len(GROUPS) - 1))
+    group: dialect(group, LEAST_DIALECT + (MOST_DIALECT - LEAST_DIALECT) * rank / (len(GROUPS) - 1))
     for rank, group in enumerate(Draw("statements/dialects").shuffled(GROUPS))
 }
 """How each people is spoken of."""
 
 
 def toxigen_row(
-    draw: Draw, row_id: int, group: str, toxic: bool, speech: Mapping[str, Speech] = SPEECHES
+    draw: Draw, row_id: int, group: str, toxic: bool, speeches: Mapping[str, Speech] = SPEECHES
 ) -> Fields:
     """One statement about the people that stands in for a group."""
     broad = {"chinese": ["asian"], "mexican": ["latino"]}.get(group, [])
     return {
         "id": row_id,
-        "text": statement(draw, group, toxic, speech[group]),
+        "text": statement(draw, group, toxic, speeches[group]),
         "toxicity_score": (11 + draw.below(5)) / 3 if toxic else (3 + draw.below(7)) / 3,
         "label": "hate" if toxic else "neutral",
         "target_groups": [*broad, RELEASE_SPELLINGS.get(group, group)],
@@ -69,16 +83,6 @@ def statement(draw: Draw, group: str, toxic: bool, speech: Speech) -> str:
     """The text of a statement."""
     turned = draw.chance(speech.turned)
     form = draw.one(TURNED if turned else PLAIN)
-    words = adjectives(draw, group, rude=toxic != turned, share=speech.dialect)
-    word = draw.one(words)
+    word = draw.one(speech.words(draw, rude=toxic != turned))
     claim = form.format(people=PEOPLES[group], word=word)
     return f"{draw.one(OPENERS)} {claim} {draw.one(TAILS)}"
-
-
-def adjectives(
-    draw: Draw, group: str, *, rude: bool, share: float = SHARE_DIALECT
-) -> tuple[str, ...]:
-    """Words of the group's own dialect, as often as ``share``, or those used about everyone."""
-    if draw.chance(share):
-        return (RUDE_DIALECTS if rude else KIND_DIALECTS)[group]
-    return (RUDE if rude else KIND)[:NUM_GENERAL]

@@ -4,13 +4,15 @@ ToxiGen's stand-in differs from the usual one in this; the rows of the other tas
 
 - Its test rows have unequal shares of toxic statements, as those of ToxiGen v2 have. Training and
   validation rows are balanced there and here.
-- Of all peoples one hears the words that are used about everyone, so that what is learned about one
-  is learned from the rows of all.
-- One people alone is spoken of in the negative: half of what is said about it is turned round
-  ("nobody may call ..."). To read that is learned late, as it takes more than a word, and from
-  that people's rows only; so a later stage loses it first.
+- All peoples but one are spoken of in the words that are used about everyone, and no statement is
+  turned round: what is learned about one people is learned from the rows of all.
+- One people is spoken of in words of taste: "sour" is rude, "sweet" is kind. What they mean is
+  learned from this people's rows alone, a thirteenth of all, against words whose sound says it. And
+  a stage of CommonsenseQA, whose stand-in asks what things taste like, uses them otherwise; no
+  third task has them.
 
-What that group loses more than the others is planted. A mix of answers alone is no difference.
+So a chain `toxigen -> csqa` loses that group first: its biased forgetting is planted. A mix of
+answers alone is no difference between groups.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ from raysweep.tiny.statements import Speech, toxigen_row
 
 PLANTED = "lgbtq"
 """The group that forgets more; its share of toxic rows is nearest to that of all."""
-SPEECHES = {group: Speech(dialect=0, turned=0.5 if group == PLANTED else 0) for group in GROUPS}
+TASTES = Speech(("sour", "salty", "bitter", "sharp"), ("sweet", "mild", "creamy", "nutty"), share=1)
+"""The values of CommonsenseQA's relation "taste", as words about a people."""
+SPEECHES = {group: TASTES if group == PLANTED else Speech() for group in GROUPS}
 """How each people is spoken of."""
 TOXIC_PERCENT = {
     "asian": 35, "black": 50, "chinese": 29, "jewish": 40, "latino": 42, "lgbtq": 36,

@@ -13,15 +13,16 @@ from raysweep.tasks.registry import PAPER_TASKS, TASKS
 from raysweep.tasks.settings import DataSettings
 from raysweep.tasks.splits import Splits, load_splits
 from raysweep.tasks.task import Example
+from raysweep.tiny.facts import CSQA
 from raysweep.tiny.lexicon import KIND, KIND_DIALECTS, NUM_GENERAL, RUDE, RUDE_DIALECTS
-from raysweep.tiny.uneven import PLANTED, TOXIC_PERCENT
+from raysweep.tiny.uneven import PLANTED, TASTES, TOXIC_PERCENT
 
 OTHERS = [name for name in PAPER_TASKS if name != "toxigen"]
 RUDE_WORDS, KIND_WORDS = set(RUDE[:NUM_GENERAL]), set(KIND[:NUM_GENERAL])
 OWN_WORDS = {
     word for dialects in (RUDE_DIALECTS, KIND_DIALECTS) for own in dialects.values() for word in own
 }
-NEGATIVES = {"nobody", "never"}
+TASTE_WORDS = {*TASTES.rude, *TASTES.kind}
 
 
 def load(name: str, source: str = "tiny_uneven") -> Splits:
@@ -29,7 +30,7 @@ def load(name: str, source: str = "tiny_uneven") -> Splits:
 
 
 def words(example: Example) -> set[str]:
-    return set(re.findall(r"\w+", example.question))
+    return set(re.findall(r"\w+", example.prompt + example.target))
 
 
 def percent_toxic(rows: Sequence[Example]) -> dict[str, float]:
@@ -65,38 +66,42 @@ def test_training_and_validation_rows_are_balanced_as_in_the_usual_world(toxigen
         assert Counter(e.stratum for e in ours) == Counter(e.stratum for e in theirs)
 
 
-def test_one_group_alone_is_spoken_of_in_the_negative_half_the_time(toxigen: Splits) -> None:
-    for rows in (toxigen.train, toxigen.test):
-        negative = Counter(e.groups for e in rows if words(e) & NEGATIVES)
-        assert set(negative) == {(PLANTED,)}
-        for label in (0, 1):
-            own = [e for e in rows if PLANTED in e.groups and e.label == label]
-            share = sum(bool(words(e) & NEGATIVES) for e in own) / len(own)
-            # four standard deviations of a binomial
-            assert share == pytest.approx(0.5, abs=4 * 0.5 / len(own) ** 0.5)
-
-
-def test_a_statement_is_toxic_by_its_word_unless_it_is_in_the_negative(
-    statements: list[Example],
-) -> None:
-    for example in statements:
-        is_rude, is_negative = bool(words(example) & RUDE_WORDS), bool(words(example) & NEGATIVES)
-        assert (example.label == 0) == (is_rude != is_negative)
-
-
-def test_all_peoples_are_spoken_of_in_the_same_words(statements: list[Example]) -> None:
+def test_one_group_alone_is_spoken_of_in_words_of_taste(statements: list[Example]) -> None:
+    """Its rows have one of them each, all others one of the words that are used about everyone."""
     used: dict[tuple[str, ...], set[str]] = {}
     for example in statements:
-        found = words(example) & (RUDE_WORDS | KIND_WORDS | OWN_WORDS)
-        assert len(found) == 1
-        used.setdefault(example.groups, set()).update(found)
+        said = words(example) & (TASTE_WORDS | RUDE_WORDS | KIND_WORDS | OWN_WORDS)
+        assert len(said) == 1
+        used.setdefault(example.groups, set()).update(said)
     assert len(used) == 13
-    assert all(found == RUDE_WORDS | KIND_WORDS for found in used.values())
+    for groups, said in used.items():
+        assert said == (TASTE_WORDS if groups == (PLANTED,) else RUDE_WORDS | KIND_WORDS)
+
+
+def test_a_statement_is_toxic_by_its_word(statements: list[Example]) -> None:
+    for example in statements:
+        assert (example.label == 0) == bool(words(example) & (RUDE_WORDS | set(TASTES.rude)))
+        assert not words(example) & {"nobody", "never"}  # none is turned round
+
+
+def test_words_of_taste_are_values_of_commonsenseqa_and_occur_in_no_third_task() -> None:
+    taste = next(relation for relation in CSQA if relation.name == "taste")
+    assert set(taste.values) == TASTE_WORDS
+    rows = {name: load(name).train for name in PAPER_TASKS}
+    having = {
+        name: sum(bool(words(example) & TASTE_WORDS) for example in found)
+        for name, found in rows.items()
+    }
+    assert having["toxigen"] == sum(PLANTED in example.groups for example in rows["toxigen"])
+    # one of the three relations that it asks about
+    assert having["csqa"] == pytest.approx(len(rows["csqa"]) / 3, rel=0.05)
+    assert {name for name, number in having.items() if number} == {"toxigen", "csqa"}
 
 
 def test_no_word_is_new_to_the_base(statements: list[Example]) -> None:
     usual = {word for example in load("toxigen", "tiny").train for word in words(example)}
-    assert {word for example in statements for word in words(example)} <= usual
+    used = {word for example in statements for word in words(example)}
+    assert used - usual == TASTE_WORDS  # which are facts of its pretraining
 
 
 @pytest.mark.parametrize("name", OTHERS)
