@@ -73,7 +73,7 @@ def test_the_content_has_the_radius_of_its_dense_hessian(tmp_path: Path) -> None
 
 
 def small_checkpoint(folder: Path) -> Path:
-    """A LLaMA of some 500 parameters, to which most words are unknown."""
+    """A LLaMA of some 200 parameters, to which most words are unknown."""
     words = ["<unk>", "<s>", "</s>", "This", "is", "not", "toxic", ".", "people", "are", "the"]
     tokenizer = Tokenizer(models.WordLevel({w: n for n, w in enumerate(words)}, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -87,8 +87,8 @@ def small_checkpoint(folder: Path) -> Path:
     torch.manual_seed(3)
     config = LlamaConfig(
         vocab_size=len(words),
-        hidden_size=8,
-        intermediate_size=8,
+        hidden_size=4,
+        intermediate_size=4,
         num_hidden_layers=1,
         num_attention_heads=2,
         num_key_value_heads=1,
