@@ -19,7 +19,9 @@ HEAD = """# Levels
 
 Planted worlds without any model: rows with answers, groups and templates, trainings with seeds, of
 which it is known whether groups differ (`tests/levels/worlds.py`). Unless a world says otherwise it
-has 13 groups of 100 rows, 3 seeds that share them, and 90 % right before, 75 % after.
+has 13 groups of 100 rows, 3 seeds that share them, and 90 % right before, 75 % after. A world of
+several data draws has one seed for each if not said otherwise; draws share test rows in part or not
+at all.
 
     python -m tests.levels --out docs/evidence/levels.md
 
@@ -87,7 +89,7 @@ def _null(tally: Tally) -> list[str]:
         _percent(tally.family_error),
         _percent(tally.excluded),
         *(_percent(tally.rate(name)) for name in PERMUTED),
-        "" if world.between else f"{too_small:.2f}",
+        f"{too_small:.2f}" if world.is_calm else "",
     ]
 
 

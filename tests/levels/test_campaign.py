@@ -20,7 +20,7 @@ def test_tests_keep_their_level_where_groups_make_no_difference(world: World) ->
     error = sqrt(LEVEL * (1 - LEVEL) / NUMBER)
     assert tally.group_error < LEVEL + 2 * error
     assert tally.family_error < LEVEL + 4 * error
-    if not world.between:
+    if world.is_calm:
         for name in ("maximum", "standardised", "omnibus"):
             assert tally.permutation(name).mean() == pytest.approx(0.5, abs=4 * 0.29 / sqrt(NUMBER))
 

@@ -49,9 +49,9 @@ class World:
     between_draws: float = 0.0
 
     @property
-    def num_trainings(self) -> int:
-        """Of all seeds and draws."""
-        return self.num_seeds * self.num_draws
+    def is_calm(self) -> bool:
+        """Whether groups deviate neither between seeds nor between draws."""
+        return not (self.between or self.between_draws)
 
     def draw(self, rng: np.random.Generator) -> GroupedLosses:
         """One sweep's losses."""
