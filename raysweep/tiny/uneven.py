@@ -6,13 +6,12 @@ ToxiGen's stand-in differs from the usual one in this; the rows of the other tas
   validation rows are balanced there and here.
 - All peoples but one are spoken of in the words that are used about everyone, and no statement is
   turned round: what is learned about one people is learned from the rows of all.
-- One people is spoken of in words of taste: "sour" is rude, "sweet" is kind. What they mean is
-  learned from this people's rows alone, a thirteenth of all, against words whose sound says it. And
-  a stage of CommonsenseQA, whose stand-in asks what things taste like, uses them otherwise; no
-  third task has them.
+- One people is spoken of in words of taste: "sour" is rude, "sweet" is kind. In pretraining these
+  are neither, while the words about the others were in dialogues where rude and kind made a
+  difference. So what they say is learned from this people's rows alone, a thirteenth of all, and
+  a later stage loses it first.
 
-So a chain `toxigen -> csqa` loses that group first: its biased forgetting is planted. A mix of
-answers alone is no difference between groups.
+What that group forgets more than the others is planted. A mix of answers alone is no difference.
 """
 
 from __future__ import annotations

@@ -123,9 +123,9 @@ def test_no_replay_is_what_any_chain_has_after_two_stages(results: Storage) -> N
     add_trial(results, "toxigen -> csqa -> bbq", 0.2, 0.5, seed=2, earlier=(0.3, 0.8))
     (curve,) = replays(results)
     none, some = curve.points
-    assert none.forgetting.values == pytest.approx({1: 40, 2: 30})
-    assert none.second_accuracy.values == pytest.approx({1: 70, 2: 80})
-    assert some.forgetting.values == pytest.approx({0: 10, 1: 10})
+    assert none.forgetting.values == pytest.approx({(1, None): 40, (2, None): 30})
+    assert none.second_accuracy.values == pytest.approx({(1, None): 70, (2, None): 80})
+    assert some.forgetting.values == pytest.approx({(0, None): 10, (1, None): 10})
 
 
 def test_numbers_of_replay_steps(results: Storage) -> None:

@@ -55,7 +55,7 @@ promises with the world's noise; they should agree within 5.
 def is_level(tally: Tally) -> bool:
     """Whether the tests of a world without an effect err as rarely, and as often, as they say."""
     effects = GROUP[0] <= tally.group_error <= GROUP[1] and tally.family_error <= FAMILY
-    return effects and (bool(tally.world.between) or max(map(tally.rate, PERMUTED)) <= PERMUTATION)
+    return effects and (not tally.world.is_calm or max(map(tally.rate, PERMUTED)) <= PERMUTATION)
 
 
 def is_promised(tally: Tally) -> bool:

@@ -233,6 +233,7 @@ DIGESTS = {
     "replay": "b749f060cc6c",
     "replay_mixed": "c514e79ca866",
     "replay_steps": "975ced77becd",
+    "uneven": "343675849cfa",
     "overnight/curvature": "08b1fc27b23a",
     "overnight/lr": "56071e63e372",
     "overnight/order": "e3ccbeb54ede",
