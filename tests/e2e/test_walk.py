@@ -205,7 +205,7 @@ def test_results_are_arrow_files_that_others_can_read(walked: Storage) -> None:
     files = list(Path(walked.root).glob("results/*/*.arrow"))
     assert len(files) == 4 * (len(TRIAL_TABLES) - 1), "no measurement of one's own"
     with pa.memory_map(str(files[0])) as source:
-        assert pa.ipc.open_file(source).schema.metadata[b"schema_version"] == b"3"
+        assert pa.ipc.open_file(source).schema.metadata[b"schema_version"] == b"4"
 
 
 def test_the_results_answer_sql(walked: Storage, user: User) -> None:
