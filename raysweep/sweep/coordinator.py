@@ -11,11 +11,11 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from raysweep.process.notes import Note
 from raysweep.store.storage import Storage
 from raysweep.store.store import Store
 from raysweep.store.weights_budget import GB, WeightsBudget
 from raysweep.sweep.leases import Leases, trial_of
-from raysweep.sweep.voice import Note
 from raysweep.worker.surroundings import Activity, Doing, Work
 
 

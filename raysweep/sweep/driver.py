@@ -1,64 +1,69 @@
-"""One Tune trial = one chain = one Ray Train worker group.
+"""One Tune trial = one chain, worked on by one lane's workers at a time.
 
 The trial driver holds no core. It looks into the store first: when everything is there already, the
-results are written without any worker. Otherwise it starts one worker group, which runs all that
-is missing; each stage's metrics travel from rank 0 through the group to Tune, one result a stage.
+results are written without any worker. Otherwise it gives a lane the order to make all that is
+missing; each stage's metrics travel from rank 0 through the lane to Tune, one result a stage.
 
-No stage is made by two trials at once: who is making one holds its lease, others wait for it. A
-group that comes to a stage that another trial is making ends, and gives its workers back.
+No stage is made by two trials at once: who is making one holds its lease, others wait for it.
+Workers that come to a stage that another trial is making leave the trial, and take another.
 
-While a group runs the driver looks at what it has done. One that makes no progress, for whatever
-reason, is ended, and the trial starts again as after a death.
+While workers are at it the driver looks at what they have done. If they make no progress, for
+whatever reason, their lane is ended, and the trial starts again as after a death.
 """
 
 from __future__ import annotations
 
-import errno
 import logging
+import pickle
 import threading
 import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import ray
-import ray.train
 import ray.tune
-from ray.tune.integration.ray_train import TuneReportCallback
 
-from raysweep.errors import InputError
 from raysweep.plan.remaining import remaining
+from raysweep.process.notes import speak_through
 from raysweep.store.store import DamagedEntryError
-from raysweep.store.weights_budget import NoRoomError
 from raysweep.sweep.coordinator_client import CoordinatorClient
+from raysweep.sweep.lane_state import Loss, Sight
 from raysweep.sweep.leases import RENEWAL_SECONDS, new_holder, trial_of
-from raysweep.sweep.process_group import GroupConfig
-from raysweep.sweep.stall import Pace, StalledError, StallWatch
-from raysweep.sweep.voice import Note, speak_through
-from raysweep.sweep.worker_groups import Trainer, is_waiting_for_workers, remove_worker_groups
+from raysweep.sweep.stall import StallWatch
+from raysweep.sweep.worker_groups import is_waiting_for_workers
 from raysweep.worker.job import Job, publish_results
-from raysweep.worker.surroundings import Activity, Doing, Work
+from raysweep.worker.lasting import lasting
+from raysweep.worker.surroundings import Activity, Doing
 
 DRIVER_RESOURCES = {"CPU": 0, "memory": 100 * 2**20}  # {"CPU": 0} alone is refused
-MAX_GROUPS = 50  # worker groups that a trial may start, one after the other
+MAX_ORDERS = 50  # that a trial may give, one after the other
 MAX_DAMAGES = 5  # store entries that one trial finds damaged and makes again
-POLL_SECONDS, SLOT_POLL_SECONDS = 1.0, 0.25
+POLL_SECONDS, LANE_POLL_SECONDS = 1.0, 0.2
+ANSWER_SECONDS = 30.0  # most that a lane is waited for
+STALL_POLL_SECONDS = 5.0
+LOG = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
+
+
+NamedLane = tuple[str, Any]
+"""A lane's name, and the actor."""
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """What one attempt at a trial works on, its driver and its workers alike.
+    """What one attempt at a trial works on.
 
     Attributes:
-        holder: the attempt's name, under which it holds leases.
+        holder: the attempt's name, under which it and its workers hold leases.
+        lanes: those of the sweep, each with its name.
     """
 
     job: Job
     coordinator: CoordinatorClient
     holder: str
+    lanes: Sequence[NamedLane]
 
     @property
     def trial(self) -> str:
@@ -69,28 +74,24 @@ class Assignment:
         """Says what the trial does now."""
         self.coordinator.update(self.trial, activity)
 
-    def advance(self) -> None:
-        """Says that the trial gets on."""
-        self.coordinator.advance(self.trial)
-
 
 def run_trial(
     config: Mapping[str, Any],
     find: Callable[[Mapping[str, Any]], Job],
     coordinator: CoordinatorClient,
-    num_slots: int,
+    lanes: Sequence[NamedLane],
 ) -> None:
     """The Tune function trainable.
 
     Gives back what a dead attempt held. Then, until nothing remains: waits for other trials that
-    make what comes next, reports what the store has, or takes a slot and runs a worker group.
+    make what comes next, reports what the store has, or gives a lane an order.
     Where another attempt would end the same way, the failure is reported as a result with its
     reason; what is raised lets Tune start the trial again, as after the death of this process.
 
     Args:
         config: the trial's settings, as Tune shows them: see `tune_settings`.
         find: the job of a trial, by its settings.
-        num_slots: trials that may have workers at the same time.
+        lanes: as many as trials may have workers at the same time.
 
     Raises:
         OSError: another attempt may end otherwise.
@@ -98,31 +99,32 @@ def run_trial(
     speak_through(coordinator.note)
     try:
         job = find(config)
-        failure = _finish(Assignment(job, coordinator, new_holder(job.trial.id)), num_slots)
+        failure = _finish(Assignment(job, coordinator, new_holder(job.trial.id), lanes))
     except OSError as error:
-        failure = _lasting(error)
+        failure = lasting(error)
         if not failure:
             raise
     if failure:
         ray.tune.report({"failure": failure})
 
 
-def _finish(mine: Assignment, num_slots: int) -> str | None:
+def _finish(mine: Assignment) -> str | None:
     """Does what is missing of a trial; why it cannot be done, if so."""
     job, coordinator = mine.job, mine.coordinator
-    remove_worker_groups(job.run_name)  # of an attempt whose driver died
+    for _, lane in mine.lanes:
+        lane.drop.remote(mine.trial)  # of an attempt whose driver died
+    losses: list[Loss] = []
     with held_leases(mine):
         coordinator.attend(mine.trial, ray.get_runtime_context().current_actor)
-        for _ in range(MAX_GROUPS):
+        for _ in range(MAX_ORDERS):
             _wait_for_others(mine)
             if not remaining(job.store, job.trial):
                 if _report_from_store(mine):
                     return None
             else:
-                _tell(mine, Doing.WAITING, "a slot")
-                with slot(mine, num_slots):
-                    _tell(mine, Doing.STARTING)
-                    failure = _run_group(mine)
+                if loss := _order(mine):
+                    losses.append(loss)
+                failure = coordinator.failure(mine.trial) or _given_up(mine, losses)
                 if failure or not remaining(job.store, job.trial):
                     return failure
             damages = coordinator.damages(mine.trial)
@@ -131,7 +133,19 @@ def _finish(mine: Assignment, num_slots: int) -> str | None:
                     f"store entries were damaged {len(damages)} times and made again in vain; "
                     f"last: {damages[-1]} (look at the disk of the storage)"
                 )
-    return f"is unfinished after {MAX_GROUPS} worker groups"
+    return f"is unfinished after {MAX_ORDERS} orders to workers"
+
+
+def _given_up(mine: Assignment, losses: Sequence[Loss]) -> str | None:
+    """Why a trial is not begun again, if it has lost its workers too often; keeps all reasons."""
+    if not losses:
+        return None
+    text = "\n\n".join(loss.trace.strip() or loss.reason for loss in losses)
+    place = f"errors/{mine.trial}.txt"
+    mine.job.sweep_folder.write(place, f"{text}\n".encode())
+    if len(losses) <= mine.job.space.workers.max_failures:
+        return None
+    return f"{losses[-1].reason} (whole error: {mine.job.sweep_folder.uri}/{place})"
 
 
 def _report_from_store(mine: Assignment) -> bool:
@@ -164,33 +178,72 @@ def _tell(mine: Assignment, doing: Doing, what: str = "") -> None:
     mine.tell(Activity(doing, what, min(missing.train | missing.measure, default=0)))
 
 
-def _run_group(mine: Assignment) -> str | None:
-    """Runs one worker group; why it has failed, if it has."""
+def _order(mine: Assignment) -> Loss | None:
+    """Gives a lane the order to do what is missing; why its workers were lost, if they were."""
     coordinator = mine.coordinator
+    _tell(mine, Doing.WAITING, "workers")
+    name, lane = _take_lane(mine)
+    _tell(mine, Doing.STARTING)
     coordinator.begin(mine.trial, [stage.key for stage in mine.job.trial.stages])
+    loss = _follow(mine, name, lane)
+    if loss:
+        LOG.warning("the workers of %s have ended: %s", mine.trial, loss.reason)
+    return loss
+
+
+def _take_lane(mine: Assignment) -> NamedLane:
+    """Waits for a lane that takes the order."""
+    job = ray.put(pickle.dumps(mine.job))
+    while True:
+        for name, lane in mine.lanes:
+            is_idle = _answer(lane.is_idle.remote(), otherwise=False)
+            if is_idle and _answer(
+                lane.offer.remote(mine.trial, mine.holder, job), otherwise=False
+            ):
+                return name, lane
+        time.sleep(LANE_POLL_SECONDS)
+
+
+def _follow(mine: Assignment, name: str, lane: Any) -> Loss | None:
+    """Reports what the workers report until the order is over, and ends a lane that stalls."""
+    watch = StallWatch(mine.job.space.workers.stall_minutes)
+    looked, num_seen = time.monotonic(), 0
+    gone = Sight(is_over=True, loss=Loss("its lane was lost"))
+    while True:
+        sight = _answer(lane.look.remote(mine.holder, num_seen), otherwise=gone, silent=Sight())
+        for metrics in sight.reports:
+            ray.tune.report(metrics)
+        num_seen += len(sight.reports)
+        if sight.is_over:
+            return sight.loss
+        time.sleep(LANE_POLL_SECONDS)
+        if time.monotonic() - looked >= STALL_POLL_SECONDS:
+            looked = time.monotonic()
+            if stall := _stall(mine, watch, name):
+                ray.kill(lane, no_restart=False)
+                return stall
+
+
+def _stall(mine: Assignment, watch: StallWatch, name: str) -> Loss | None:
+    """Why the workers are to be ended, if they stand still; looked at every few seconds."""
+    count, activity = mine.coordinator.progress(mine.trial)
+    if not watch.is_stall(count, lambda: is_waiting_for_workers(name)):
+        return None
+    return Loss(
+        f"its workers have made no progress for {watch.minutes:g} minutes ({activity}); "
+        "raise workers.stall_minutes if they only need longer"
+    )
+
+
+def _answer(reference: Any, *, otherwise: Answer, silent: Answer | None = None) -> Answer:
+    """What a lane answers, or what counts instead: if it is gone, and if it only is silent."""
     try:
-        _trainer(mine).fit()
-    except Exception:  # whatever ended the workers; they may have said what another try would meet
-        if failure := coordinator.failure(mine.trial):
-            return failure
-        raise
-    return coordinator.failure(mine.trial)
-
-
-def _watch(mine: Assignment) -> Callable[[], None]:
-    """What to call every few seconds while a group runs; raises StalledError if it stands still."""
-    minutes = mine.job.space.workers.stall_minutes
-    watch = StallWatch(minutes)
-
-    def look() -> None:
-        count, activity = mine.coordinator.progress(mine.trial)
-        if watch.is_stall(count, lambda: is_waiting_for_workers(mine.job.run_name)):
-            raise StalledError(
-                f"its workers have made no progress for {minutes:g} minutes ({activity}); "
-                "raise workers.stall_minutes if they only need longer"
-            )
-
-    return look
+        answer: Answer = ray.get(reference, timeout=ANSWER_SECONDS)
+    except ray.exceptions.GetTimeoutError:
+        return otherwise if silent is None else silent
+    except ray.exceptions.RayError:
+        return otherwise
+    return answer
 
 
 @contextmanager
@@ -209,125 +262,3 @@ def held_leases(mine: Assignment) -> Iterator[None]:
     finally:
         over.set()
         coordinator.release_all(mine.holder)
-
-
-@contextmanager
-def slot(mine: Assignment, number: int) -> Iterator[None]:
-    """One of so many turns to have workers, for which it waits.
-
-    Workers are asked for when there is room for them: Train would give up waiting every half a
-    minute, and ask again.
-    """
-    keys = [f"slot {index}" for index in range(number)]
-
-    def claimed() -> str | None:
-        return next((key for key in keys if mine.coordinator.claim(key, mine.holder)), None)
-
-    while (key := claimed()) is None:
-        time.sleep(SLOT_POLL_SECONDS)
-    try:
-        yield
-    finally:
-        mine.coordinator.release(key, mine.holder)
-
-
-class RaySurroundings:
-    """A worker's way to the sweep through Ray: see `worker.surroundings`."""
-
-    def __init__(self, mine: Assignment) -> None:
-        self._mine, coordinator = mine, mine.coordinator
-        self.advance = Pace(mine.advance).advance
-        self.tell, self.make_room = mine.tell, coordinator.make_room
-        self.claim = partial(coordinator.claim, holder=mine.holder)
-        self.release = partial(coordinator.release, holder=mine.holder)
-
-    def report(self, metrics: dict[str, Any]) -> None:
-        """Hands the metrics of rank 0 to Train, and by it to Tune."""
-        ray.train.report(metrics)
-        self.advance()
-
-    def spend(self, work: Work, seconds: float) -> None:
-        """Adds the time of all workers."""
-        self._mine.coordinator.spend(work, seconds * self._mine.job.space.workers.num_workers)
-
-
-class _Loss(ray.train.UserCallback):
-    """Says why a worker group has ended; Train may start another. Runs in Train's controller."""
-
-    def __init__(self, mine: Assignment) -> None:
-        self._mine = mine
-
-    def after_exception(
-        self, run_context: object, worker_exceptions: Mapping[int, BaseException]
-    ) -> None:
-        """Called by Train when workers have died or raised something."""
-        for rank, error in sorted(worker_exceptions.items())[:1]:
-            reason = str(error).strip().splitlines()[-1] if str(error).strip() else repr(error)
-            text = f"the workers of {self._mine.trial} have ended at rank {rank}: {reason}"
-            self._mine.coordinator.note(Note(logging.WARNING, __name__, text))
-
-
-def _trainer(mine: Assignment) -> Trainer:
-    job, workers = mine.job, mine.job.space.workers
-    resources = {"CPU": workers.cpus_per_worker, **({"GPU": 1} if workers.use_gpu else {})}
-    return Trainer(
-        _train_loop,
-        look=_watch(mine),
-        backend_config=GroupConfig(workers.stall_minutes, mine.advance),
-        train_loop_config={"assignment": mine},
-        scaling_config=ray.train.ScalingConfig(
-            num_workers=workers.num_workers,
-            use_gpu=workers.use_gpu,
-            resources_per_worker=resources,
-        ),
-        run_config=ray.train.RunConfig(
-            name=job.run_name,
-            storage_path=f"{job.storage}/ray",
-            failure_config=ray.train.FailureConfig(max_failures=workers.max_failures),
-            callbacks=[TuneReportCallback(), _Loss(mine)],
-        ),
-    )
-
-
-def _train_loop(config: Mapping[str, Assignment]) -> None:
-    """What each worker process runs."""
-    import torch
-
-    from raysweep.worker.run import work  # imports transformers: seconds that the driver is spared
-
-    _quieten()
-    mine = config["assignment"]
-    speak_through(mine.coordinator.note)
-    if mine.coordinator.failure(mine.trial):
-        return
-    mine.advance()
-    try:
-        work(mine.job, RaySurroundings(mine))
-    except (InputError, FloatingPointError) as error:
-        # All workers meet these together. Another group would too: say why, and end in peace.
-        mine.coordinator.fail(mine.trial, str(error))
-    except DamagedEntryError as error:
-        # Raised by all workers at once. The next group makes the entry again.
-        mine.coordinator.damage(mine.trial, str(error))
-    except (torch.OutOfMemoryError, NoRoomError, OSError) as error:
-        # One worker alone may meet these, and the others wait for it: end the group.
-        if reason := _lasting(error):
-            mine.coordinator.fail(mine.trial, reason)
-        raise
-
-
-def _lasting(error: BaseException) -> str:
-    """The reason and the remedy of what another attempt would meet again; empty for the rest."""
-    reason, remedy = " ".join(str(error).split()), ""
-    if isinstance(error, NoRoomError):
-        return reason
-    if not isinstance(error, OSError):
-        remedy = "lower workers.micro_batch_size, take more workers, or ZeRO 3"
-    elif error.errno in (errno.ENOSPC, errno.EDQUOT):
-        remedy = "make room, or set weights.budget_gb; then run the same command again"
-    return remedy and f"{reason} ({remedy})"
-
-
-def _quieten() -> None:
-    warnings.filterwarnings("ignore", category=FutureWarning)
-    logging.getLogger("DeepSpeed").setLevel(logging.WARNING)

@@ -16,12 +16,12 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from raysweep.plan.names import full_name
 from raysweep.plan.trials import Trial
+from raysweep.process.notes import repeat
 from raysweep.store.storage import Storage
 from raysweep.sweep.attempts import keep_errors
 from raysweep.sweep.coordinator_client import CoordinatorClient
 from raysweep.sweep.not_restored import NotRestored
 from raysweep.sweep.tune_settings import TRIAL
-from raysweep.sweep.voice import repeat
 from raysweep.sweep.work_clock import NOT_WORKING, WorkClock, as_clock, shown_left
 from raysweep.tasks.task import Task
 from raysweep.worker.surroundings import Activity, Doing

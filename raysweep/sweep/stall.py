@@ -11,11 +11,6 @@ import time
 from collections.abc import Callable
 
 MOST_SECONDS = 30.0  # between two looks; a watcher that was stopped itself has seen no more of it
-TELL_SECONDS = 1.0
-
-
-class StalledError(RuntimeError):
-    """Workers have made no progress for longer than they may."""
 
 
 class StallWatch:
@@ -26,7 +21,7 @@ class StallWatch:
     """
 
     def __init__(self, minutes: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._minutes, self._clock = minutes, clock
+        self.minutes, self._clock = minutes, clock
         self._count: int | None = None
         self._seconds, self._looked = 0.0, clock()
 
@@ -46,21 +41,4 @@ class StallWatch:
             self._count, self._seconds = count, 0.0
         else:
             self._seconds += passed
-        return self._seconds >= 60 * self._minutes
-
-
-class Pace:
-    """Tells somebody that this process gets on, at most once a second."""
-
-    def __init__(
-        self, tell: Callable[[], object], clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._tell, self._clock = tell, clock
-        self._told = -TELL_SECONDS
-
-    def advance(self, *_: object) -> None:
-        """Something has been done; takes and ignores whatever a caller of hooks passes."""
-        now = self._clock()
-        if now - self._told >= TELL_SECONDS:
-            self._told = now
-            self._tell()
+        return self._seconds >= 60 * self.minutes

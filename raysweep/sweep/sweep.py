@@ -23,10 +23,11 @@ from raysweep.store.store import DamagedEntryError, Store
 from raysweep.sweep.attempts import keep_errors, silence_tune
 from raysweep.sweep.cluster import losing_the_cluster, num_fitting
 from raysweep.sweep.coordinator_client import CoordinatorClient
-from raysweep.sweep.driver import DRIVER_RESOURCES, MAX_DAMAGES, run_trial
+from raysweep.sweep.driver import DRIVER_RESOURCES, MAX_DAMAGES, NamedLane, run_trial
 from raysweep.sweep.driver_watch import DriverWatch
 from raysweep.sweep.eta import Estimator
 from raysweep.sweep.halving import ChainHalving
+from raysweep.sweep.lane import LaneSettings, start_lanes
 from raysweep.sweep.monitor import Monitor
 from raysweep.sweep.not_restored import NotRestored
 from raysweep.sweep.outcome import Outcome
@@ -34,7 +35,6 @@ from raysweep.sweep.searchers import PROPOSAL, ListedTrials, ProposedTrials
 from raysweep.sweep.study import Study
 from raysweep.sweep.tune_settings import TRIAL, tune_settings
 from raysweep.sweep.work_clock import WorkClock
-from raysweep.sweep.worker_groups import remove_worker_groups
 from raysweep.worker.job import Job, jobs_of
 
 
@@ -64,6 +64,7 @@ class _Sweep:
             storage.uri, plan.space.weights.budget_gb, needed
         )
         self._jobs = jobs_of(plan, storage)
+        self._lanes: list[NamedLane] = []
         self._halving: ChainHalving | None = None
         self._study: Study | None = None
         self._ends = _Ends(self._trials, self._folder)
@@ -71,6 +72,13 @@ class _Sweep:
 
     def run(self) -> None:
         """Runs scouts and trials."""
+        settings = LaneSettings(
+            f"{self._plan.sweep}-lane",
+            f"{self._storage.uri}/ray",
+            self._plan.space.workers,
+            self._coordinator,
+        )
+        self._lanes += start_lanes(self._num_running, settings)
         plan = self._scout() if self._plan.scouts else self._plan
         if plan.space.search.method == "optuna":
             self._run_study()
@@ -180,8 +188,7 @@ class _Sweep:
         if stopping and not self._halving:
             self._halving = ChainHalving(stopping, self._trials, self._coordinator)
         workers = self._plan.space.workers
-        num_slots = workers.max_concurrent_trials or self._num_running
-        work = Estimator(num_slots, num_trials, workers.num_workers)
+        work = Estimator(len(self._lanes), num_trials, workers.num_workers)
         clock = WorkClock(self._trials, work, Store(self._storage.sub("store")))
         monitor = Monitor(
             self._trials,
@@ -202,7 +209,7 @@ class _Sweep:
                 ray.tune.with_resources(
                     # Beside the configuration, which loggers and analyses show to people.
                     ray.tune.with_parameters(
-                        run_trial, find=find, coordinator=self._coordinator, num_slots=num_slots
+                        run_trial, find=find, coordinator=self._coordinator, lanes=self._lanes
                     ),
                     DRIVER_RESOURCES,
                 ),
@@ -212,6 +219,7 @@ class _Sweep:
                     num_samples=num_trials,
                     # Those that have workers, and one more that is ready to take them over.
                     max_concurrent_trials=workers.max_concurrent_trials or self._num_running + 1,
+                    reuse_actors=True,
                     # Tune would name its folders after all settings, with arrows and commas.
                     trial_dirname_creator=lambda trial: f"{trial.config[TRIAL]}-{trial.trial_id}",
                 ),
@@ -227,7 +235,8 @@ class _Sweep:
     def _release(self, name: str) -> None:
         """Frees what a trial holds whose attempt has ended, one way or the other."""
         self._coordinator.end(name)
-        remove_worker_groups(self._jobs(self._trials[name]).run_name)
+        for _, lane in self._lanes:
+            lane.drop.remote(name)
 
 
 class _Ends(NotRestored, ray.tune.Callback):

@@ -10,44 +10,17 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from rich.console import Console
 
+from raysweep.process.notes import PACKAGE
 from raysweep.store.storage import Storage
 
-PACKAGE = "raysweep"
 FORM = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 WRITE_SECONDS = 10.0
 LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Note:
-    """Something said in another process.
-
-    Attributes:
-        level: of `logging`.
-        logger: its name.
-    """
-
-    level: int
-    logger: str
-    text: str
-
-
-def repeat(note: Note) -> None:
-    """Says here what was said elsewhere."""
-    logging.getLogger(note.logger).log(note.level, "%s", note.text)
-
-
-def speak_through(tell: Callable[[Note], object]) -> None:
-    """In a driver or worker: from now on all that is said is told to the sweep's own process."""
-    logger = logging.getLogger(PACKAGE)
-    logger.handlers, logger.propagate = [_Forwarding(tell)], False
-    logger.setLevel(logging.INFO)
 
 
 @contextmanager
@@ -70,16 +43,6 @@ def listening(folder: Storage, name: str, console: Console, *, verbose: bool) ->
         logger.handlers = [one for one in logger.handlers if one not in (file, shown)]
         logger.setLevel(before)
         file.write()
-
-
-class _Forwarding(logging.Handler):
-    def __init__(self, tell: Callable[[Note], object]) -> None:
-        super().__init__()
-        self._tell = tell
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Tells it to the sweep's own process."""
-        self._tell(Note(record.levelno, record.name, record.getMessage()))
 
 
 class _Shown(logging.Handler):

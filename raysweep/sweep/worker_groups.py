@@ -1,22 +1,23 @@
-"""Ray Train as a trial uses it: one worker group after the other, which a death never leaks.
+"""Ray Train as a lane uses it: one worker group after the other, which a death never leaks.
 
-Ray ends the processes that a dead driver had started, but keeps the placement group in which its
+Ray ends the processes that a dead actor had started, but keeps the placement group in which its
 workers ran, or were to run, until the whole sweep has ended. Train's own remedy is one more process
-per trial that asks the dashboard, every second, whether its controller lives. Here each placement
-group has its trial's name instead, and the sweep removes those of a trial that has ended, however
-it did: without a process, without a dashboard, and from the moment they were asked for.
+per run that asks the dashboard, every second, whether its controller lives. Here each placement
+group has its lane's name instead, and who begins anew removes those of that name: without a
+process, without a dashboard, and from the moment they were asked for.
 
-Train also waits without end, for workers that are stopped and for a controller that is. Here the
-driver looks at them while it waits, and may end them.
+Train's controller runs in the lane's own process, which spares another.
 """
 
 from __future__ import annotations
 
+import asyncio
 import uuid
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import ray
+from ray.train.backend import Backend, BackendConfig
 from ray.util import placement_group, placement_group_table, remove_placement_group
 from ray.util.placement_group import PlacementGroup
 
@@ -27,28 +28,17 @@ from raysweep.sweep.ray_private import (
     PlacementGroupCleanerCallback,
     TrainController,
     WorkerGroup,
-    get_env_vars_to_propagate,
-    on_this_node,
 )
 
 GONE, PLACED = "REMOVED", "CREATED"
-LOOK_SECONDS = 5.0
 
 
 class Trainer(DataParallelTrainer):
     """Ray Train's trainer with named placement groups; ``run_config.name`` begins their names.
 
-    Also without Ray Data, for which Train would start an actor in every trial, and import it in
+    Also without Ray Data, for which Train would start an actor in every run, and import it in
     every worker: seconds, for datasets that are never given to it.
-
-    Args:
-        look: called every few seconds while workers are asked for, start, work and end; what it
-            raises ends them.
     """
-
-    def __init__(self, *arguments: Any, look: Callable[[], None], **keywords: Any) -> None:
-        super().__init__(*arguments, **keywords)
-        self._look = look
 
     def _create_default_callbacks(self) -> list[Any]:
         spared = (DatasetsCallback, PlacementGroupCleanerCallback)
@@ -56,26 +46,30 @@ class Trainer(DataParallelTrainer):
         return [one for one in callbacks if not isinstance(one, spared)]
 
     def _initialize_and_run_controller(self, **arguments: Any) -> Any:
-        options = {"num_cpus": 0, "label_selector": on_this_node()}
-        environment = {"env_vars": get_env_vars_to_propagate()}
-        actor = ray.remote(**options, runtime_env=environment)(_Controller)
-        controller = actor.remote(**arguments)
+        controller = _Controller(**arguments)
         try:
-            self._watched(controller.run.remote())
-            return self._watched(controller.get_result.remote())
-        except BaseException:
-            ray.kill(controller)
+            asyncio.run(controller.run())
+            return controller.get_result()
+        finally:
             remove_worker_groups(self.run_config.name)
-            raise
 
-    def _watched(self, reference: Any) -> Any:
-        while not ray.wait([reference], timeout=LOOK_SECONDS)[0]:
-            self._look()
-        return ray.get(reference)
+
+class _SharedDevices(Backend):
+    share_cuda_visible_devices = True  # NCCL and DeepSpeed find a worker's GPU by its local rank
+
+
+@dataclass
+class SharedDevices(BackendConfig):
+    """Workers of one host see each other's GPUs. They join a process group themselves."""
+
+    @property
+    def backend_cls(self) -> type[Backend]:
+        """The class that sees to it."""
+        return _SharedDevices
 
 
 def remove_worker_groups(run_name: str) -> None:
-    """Ends the workers of a run whose driver is gone, and gives back what they held.
+    """Ends the workers of a run that is over, and gives back what they held.
 
     Args:
         run_name: the trainer's ``run_config.name``.

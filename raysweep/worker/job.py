@@ -44,11 +44,6 @@ class Job:
         return TrialRecords(self.store, self.sweep, self.trial, self.space.find_tasks())
 
     @property
-    def run_name(self) -> str:
-        """The name of the trial's Ray Train run; no timestamp: a second run finds the first."""
-        return f"{self.sweep}-{self.trial.id}"
-
-    @property
     def sweep_folder(self) -> Storage:
         """Where the sweep's results go."""
         return Storage.open(self.storage).sub("sweeps", self.sweep)

@@ -16,8 +16,8 @@ from raysweep.model.checkpoint import locate
 from raysweep.settings.base import TINY
 from raysweep.store.storage import Storage
 from raysweep.store.store import DamagedEntryError, EntryKind, Store
-from raysweep.sweep.process_group import _meet
 from raysweep.worker.collective import raise_together
+from raysweep.worker.process_group import meet
 from raysweep.worker.weights import Weights
 from tests.processes import run_group
 
@@ -77,5 +77,5 @@ def test_a_rank_that_never_comes_is_not_waited_for_longer_than_the_limit() -> No
     limit = timedelta(seconds=0.5)
     store = dist.TCPStore("127.0.0.1", 0, 2, is_master=True, wait_for_workers=False, timeout=limit)
     with pytest.raises(dist.DistStoreError):
-        _meet(store, 2, limit)
-    _meet(store, 2, limit)  # the second to come
+        meet(store, 2, limit)
+    meet(store, 2, limit)  # the second to come

@@ -12,7 +12,7 @@ from raysweep.sweep import driver
 from raysweep.sweep.coordinator import Coordinator
 from raysweep.sweep.coordinator_client import CoordinatorClient, GoneError, SilentError
 from raysweep.sweep.driver_watch import DriverWatch
-from raysweep.sweep.stall import MOST_SECONDS, Pace, StalledError, StallWatch
+from raysweep.sweep.stall import MOST_SECONDS, StallWatch
 from raysweep.worker.surroundings import Activity, Doing
 
 
@@ -50,39 +50,17 @@ def test_a_count_that_stands_still_is_a_stall_after_its_time() -> None:
 
 
 def test_a_stall_of_workers_is_told_with_what_they_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "is_waiting_for_workers", lambda name: False)
     clock = Clock()
-    monkeypatch.setattr(StallWatch.__init__, "__defaults__", (clock,))
-    monkeypatch.setattr(driver, "is_waiting_for_workers", lambda run_name: False)
-    workers = SimpleNamespace(stall_minutes=1.0)
-    mine = SimpleNamespace(
-        trial="a",
-        job=SimpleNamespace(space=SimpleNamespace(workers=workers), run_name="sweep-a"),
-        coordinator=SimpleNamespace(progress=lambda trial: (7, "training csqa2")),
-    )
-    look = driver._watch(cast(driver.Assignment, mine))
-    for _ in range(12):
-        look()
-        clock.now += 5
-    with pytest.raises(
-        StalledError, match=r"no progress for 1 minutes \(training csqa2\); raise w"
-    ):
-        look()
-
-
-def test_any_progress_begins_the_time_anew() -> None:
-    one = Watched()
-    for one.count in range(20):
-        assert not one.after(55)
-    assert one.after(60)
-
-
-def test_progress_may_be_a_count_that_begins_again() -> None:
-    """Of a coordinator that was started anew."""
-    one = Watched()
-    one.count = 700
-    assert not one.after(55)
-    one.count = 0
-    assert not one.after(55)
+    watch = StallWatch(1.0, clock)
+    coordinator = SimpleNamespace(progress=lambda trial: (7, "training csqa2"))
+    mine = cast("Any", SimpleNamespace(trial="a", coordinator=coordinator))
+    assert driver._stall(mine, watch, "lane-0") is None
+    for _ in range(2):
+        clock.now += 30
+        found = driver._stall(mine, watch, "lane-0")
+    assert found
+    assert "no progress for 1 minutes (training csqa2)" in found.reason
 
 
 def test_waiting_for_processors_is_none() -> None:
@@ -111,15 +89,6 @@ def test_a_watcher_that_was_stopped_has_not_watched() -> None:
     assert not one.after(36_000, step=36_000)
     assert not one.after(25)
     assert one.after(5)
-
-
-def test_progress_is_told_at_most_once_a_second() -> None:
-    clock, told = Clock(), []
-    pace = Pace(lambda: told.append(clock.now), clock)
-    for _ in range(100):
-        pace.advance("whatever", "a hook", "passes")
-        clock.now += 0.125
-    assert told == [1000.0 + second for second in range(13)]
 
 
 def test_the_coordinator_counts_every_worker_and_knows_what_they_do(tmp_path: Path) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from raysweep.process.notes import PACKAGE, Note, repeat, speak_through
 from raysweep.store.storage import Storage
 from raysweep.store.store import DamagedEntryError, EntryKind, Store
 from raysweep.sweep.coordinator import Coordinator
 from raysweep.sweep.leases import LEASE_SECONDS
-from raysweep.sweep.voice import PACKAGE, Note, listening, repeat, speak_through
+from raysweep.sweep.voice import listening
 
 
 def heard(folder: Storage, *, verbose: bool = False) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -16,29 +15,15 @@ from raysweep.store.storage import Storage
 from raysweep.store.store import EntryKind, Store
 from raysweep.worker.equipment import Equipment
 from raysweep.worker.job import Job, jobs_of
-from raysweep.worker.surroundings import Activity, Work
 from raysweep.worker.weights import Weights
 from tests.processes import run_group
-
-
-class _Alone:
-    """The surroundings of a worker whom nobody listens to."""
-
-    def advance(self, *_: object) -> None: ...
-    def report(self, metrics: dict[str, Any]) -> None: ...
-    def tell(self, activity: Activity) -> None: ...
-    def claim(self, key: str) -> bool:
-        return True
-
-    def release(self, key: str) -> None: ...
-    def make_room(self, key: str, num_bytes: int) -> None: ...
-    def spend(self, work: Work, seconds: float) -> None: ...
+from tests.worker.alone import Alone
 
 
 def _publish(job: Job, cache: str) -> int:
     """Publishes all that the trial asks for."""
     base = find_checkpoint(job.space.model)
-    around, trial = _Alone(), job.trial
+    around, trial = Alone(), job.trial
     weights = Weights(job.store, (base.folder, base.digest), Path(cache), around.advance)
     encoder = load_encoder(base.folder, base.architecture.vocabulary_size)
     device = torch.device("cpu")

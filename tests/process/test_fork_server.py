@@ -1,0 +1,107 @@
+"""Processes forked off a server: each as new as the other, and none outlives its server."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+
+import psutil
+import pytest
+
+from raysweep.process.fork_server import ForkServer, LostServerError
+
+MODULE = "colorsys"  # small, and imported by nothing here
+
+
+@pytest.fixture(name="server")
+def started() -> Iterator[ForkServer]:
+    server = ForkServer([MODULE])
+    yield server
+    server.close()
+
+
+def _see(channel: Connection, mark: str) -> None:
+    """Tells what a former process has left, and leaves a mark for the next."""
+    channel.send((MODULE in sys.modules, os.environ.get("MARK"), os.getpid(), os.getppid()))
+    os.environ["MARK"] = mark
+
+
+def _echo(channel: Connection) -> None:
+    while True:
+        channel.send(channel.recv() + 1)
+
+
+def _fail(channel: Connection) -> None:
+    raise ValueError("as it should")
+
+
+def test_each_process_is_new_and_has_its_imports(server: ForkServer) -> None:
+    seen = []
+    for mark in ("first", "second"):
+        child = server.start(f"{__name__}:_see", mark)
+        seen.append(child.channel.recv())
+        assert child.exit_code() == 0
+    (imported, left, pid, parent), (also_imported, also_left, other, same_parent) = seen
+    assert imported
+    assert also_imported
+    assert left is None
+    assert also_left is None
+    assert pid != other
+    assert parent == same_parent != os.getpid()
+
+
+def test_a_process_answers_until_its_channel_ends(server: ForkServer) -> None:
+    child = server.start(f"{__name__}:_echo")
+    for number in (1, 41):
+        child.channel.send(number)
+        assert child.channel.recv() == number + 1
+    assert child.exit_code() == 1, "the end of its channel is an error to it"
+
+
+def test_a_process_that_fails_or_is_killed_says_so_and_another_follows(server: ForkServer) -> None:
+    failed = server.start(f"{__name__}:_fail")
+    with pytest.raises(EOFError):
+        failed.channel.recv()
+    assert failed.exit_code() == 1
+    killed = server.start(f"{__name__}:_echo")
+    killed.kill()
+    with pytest.raises((EOFError, ConnectionError)):
+        killed.channel.recv()
+    assert killed.exit_code() == -signal.SIGKILL
+    child = server.start(f"{__name__}:_see", "")
+    assert child.channel.recv()[1] is None
+    assert child.exit_code() == 0
+
+
+def test_a_kill_that_comes_too_late_ends_nobody_else(server: ForkServer) -> None:
+    ended = server.start(f"{__name__}:_see", "")
+    ended.channel.recv()
+    time.sleep(0.2)
+    ended.kill()
+    assert ended.exit_code() == 0
+    child = server.start(f"{__name__}:_echo")
+    child.channel.send(1)
+    assert child.channel.recv() == 2
+    child.kill()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_process_ends_with_its_server_and_the_server_with_its_owner(
+    server: ForkServer, how: signal.Signals
+) -> None:
+    child = server.start(f"{__name__}:_see", "")
+    _, _, _, parent = child.channel.recv()
+    child.exit_code()
+    child = server.start(f"{__name__}:_echo")
+    child.channel.send(1)
+    assert child.channel.recv() == 2
+    (process,) = psutil.Process(parent).children()
+    os.kill(parent, how)
+    server.close()
+    assert process.wait(timeout=10) is None, "not ours to wait for, but gone"
+    with pytest.raises(LostServerError):
+        server.start(f"{__name__}:_see", "")
