@@ -23,6 +23,8 @@ from tests.faults.moments import (
     GROUP_KILLS,
     IN_COORDINATOR,
     IN_DRIVER,
+    IN_FORK_SERVER,
+    IN_RAYS_WORKER,
     LEAVE,
     LOAD,
     PLACE,
@@ -49,16 +51,21 @@ CASES: dict[str, Case] = {
             ("worker", "publishing", PUBLISH),
             ("worker", "curvature", CURVATURE),
             ("worker", "leaving", LEAVE),
-            ("controller", "placing", PLACE),
-            ("controller", "placed", PLACED),
-            ("controller", "reporting", QUEUE),
+            ("lane", "placing", PLACE),
+            ("lane", "placed", PLACED),
+            ("lane", "reporting", QUEUE),
         )
     },
     **{
-        f"{'kill' if how == signal.SIGKILL else 'stop'}-coordinator": partial(
-            harm_one, moment=STAGE_2, how=how, whom="the coordinator", note=IN_COORDINATOR
+        f"{'kill' if how == signal.SIGKILL else 'stop'}-{name}": partial(
+            harm_one, moment=STAGE_2, how=how, whom=whom, note=note
         )
         for how in (signal.SIGKILL, signal.SIGSTOP)
+        for name, whom, note in (
+            ("coordinator", "the coordinator", IN_COORDINATOR),
+            ("rays-worker", "a worker process of Ray's", IN_RAYS_WORKER),
+            ("fork-server", "the server of a worker's processes", IN_FORK_SERVER),
+        )
     },
     "stop-driver": partial(
         harm_one, moment=STAGE_2, how=signal.SIGSTOP, whom="the driver", note=IN_DRIVER

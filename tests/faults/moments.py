@@ -85,7 +85,7 @@ STAGE_2 = Moment(
     "before",
     (PER_STAGE + 2, 2 * PER_STAGE),
 )
-START = Moment("workers start", "raysweep.sweep.process_group:_join", "before", (1, NUM_WORKERS))
+START = Moment("workers start", "raysweep.worker.process_group:meet", "before", (1, NUM_WORKERS))
 EVALUATE = "raysweep.measures.answers:compute_prefix"
 RENAME = "pathlib:Path.replace"
 CREATE = "raysweep.store.storage:Storage.create"
@@ -99,30 +99,36 @@ CURVATURE = Moment(
     "curvature", "raysweep.curvature.layerwise:LayerwiseHessian.product", "after", (1, 12)
 )
 PUBLISH = Moment("before a stage's manifest", CREATE, "before", (1, 3), "stages/")
-LEAVE = Moment("workers end", "raysweep.sweep.process_group:_leave", "before", (1, NUM_WORKERS))
-# In the process of Train's controller: two trials start a worker group each and report six times.
+LEAVE = Moment(
+    "workers end", "raysweep.worker.process_group:come", "before", (1, NUM_WORKERS), "left"
+)
+# In the process of the one lane: it starts workers once, and hears six reports of two trials.
 PLACE = Moment(
     "workers are asked for",
     "raysweep.sweep.worker_groups:_WorkerGroup._create_placement_group",
     "before",
-    (1, 2),
+    (1, 1),
 )
 PLACED = Moment(
     "workers were asked for",
     "raysweep.sweep.worker_groups:_WorkerGroup._create_placement_group",
     "after",
-    (1, 2),
+    (1, 1),
 )
 QUEUE = Moment(
     "a report on its way",
-    "ray.tune.integration.ray_train:TuneReportCallback.after_report",
+    "raysweep.sweep.lane_state:LaneState.report",
     "before",
     (1, 6),
 )
-# In the process that follows a trial, and in the one where the drivers meet.
-IN_DRIVER = Moment("a worker group starts", "raysweep.sweep.driver:_run_group", "before", (1, 1))
+# In the process that follows a trial, in the one where the drivers meet, and in two of a worker's.
+IN_DRIVER = Moment("an order is given", "raysweep.sweep.driver:_order", "before", (1, 1))
+IN_RAYS_WORKER = Moment(
+    "an order is taken", "raysweep.sweep.lane_worker:_carry_out", "before", (1, 1)
+)
+IN_FORK_SERVER = Moment("a server starts", "raysweep.process.fork_server:serve", "before", (1, 1))
 IN_COORDINATOR = Moment(
-    "a worker group starts", "raysweep.sweep.coordinator:Coordinator.begin", "before", (1, 1)
+    "an order is given", "raysweep.sweep.coordinator:Coordinator.begin", "before", (1, 1)
 )
 GROUP_KILLS = {
     "kill-base-evaluation": Moment("base evaluation", EVALUATE, "after", (1, 2 * NUM_WORKERS)),
