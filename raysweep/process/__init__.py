@@ -1,1 +1,1 @@
-"""How a command's process ends: by itself, by a signal, with all that it has started."""
+"""How a command's process ends, with all that it has started; processes forked; what they say."""

@@ -1,15 +1,18 @@
 """What is used of Ray 2.60 that is not part of its public interface, each with the reason.
 
 It is all here, so that the next version of Ray has one file to be held against; a test names what
-has changed. `driver`, `worker_groups` and `cluster` use it and know no other private name.
+has changed. `lane`, `worker_groups` and `cluster` use it and know no other private name.
 
 Of Ray Train V2 (on the next version: is ray-project/ray#54305, a stopped trial's workers that stay,
 mended without one more process per trial, ray-project/ray#65443? Then `Worker groups` can go):
 
 - `TrainController`, `WorkerGroup`, `DefaultPlacementGroupHandle`: to name the placement group of
   each worker group after its trial, so that the sweep can remove it whatever its driver died of.
-- `DataParallelTrainer`: its two hooks start the controller and choose the callbacks. The driver has
-  to look at its workers while the controller runs, which Train's own ``fit`` does not let it.
+- `DataParallelTrainer`: its two hooks start the controller and choose the callbacks. The controller
+  runs in the lane's own process, where ``fit`` would start another.
+- `FixedScalingPolicy`: asks for workers, and first for an actor that weighs Train's demand against
+  Ray Data's. That imports Ray Data, and workers are not asked for until it has. The placement group
+  tells the autoscaler all there is to say.
 - `DatasetsCallback`, `PlacementGroupCleanerCallback`: are left out. The one imports Ray Data in
   every worker; the other is the process per trial.
 
@@ -34,6 +37,7 @@ from ray.train.v2._internal.callbacks.datasets import DatasetsCallback
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
 from ray.train.v2._internal.constants import get_env_vars_to_propagate
 from ray.train.v2._internal.execution.controller import TrainController
+from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
 from ray.train.v2._internal.execution.worker_group import WorkerGroup
 from ray.train.v2._internal.execution.worker_group.placement_group_handle import (
     DefaultPlacementGroupHandle,
@@ -44,6 +48,7 @@ __all__ = [
     "DataParallelTrainer",
     "DatasetsCallback",
     "DefaultPlacementGroupHandle",
+    "FixedScalingPolicy",
     "PlacementGroupCleanerCallback",
     "TrainController",
     "WorkerGroup",

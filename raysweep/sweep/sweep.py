@@ -14,6 +14,7 @@ from rich.console import Console
 
 from raysweep.cost.weights_room import check_budget
 from raysweep.plan.plan import Plan
+from raysweep.plan.remaining import remaining
 from raysweep.plan.scouts import Findings
 from raysweep.plan.start_order import schedule
 from raysweep.plan.trials import Trial
@@ -79,6 +80,10 @@ class _Sweep:
             self._coordinator,
         )
         self._lanes += start_lanes(self._num_running, settings)
+        store = Store(self._storage.sub("store"))
+        unfinished = (t for t in self._plan.scouts or self._plan.trials if remaining(store, t))
+        for (_, lane), _ in zip(self._lanes, unfinished, strict=False):
+            lane.warm.remote()  # while Tune starts
         plan = self._scout() if self._plan.scouts else self._plan
         if plan.space.search.method == "optuna":
             self._run_study()

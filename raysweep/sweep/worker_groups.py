@@ -25,6 +25,7 @@ from raysweep.sweep.ray_private import (
     DataParallelTrainer,
     DatasetsCallback,
     DefaultPlacementGroupHandle,
+    FixedScalingPolicy,
     PlacementGroupCleanerCallback,
     TrainController,
     WorkerGroup,
@@ -46,12 +47,23 @@ class Trainer(DataParallelTrainer):
         return [one for one in callbacks if not isinstance(one, spared)]
 
     def _initialize_and_run_controller(self, **arguments: Any) -> Any:
+        arguments["scaling_policy"] = _PlacementAlone(self.scaling_config)
         controller = _Controller(**arguments)
         try:
             asyncio.run(controller.run())
             return controller.get_result()
         finally:
             remove_worker_groups(self.run_config.name)
+
+
+class _PlacementAlone(FixedScalingPolicy):
+    """Asks for the placement group, and nobody else."""
+
+    def after_controller_start(self, train_run_context: object) -> None:
+        pass
+
+    def _maybe_send_resource_request(self) -> None:
+        pass
 
 
 class _SharedDevices(Backend):

@@ -1,1 +1,1 @@
-"""What each process of a trial's worker group does: train, publish, measure. Without Ray."""
+"""What each process that works on a trial does: train, publish, measure. Without Ray."""

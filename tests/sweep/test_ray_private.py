@@ -64,9 +64,17 @@ def test_a_worker_groups_state_is_shut_down_as_here() -> None:
     assert "self._train_run_context" in source
 
 
-def test_a_group_that_joins_is_driven_by_these_calls() -> None:
-    for name in ("execute", "execute_async", "execute_single_async", "__len__"):
-        assert callable(getattr(ray_private.WorkerGroup, name))
+def test_a_scaling_policy_asks_others_by_these_methods_alone() -> None:
+    policy = ray_private.FixedScalingPolicy
+    for name in (
+        "make_decision_for_non_running_worker_group",
+        "make_decision_for_running_worker_group",
+    ):
+        assert "self._maybe_send_resource_request()" in inspect.getsource(getattr(policy, name))
+    assert "TrainAutoscalingCoordinatorClient(" in inspect.getsource(policy.after_controller_start)
+    assert "if self._coordinator_client is None" in inspect.getsource(
+        policy._cancel_resource_request
+    )
 
 
 def test_ray_knows_its_switch_and_its_processes_by_these_names() -> None:
