@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,8 @@ CURVATURE, CHANGE, CUSTOM = "curvature.json", "change.json", "custom.json"
 
 
 def write_records(path: Path, records: Sequence[Any]) -> None:
-    """Writes frozen records as an Arrow file."""
-    path.write_bytes(to_bytes(pa.Table.from_pylist([asdict(record) for record in records])))
+    """Writes frozen records, none of which has another in it, as an Arrow file."""
+    path.write_bytes(to_bytes(pa.Table.from_pylist([vars(record) for record in records])))
 
 
 @dataclass

@@ -1,1 +1,1 @@
-"""Ray: the cluster, the trials' drivers, the lanes with their workers, and what they tell each other."""
+"""Ray: the cluster, drivers of trials, lanes with their workers, and what they tell each other."""

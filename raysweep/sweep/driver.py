@@ -124,9 +124,10 @@ def _finish(mine: Assignment) -> str | None:
             else:
                 if loss := _order(mine):
                     losses.append(loss)
-                failure = coordinator.failure(mine.trial) or _given_up(mine, losses)
-                if failure or not remaining(job.store, job.trial):
+                if failure := coordinator.failure(mine.trial) or _given_up(mine, losses):
                     return failure
+                if not loss and not remaining(job.store, job.trial):
+                    return None  # and all is reported; after a loss some may not be
             damages = coordinator.damages(mine.trial)
             if len(damages) > MAX_DAMAGES:
                 return (

@@ -25,7 +25,18 @@ from raysweep.worker.seat import Seat
 from raysweep.worker.surroundings import Activity, Work
 
 ATTEMPT = "raysweep.worker.attempt:attempt"
-PRELOADED = ("raysweep.worker.attempt", "raysweep.training.stage")
+PRELOADED = (
+    "raysweep.worker.attempt",
+    "raysweep.training.stage",
+    "pandas",  # which pyarrow imports when it makes a table
+    "scipy.stats",  # for the permutations of groups
+    "setuptools",  # these an engine imports when it is made
+    "deepspeed.ops.op_builder.all_ops",
+    "deepspeed.module_inject.auto_ep_layer",
+)
+SHARDED = (
+    "deepspeed.runtime.zero.muon.original_muon",
+)  # and these one under ZeRO, with a compiler
 IDLE_POLL_SECONDS, LOOK_SECONDS = 0.1, 1.0
 
 
@@ -38,9 +49,7 @@ def work_on_orders(lane: Any, settings: Any) -> None:
     """
     speak_through(settings.coordinator.note)
     seat = _seat(settings.workers)
-    # A process that is forked off one that has looked for GPUs cannot use them: there each process
-    # imports for itself.
-    server = ForkServer(() if settings.workers.use_gpu else PRELOADED)
+    server = ForkServer(preloaded(settings.workers))
     try:
         while not isinstance(order := ray.get(lane.order.remote(seat.rank)), Leave):
             if order is None:
@@ -50,6 +59,17 @@ def work_on_orders(lane: Any, settings: Any) -> None:
             ray.get(lane.end.remote(order.number, seat.rank, loss))
     finally:
         server.close()
+
+
+def preloaded(workers: WorkerSettings) -> tuple[str, ...]:
+    """The modules that the fork server imports.
+
+    A process that is forked off one that has looked for GPUs cannot use them: on GPUs each process
+    imports for itself.
+    """
+    if workers.use_gpu:
+        return ()
+    return (*PRELOADED, *SHARDED) if workers.zero_stage else PRELOADED
 
 
 def _carry_out(order: Order, server: ForkServer, seat: Seat, calls: _Calls) -> Loss | None:
