@@ -30,13 +30,14 @@ PRELOADED = (
     "raysweep.training.stage",
     "pandas",  # which pyarrow imports when it makes a table
     "scipy.stats",  # for the permutations of groups
-    "setuptools",  # these an engine imports when it is made
+)
+DEEPSPEED = (
+    "raysweep.training.engine",
+    "setuptools",  # this and the next two are imported when an engine is made
     "deepspeed.ops.op_builder.all_ops",
     "deepspeed.module_inject.auto_ep_layer",
 )
-SHARDED = (
-    "deepspeed.runtime.zero.muon.original_muon",
-)  # and these one under ZeRO, with a compiler
+ZERO = ("deepspeed.runtime.zero.muon.original_muon",)  # with PyTorch's compiler
 IDLE_POLL_SECONDS, LOOK_SECONDS = 0.1, 1.0
 
 
@@ -69,7 +70,9 @@ def preloaded(workers: WorkerSettings) -> tuple[str, ...]:
     """
     if workers.use_gpu:
         return ()
-    return (*PRELOADED, *SHARDED) if workers.zero_stage else PRELOADED
+    if workers.num_workers == 1 and workers.zero_stage == 0:
+        return PRELOADED
+    return (*PRELOADED, *DEEPSPEED, *(ZERO if workers.zero_stage else ()))
 
 
 def _carry_out(order: Order, server: ForkServer, seat: Seat, calls: _Calls) -> Loss | None:

@@ -35,13 +35,7 @@ class Engine:
         micro_batch_size: int,
         num_micro_steps: int,
     ) -> None:
-        self._adamw = NormedAdamW(
-            model.parameters(),
-            lr=hyperparameters.learning_rate,
-            betas=(hyperparameters.beta1, hyperparameters.beta2),
-            eps=hyperparameters.epsilon,
-            weight_decay=hyperparameters.weight_decay,
-        )
+        self._adamw = NormedAdamW.of(model.parameters(), hyperparameters)
         self._num_parameters = sum(p.numel() for p in model.parameters())
         self._num_summands = dist.get_world_size() * num_micro_steps
         self._zero_stage = zero_stage

@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 
+from raysweep.training.settings import Hyperparameters
+
 
 class NormedAdamW(torch.optim.AdamW):
     """`torch.optim.AdamW` that accumulates ‖θ_after - θ_before‖² over its steps.
@@ -18,6 +20,17 @@ class NormedAdamW(torch.optim.AdamW):
         super().__init__(params, **settings)
         self._squared_change: float | torch.Tensor = 0.0
         self._num_changed = 0
+
+    @classmethod
+    def of(cls, parameters: Any, hyperparameters: Hyperparameters) -> NormedAdamW:
+        """With a stage's settings."""
+        return cls(
+            parameters,
+            lr=hyperparameters.learning_rate,
+            betas=(hyperparameters.beta1, hyperparameters.beta2),
+            eps=hyperparameters.epsilon,
+            weight_decay=hyperparameters.weight_decay,
+        )
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 import torch.distributed as dist
@@ -14,9 +15,12 @@ from transformers import LlamaForCausalLM
 from raysweep.model.encoding import EncodedRow
 from raysweep.model.finite import first_not_finite
 from raysweep.training.batches import collate, micro_batches, num_micro_steps, step_indices
-from raysweep.training.engine import Engine
 from raysweep.training.loss import answer_logits, loss_of_logits, loss_parts
+from raysweep.training.plain_engine import PlainEngine
 from raysweep.training.settings import Hyperparameters, WorkerSettings
+
+if TYPE_CHECKING:
+    from raysweep.training.engine import Engine
 
 
 @dataclass(frozen=True)
@@ -61,14 +65,7 @@ def train_stage(
     Raises:
         DivergedError: on every worker, if the loss or a weight became infinite or NaN.
     """
-    num_workers, size = dist.get_world_size(), hyperparameters.global_batch_size
-    engine = Engine(
-        model,
-        hyperparameters,
-        zero_stage=workers.zero_stage,
-        micro_batch_size=workers.micro_batch_size,
-        num_micro_steps=num_micro_steps(size, num_workers, workers.micro_batch_size),
-    )
+    size, engine = hyperparameters.global_batch_size, _engine(model, hyperparameters, workers)
     log: list[Step] = []
     try:
         for step in range(hyperparameters.num_steps):
@@ -86,6 +83,26 @@ def train_stage(
         engine.close()
 
 
+def _engine(
+    model: LlamaForCausalLM, hyperparameters: Hyperparameters, workers: WorkerSettings
+) -> Engine | PlainEngine:
+    """What trains the model; without DeepSpeed where there is nothing for it to do."""
+    num_workers, rows = dist.get_world_size(), workers.micro_batch_size
+    steps = num_micro_steps(hyperparameters.global_batch_size, num_workers, rows)
+    if num_workers == 1 and workers.zero_stage == 0:
+        device = torch.device("cuda" if workers.use_gpu else "cpu")
+        return PlainEngine(model, hyperparameters, device, num_micro_steps=steps)
+    from raysweep.training.engine import Engine
+
+    return Engine(
+        model,
+        hyperparameters,
+        zero_stage=workers.zero_stage,
+        micro_batch_size=rows,
+        num_micro_steps=steps,
+    )
+
+
 def _check_weights(weights: Mapping[str, torch.Tensor], num_steps: int) -> None:
     """Looks at the weights once, before anybody continues from them; rank 0 has them."""
     found = [first_not_finite(weights)]
@@ -100,7 +117,7 @@ def linear_decay(hyperparameters: Hyperparameters, step: int) -> float:
 
 
 def _step(
-    engine: Engine,
+    engine: Engine | PlainEngine,
     batch: Sequence[EncodedRow],
     learning_rate: float,
     number: int,

@@ -12,6 +12,7 @@ from raysweep.plan.trials import Stage
 from raysweep.results.records import STEPS, TrialRecords, write_records
 from raysweep.results.report import report_within
 from raysweep.store.store import EntryKind
+from raysweep.training.stage import train_stage
 from raysweep.worker.collective import decided, found, is_first
 from raysweep.worker.equipment import Equipment
 from raysweep.worker.surroundings import Doing, Work
@@ -50,8 +51,6 @@ class StageTraining:
             )
 
     def _trained(self, model: Any, stage: Stage) -> Any:
-        from raysweep.training.stage import train_stage  # imports DeepSpeed, which takes seconds
-
         seed = stage.seed if self._have.job.space.data.shares == "trial" else None
         rows = [
             example

@@ -12,7 +12,10 @@ import pytest
 import torch
 
 from raysweep.model.encoding import EncodedRow
-from raysweep.training.batches import step_indices
+from raysweep.training.batches import collate, step_indices
+from raysweep.training.engine import Engine
+from raysweep.training.loss import answer_logits, loss_of_logits
+from raysweep.training.plain_engine import PlainEngine
 from raysweep.training.settings import Hyperparameters, WorkerSettings
 from raysweep.training.stage import DivergedError, Step, linear_decay, train_stage
 from tests.models import random_rows, small_llama
@@ -104,6 +107,44 @@ def _weights_after_training() -> dict[str, np.ndarray]:
     workers = WorkerSettings(zero_stage=3, micro_batch_size=5)
     weights, _ = train_stage(small_llama(), ROWS, SETTINGS, SEED, workers, pad_token_id=0)
     return {name: weight.numpy() for name, weight in weights.items()}
+
+
+def _plain_and_deepspeed(num_micro_steps: int) -> tuple[list[bool], list[tuple[float, float]]]:
+    """Whether each weight is equal to the last bit after some steps, and the norms of each step."""
+    plain, sharding = small_llama(), small_llama()
+    settings = replace_clipping(0.05)
+    one = PlainEngine(plain, settings, torch.device("cpu"), num_micro_steps=num_micro_steps)
+    other = Engine(
+        sharding,
+        settings,
+        zero_stage=0,
+        micro_batch_size=5,
+        num_micro_steps=num_micro_steps,
+    )
+    norms: list[tuple[float, float]] = []
+    for step in range(5):
+        for rows in np.array_split(np.arange(8), num_micro_steps):
+            batch = collate([ROWS[step * 8 + int(i)] for i in rows], 0)
+            for engine in (one, other):
+                engine.backward(loss_of_logits(answer_logits(engine.module, batch), batch) / 40)
+                engine.step(1e-3 / (step + 1))
+        norms += zip(one.norms(), other.norms(), strict=True)
+    first, second = one.gather_weights(), other.gather_weights()
+    return [torch.equal(first[name], second[name]) for name in first], norms
+
+
+def replace_clipping(norm: float) -> Hyperparameters:
+    return SETTINGS.model_copy(update={"gradient_clipping": norm})
+
+
+@pytest.mark.distributed
+def test_without_deepspeed_the_weights_are_the_same_to_the_last_bit() -> None:
+    for num_micro_steps in (1, 2):
+        ((is_equal, norms),) = run_group(1, _plain_and_deepspeed, num_micro_steps)
+        assert is_equal
+        assert all(is_equal)
+        assert all(one == pytest.approx(other, rel=1e-6) for one, other in norms)
+        assert max(one for one, _ in norms) > 0.05, "it was clipped"
 
 
 @pytest.mark.distributed
