@@ -46,7 +46,6 @@ def connect(
     Raises:
         InputError: the cluster has too few CPUs or GPUs for one trial, or cannot be joined.
     """
-    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.5")  # also the end's latency
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the monitor speaks; Tune keeps silent
     os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # a signal ends all at once: see `ending`
     needed = _needed(workers)

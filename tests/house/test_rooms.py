@@ -126,8 +126,10 @@ def test_a_test_module_is_imported_by_nobody(path: Path) -> None:
         ("raysweep.sweep.driver", "torch transformers deepspeed"),
         ("raysweep.sweep.cluster", "torch transformers deepspeed"),
         ("raysweep.sweep.sweep", "torch transformers deepspeed"),
-        ("raysweep.worker.run", "ray deepspeed"),
-        ("raysweep.training.stage", "ray"),
+        ("raysweep.sweep.lane", "torch transformers deepspeed"),
+        ("raysweep.sweep.lane_worker", "torch transformers deepspeed"),
+        ("raysweep.worker.attempt", "ray deepspeed"),
+        ("raysweep.training.stage", "ray deepspeed"),
     ],
 )
 def test_what_importing_a_module_really_loads(module: str, absent: str) -> None:
