@@ -45,6 +45,7 @@ from raysweep.sweep.reprint import find_whole
 from raysweep.sweep.run_record import FOLDER as RUNS
 from raysweep.sweep.run_record import begin_record, record_run, run_name
 from raysweep.sweep.voice import listening
+from raysweep.sweep.work_clock import as_clock
 from raysweep.tasks.custom import read_task
 
 PACKAGED = packaged_names()
@@ -287,7 +288,10 @@ def _usage(outcome: Outcome) -> str:
     return (
         f"Workers computed {computing:.0f} % of {capacity:,.0f} worker-seconds"
         + (f" ({parts})" if parts else "")
-        + "; the rest is start-up and waiting."
+        + "; the rest is start-up and waiting. It took "
+        f"{as_clock(outcome.elapsed_seconds)}; the same work takes no less than "
+        f"{as_clock(outcome.least_seconds)} in any order (critical path "
+        f"{as_clock(outcome.chain_seconds)})."
     )
 
 

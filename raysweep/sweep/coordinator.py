@@ -39,6 +39,7 @@ class Coordinator(Leases):
         self._failures: dict[str, str] = {}
         self._damages: defaultdict[str, list[str]] = defaultdict(list)
         self._spent: defaultdict[Work, float] = defaultdict(float)
+        self._of_stages: defaultdict[str, float] = defaultdict(float)
         self._notes: list[Note] = []
         self._budget = None
         if budget_gb is not None:
@@ -114,13 +115,18 @@ class Coordinator(Leases):
         """What a trial has found damaged so far."""
         return list(self._damages[trial])
 
-    def spend(self, work: Work, seconds: float) -> None:
-        """Adds worker-seconds to a kind of work."""
-        self._spent[work] += seconds
+    def spend(self, work: Work, seconds: float, stage_key: str, num_workers: int) -> None:
+        """So many workers have worked on a stage, each for so long."""
+        self._spent[work] += seconds * num_workers
+        self._of_stages[stage_key] += seconds
 
     def seconds(self) -> dict[Work, float]:
         """Worker-seconds by kind of work."""
         return dict(self._spent)
+
+    def stage_seconds(self) -> dict[str, float]:
+        """How long each stage has taken, its measurements included, by its key."""
+        return dict(self._of_stages)
 
     def begin(self, trial: str, keys: Sequence[str]) -> None:
         """A trial's workers are to start, and need the weights of these stages."""

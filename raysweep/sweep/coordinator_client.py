@@ -100,6 +100,7 @@ class CoordinatorClient:
     progress = _ask(Coordinator.progress, (None, ""))
     activities = _ask(Coordinator.activities, {}, GLANCE_SECONDS)
     seconds = _ask(Coordinator.seconds, {}, GLANCE_SECONDS)
+    stage_seconds = _ask(Coordinator.stage_seconds, {}, GLANCE_SECONDS)
     take_notes = _ask(Coordinator.take_notes, [], GLANCE_SECONDS)
     is_awaited = _ask(Coordinator.is_awaited, False, GLANCE_SECONDS)
 

@@ -118,9 +118,9 @@ class _Calls:
         """Hands on what was said."""
         self._coordinator.note(note)
 
-    def spend(self, work: Work, seconds: float) -> None:
+    def spend(self, work: Work, seconds: float, stage_key: str) -> None:
         """Adds the time of all workers."""
-        self._coordinator.spend(work, seconds * self._seat.world)
+        self._coordinator.spend(work, seconds, stage_key, self._seat.world)
 
     def report(self, metrics: dict[str, Any]) -> None:
         """Hands metrics to the lane, where the trial's driver finds them."""

@@ -27,6 +27,9 @@ class Outcome:
         unfinished: trials that were neither finished nor failed, after an interruption.
         seconds: worker-seconds by activity.
         capacity_seconds: worker-seconds that the sweep could have used.
+        elapsed_seconds: from the first trial to the last.
+        chain_seconds: the critical path: the longest work that one trial depended on.
+        least_seconds: no order of it takes less: the critical path, or all work spread evenly.
         study: of an Optuna search.
         is_interrupted: whether it was told to end, or had to because Ray was lost.
     """
@@ -38,6 +41,9 @@ class Outcome:
     unfinished: tuple[str, ...] = ()
     seconds: Mapping[Work, float] = field(default_factory=dict)
     capacity_seconds: float = 0.0
+    elapsed_seconds: float = 0.0
+    chain_seconds: float = 0.0
+    least_seconds: float = 0.0
     study: Study | None = None
     is_interrupted: bool = False
 
@@ -60,3 +66,13 @@ def before_the_first_trial(plan: Plan, folder: Storage) -> Outcome:
 
     study = Study(plan, folder)
     return Outcome(folder, study.finished_trials(), study=study, is_interrupted=True)
+
+
+def chain_seconds(trial: Trial, of_stages: Mapping[str, float]) -> float:
+    """How long a trial's stages have taken, one after the other, whoever has made them.
+
+    Args:
+        of_stages: by key; the base model's measurements by its digest.
+    """
+    keys = [trial.stages[0].parent, *(stage.key for stage in trial.stages)]
+    return sum(of_stages.get(key, 0.0) for key in keys)

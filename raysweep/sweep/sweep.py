@@ -31,7 +31,7 @@ from raysweep.sweep.halving import ChainHalving
 from raysweep.sweep.lane import LaneSettings, start_lanes
 from raysweep.sweep.monitor import Monitor
 from raysweep.sweep.not_restored import NotRestored
-from raysweep.sweep.outcome import Outcome
+from raysweep.sweep.outcome import Outcome, chain_seconds
 from raysweep.sweep.searchers import PROPOSAL, ListedTrials, ProposedTrials
 from raysweep.sweep.study import Study
 from raysweep.sweep.tune_settings import TRIAL, tune_settings
@@ -103,6 +103,8 @@ class _Sweep:
             known = {trial.id: trial for trial in others} | self._trials
             trials = tuple(t for t in known.values() if t.id not in scouts)
         elapsed = time.monotonic() - self._started
+        of_stages = self._coordinator.stage_seconds()
+        longest = max((chain_seconds(trial, of_stages) for trial in trials), default=0.0)
         return Outcome(
             folder=self._folder,
             trials=trials,
@@ -111,6 +113,9 @@ class _Sweep:
             unfinished=tuple(name for name in self._trials if name not in done),
             seconds=self._coordinator.seconds(),
             capacity_seconds=elapsed * self._num_running * self._plan.space.workers.num_workers,
+            elapsed_seconds=elapsed,
+            chain_seconds=longest,
+            least_seconds=max(longest, sum(of_stages.values()) / self._num_running),
             study=self._study,
             is_interrupted=ENDING.is_requested,
         )

@@ -63,12 +63,16 @@ class Equipment:
         return model
 
     @contextmanager
-    def timed(self, work: Work) -> Iterator[Callable[[], float]]:
-        """Adds the seconds of a block to a kind of work; yields what tells them so far."""
+    def timed(self, work: Work, stage_key: str) -> Iterator[Callable[[], float]]:
+        """Adds the seconds of a block to a kind of work; yields what tells them so far.
+
+        Args:
+            stage_key: of the stage that is trained or measured; of the base model its digest.
+        """
         started = time.time()
         yield lambda: time.time() - started
         if is_first():
-            self.around.spend(work, time.time() - started)
+            self.around.spend(work, time.time() - started, stage_key)
 
     def publish(
         self, entry: EntryName, seconds: Callable[[], float], write: Callable[[Path], object]

@@ -70,9 +70,9 @@ class Line:
         """Makes room for weights; see `Surroundings`."""
         self._call("make_room", key, num_bytes)
 
-    def spend(self, work: Work, seconds: float) -> None:
+    def spend(self, work: Work, seconds: float, stage_key: str) -> None:
         """Adds the time of a piece of work."""
-        self._call("spend", work, seconds)
+        self._call("spend", work, seconds, stage_key)
 
     def note(self, note: Note) -> None:
         """Repeats what was said here."""

@@ -55,7 +55,7 @@ class Measuring:
         splits = self._have.splits[one.task]
         rows = splits.validation if one == self._trial.validation else splits.test
         self._have.tell(Doing.EVALUATING, one.task, one.stage_number)
-        with self._have.timed(Work.EVALUATING) as seconds:
+        with self._have.timed(Work.EVALUATING, one.stage_key) as seconds:
             predictions = evaluate(
                 model,
                 self._have.encoder,
@@ -134,7 +134,7 @@ class Measuring:
         measure: Callable[[], dict[str, Any]],
         work: Work = Work.CURVATURE,
     ) -> None:
-        with self._have.timed(work) as seconds:
+        with self._have.timed(work, one.stage_key) as seconds:
             content = measure()
             text = json.dumps({**content, "provenance_seconds": seconds()})
             self._have.publish(one.entry, seconds, lambda folder: (folder / name).write_text(text))

@@ -73,5 +73,5 @@ class Surroundings(Protocol):
             NoRoomError: the budget has none.
         """
 
-    def spend(self, work: Work, seconds: float) -> None:
-        """After a piece of work: how long it took."""
+    def spend(self, work: Work, seconds: float, stage_key: str) -> None:
+        """After a piece of work for a stage: how long it took."""

@@ -33,7 +33,7 @@ class StageTraining:
         if not decided(lambda: stage.number in remaining(job.store, job.trial).train):
             self._report_again(stage)
             return
-        with self._have.timed(Work.TRAINING) as seconds:
+        with self._have.timed(Work.TRAINING, stage.key) as seconds:
             self._have.tell(Doing.TRAINING, stage.label, stage.number)
             folder = self._have.weights.folder(stage.parent)
             model = self._have.watched(load_model(folder, stage.hyperparameters.dtype))

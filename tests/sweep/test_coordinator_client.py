@@ -26,10 +26,11 @@ def raised(call):
 ray.init(num_cpus=1, include_dashboard=False, _node_ip_address="127.0.0.1", log_to_driver=False)
 one = module.CoordinatorClient.start(sys.argv[1], 1e-9, {})
 one.update("a", Activity(Doing.TRAINING, "bbq", 1))
-one.spend(Work.TRAINING, 2.5)
+one.spend(Work.TRAINING, 1.25, "key", 2)
 one.attend("a", "driver")
 assert one.progress("a") == (1, "training bbq")
 assert one.seconds() == {Work.TRAINING: 2.5}
+assert one.stage_seconds() == {"key": 1.25}
 assert one.claim("key", "a@1") and not one.claim("key", "b@1")
 assert one.wait_for("key", "b@1") == "a@1" and one.is_awaited("a")
 one.fail("a", "a reason")

@@ -16,9 +16,10 @@ from raysweep.process.ending import REMEDY
 from raysweep.results.tables import write_trial
 from raysweep.space.space import load_space
 from raysweep.store.storage import Storage
-from raysweep.sweep.outcome import Outcome, before_the_first_trial
+from raysweep.sweep.outcome import Outcome, before_the_first_trial, chain_seconds
 from raysweep.sweep.study import Study
 from raysweep.tasks.registry import TASKS
+from tests.plans import plan
 from tests.processes import next_line
 
 ROOT = Path(__file__).parents[2]
@@ -102,3 +103,13 @@ def test_what_is_unfinished(tmp_path: Path) -> None:
     assert not Outcome(folder, ()).is_unfinished
     assert Outcome(folder, (), unfinished=("a",)).is_unfinished
     assert Outcome(folder, (), is_interrupted=True).is_unfinished
+
+
+def test_a_chains_seconds_are_those_of_its_stages_whoever_has_made_them() -> None:
+    trial, other = plan().trials[:2]
+    first, second = trial.stages
+    assert first.key == other.stages[0].key, "they share it"
+    spent = {first.parent: 1.0, first.key: 20.0, second.key: 300.0, other.stages[1].key: 4000.0}
+    assert chain_seconds(trial, spent) == 321.0
+    assert chain_seconds(other, spent) == 4021.0
+    assert chain_seconds(other, {}) == 0.0

@@ -71,14 +71,14 @@ def test_what_is_told_arrives_in_order() -> None:
     with connected() as (line, heard):
         line.note(note)
         line.report({"stage": 1})
-        line.spend(Work.TRAINING, 2.5)
+        line.spend(Work.TRAINING, 2.5, "key")
         line.fail("a reason")
         line.lose("another", "a trace")
     calls = [one for one in heard.calls if one[0] != "advance"]
     assert calls == [
         ("note", note),
         ("report", {"stage": 1}),
-        ("spend", Work.TRAINING, 2.5),
+        ("spend", Work.TRAINING, 2.5, "key"),
         ("fail", "a reason"),
         ("lose", "another", "a trace"),
     ]
