@@ -57,6 +57,8 @@ class EntryKind(StrEnum):
     CHANGE = "changes"
     CUSTOM = "measurements"
 
+    __hash__ = str.__hash__  # that of enumerations is slow, and names are looked up by the million
+
 
 EntryName = tuple[EntryKind, str]
 """Kind and key of an entry."""
