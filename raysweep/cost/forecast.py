@@ -155,6 +155,9 @@ def _distinct_work(plan: Plan, counts: Mapping[str, TokenCounts]) -> dict[EntryN
     num_gradients = curvature.path_points + 1 if curvature.path_points else 0
     per_change = PRODUCTS_OF_CHANGE + num_gradients / GRADIENTS_OF_PRODUCT
 
+    trained: dict[tuple[int, int], _Work] = {}  # by identity: settings are few, and the plan's own
+    measured: dict[tuple[EntryKind, str], _Work] = {}
+
     def training(stage: Stage) -> _Work:
         num_rows = stage.hyperparameters.num_steps * stage.hyperparameters.global_batch_size
         means = [counts[part.task].train_mean for part in stage.mixture]
@@ -172,10 +175,12 @@ def _distinct_work(plan: Plan, counts: Mapping[str, TokenCounts]) -> dict[EntryN
     for trial in plan.all_trials:
         for stage in trial.stages:
             if (entry := stage.entry) not in made:
-                made[entry] = training(stage)
+                alike = id(stage.mixture), id(stage.hyperparameters)
+                made[entry] = trained.get(alike) or trained.setdefault(alike, training(stage))
         for one in trial.measurements:
             if (entry := one.entry) not in made:
-                made[entry] = measuring(one)
+                kind = one.kind, one.task
+                made[entry] = measured.get(kind) or measured.setdefault(kind, measuring(one))
     return made
 
 

@@ -166,6 +166,10 @@ class Store:
             self.set_aside(kind, key, str(error))
             return None
 
+    def has(self, kind: EntryKind, key: str) -> bool:
+        """Whether there is an entry of that key that can be read."""
+        return self.find(kind, key) is not None
+
     def demand(self, kind: EntryKind, key: str) -> Entry:
         """The published entry of that key.
 

@@ -58,11 +58,10 @@ class _Sweep:
         self._trials: dict[str, Trial] = {}
         self._num_running = min(num_fitting(plan.space.workers), max(1, len(plan.trials)))
         check_budget(plan, self._num_running)
-        is_known = plan.space.search.method != "optuna"
-        needed = {t.id: [s.key for s in t.stages] for t in plan.all_trials} if is_known else {}
-        self._coordinator = CoordinatorClient.start(
-            storage.uri, plan.space.weights.budget_gb, needed
-        )
+        budget, is_known = plan.space.weights.budget_gb, plan.space.search.method != "optuna"
+        counted = plan.all_trials if is_known and budget is not None else ()
+        needed = {trial.id: [stage.key for stage in trial.stages] for trial in counted}
+        self._coordinator = CoordinatorClient.start(storage.uri, budget, needed)
         self._jobs = jobs_of(plan, storage)
         self._halving: ChainHalving | None = None
         self._study: Study | None = None
