@@ -18,7 +18,7 @@ from raysweep.plan.recipes import Recipe, Recipes
 from raysweep.plan.scouts import Findings
 from raysweep.plan.trials import Measurement, Stage, Trial
 from raysweep.settings.identity import Key, decisive
-from raysweep.space.chains import Chain
+from raysweep.space.chains import Chain, Mixture
 from raysweep.space.data import Replicate
 from raysweep.space.space import SearchSpace
 from raysweep.store.store import EntryKind
@@ -58,6 +58,8 @@ class Planner:
         self._space, self._base, self.recipes = space, base, recipes
         tasks = space.find_tasks().values() if space.curvature.content else ()
         self._generative = {task.name for task in tasks if task.is_generative}
+        alike: dict[Mixture, Mixture] = {}  # of equal mixtures all chains have the same one
+        self._chains = [Chain(alike.setdefault(one, one) for one in c) for c in space.chains]
         self._own = space.find_measurements()
         self._stages: dict[tuple[Any, ...], _Alike[Stage]] = {}
         self._measured: dict[EntryKind, dict[tuple[Any, ...], _Alike[Measurement]]] = {
@@ -91,7 +93,7 @@ class Planner:
 
     def _grid(self) -> Iterator[Placed]:
         """Every chain at every point, with every seed and data seed."""
-        for chain, replicate in itertools.product(self._space.chains, self._space.replicates):
+        for chain, replicate in itertools.product(self._chains, self._space.replicates):
             for point in self._points_of(len(chain)):
                 yield chain, point, replicate
 
@@ -123,7 +125,7 @@ class Planner:
         search = self._space.search
         source = random.Random(search.seed)
         for _ in range(search.num_samples or 0):
-            chain = source.choice(self._space.chains)
+            chain = source.choice(self._chains)
             axes = axes_of(self._space, len(chain))
             values = {name: axis.draw(source) for name, axis in axes.items()}
             yield chain, as_point(values, len(chain), self._made), self._space.replicates[0]
@@ -134,7 +136,7 @@ class Planner:
         if not search.has_scouts:
             return
         stages: dict[tuple[str, int], Stage] = {}
-        for chain, replicate in itertools.product(self._space.chains, self._space.replicates):
+        for chain, replicate in itertools.product(self._chains, self._space.replicates):
             firsts = chain if search.orders != ("listed",) else chain[:1]
             for mixture, point in itertools.product(firsts, self._points_of(len(chain))):
                 (stage,) = self._chain(Chain([mixture]), point[:1], replicate)
