@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray.tune
 from ray.tune.search import Searcher
@@ -31,11 +31,13 @@ from raysweep.sweep.monitor import Monitor
 from raysweep.sweep.not_restored import NotRestored
 from raysweep.sweep.outcome import Outcome
 from raysweep.sweep.searchers import PROPOSAL, ListedTrials, ProposedTrials
-from raysweep.sweep.study import Study
 from raysweep.sweep.tune_settings import TRIAL, tune_settings
 from raysweep.sweep.work_clock import WorkClock
 from raysweep.sweep.worker_groups import remove_worker_groups
 from raysweep.worker.job import Job, jobs_of
+
+if TYPE_CHECKING:
+    from raysweep.sweep.study import Study
 
 
 def run_sweep(plan: Plan, storage: Storage, console: Console) -> Outcome:
@@ -140,6 +142,8 @@ class _Sweep:
 
     def _run_study(self) -> None:
         """Runs the trials that Optuna proposes."""
+        from raysweep.sweep.study import Study
+
         self._study = study = Study(self._plan, self._folder)
         proposals, jobs = study.proposals, self._jobs
 
