@@ -13,7 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from raysweep.cli.console import application, console
 from raysweep.cli.options import StorageUri
-from raysweep.cli.query import Format, print_rows
+from raysweep.cli.rows import Format, print_rows
 from raysweep.cli.sweep import DEFAULT_STORAGE
 from raysweep.errors import InputError
 from raysweep.plan.recipe_text import Wording

@@ -155,6 +155,9 @@ def _distinct_work(plan: Plan, counts: Mapping[str, TokenCounts]) -> dict[EntryN
     num_gradients = curvature.path_points + 1 if curvature.path_points else 0
     per_change = PRODUCTS_OF_CHANGE + num_gradients / GRADIENTS_OF_PRODUCT
 
+    trained: dict[tuple[int, int], _Work] = {}  # by identity: settings are few, and the plan's own
+    measured: dict[tuple[EntryKind, str], _Work] = {}
+
     def training(stage: Stage) -> _Work:
         num_rows = stage.hyperparameters.num_steps * stage.hyperparameters.global_batch_size
         means = [counts[part.task].train_mean for part in stage.mixture]
@@ -170,8 +173,14 @@ def _distinct_work(plan: Plan, counts: Mapping[str, TokenCounts]) -> dict[EntryN
 
     made: dict[EntryName, _Work] = {}
     for trial in plan.all_trials:
-        made |= {one.entry: training(one) for one in trial.stages if one.entry not in made}
-        made |= {one.entry: measuring(one) for one in trial.measurements if one.entry not in made}
+        for stage in trial.stages:
+            if (entry := stage.entry) not in made:
+                alike = id(stage.mixture), id(stage.hyperparameters)
+                made[entry] = trained.get(alike) or trained.setdefault(alike, training(stage))
+        for one in trial.measurements:
+            if (entry := one.entry) not in made:
+                kind = one.kind, one.task
+                made[entry] = measured.get(kind) or measured.setdefault(kind, measuring(one))
     return made
 
 
@@ -184,16 +193,16 @@ def forecast(plan: Plan, assumptions: Assumptions, finished: Entries = ()) -> Co
     count = ExactCount(plan.encoder) if plan.encoder else Estimate()
     counts = {name: count_tokens(one, count) for name, one in plan.splits.items()}
     distinct = _distinct_work(plan, counts)
-    asked = [list(trial.entries) for trial in plan.all_trials]
+    trials = plan.all_trials
     left = {entry: work for entry, work in distinct.items() if entry not in finished}
-    num_unfinished = sum(any(entry in left for entry in entries) for entries in asked)
-    hours = _hours(distinct.values(), len(asked), plan, assumptions)
-    works = (distinct[entry] for entries in asked for entry in entries)
-    unshared = _hours(works, len(asked), plan, assumptions)
+    num_unfinished = sum(any(entry in left for entry in trial.entries) for trial in trials)
+    hours = _hours(distinct.values(), len(trials), plan, assumptions)
+    works = (distinct[entry] for trial in trials for entry in trial.entries)
+    unshared = _hours(works, len(trials), plan, assumptions)
     has_gpu, price = assumptions.accelerator is not None, assumptions.price
     memory = peak_memory(plan, counts)
     return Cost(
-        num_trials=len(plan.all_trials),
+        num_trials=len(trials),
         num_stages_asked=plan.num_stages_asked,
         num_stages_distinct=plan.num_stages_distinct,
         num_stages_left=_number(left, EntryKind.STAGE),

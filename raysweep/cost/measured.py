@@ -12,6 +12,7 @@ import pyarrow as pa
 from raysweep.plan.plan import Plan
 from raysweep.results.records import STEPS
 from raysweep.results.tables import from_bytes, table_files
+from raysweep.store.snapshot import Snapshot
 from raysweep.store.storage import Storage, reading
 from raysweep.store.store import DamagedEntryError, Entry, EntryKind, Store
 
@@ -48,14 +49,14 @@ def find_finished(plan: Plan, uri: str) -> Finished:
     entries, speeds = set[tuple[EntryKind, str]](), list[list[float]]()
     with reading(uri):
         storage = Storage.open(uri)
-        store = Store(storage.sub("store"))
+        store = Snapshot(Store(storage.sub("store")))
         for kind, key in {entry for trial in plan.all_trials for entry in trial.entries}:
             entry = store.find(kind, key)
             if entry is None:
                 continue
             if kind == EntryKind.STAGE:
                 try:
-                    speeds.append(_worker_speeds(store, entry))
+                    speeds.append(_worker_speeds(store.store, entry))
                 except DamagedEntryError:  # it is made again
                     continue
             entries.add((kind, key))

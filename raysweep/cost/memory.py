@@ -30,7 +30,6 @@ from raysweep.cost.activations import (
 from raysweep.cost.tokens import TokenCounts
 from raysweep.plan.plan import Plan
 from raysweep.space.chains import Mixture
-from raysweep.store.store import EntryKind
 from raysweep.training.settings import Hyperparameters, WorkerSettings, layerwise_rows
 
 GIB = 2**30
@@ -132,23 +131,27 @@ def peak_memory(plan: Plan, counts: Mapping[str, TokenCounts]) -> PeakMemory:
         counts: lengths of each task's rows.
     """
     measuring = _Measuring(plan, counts)
-    trials = plan.all_trials
-    trained = {(s.mixture, s.hyperparameters) for trial in trials for s in trial.stages}
-
-    def measured(*kinds: EntryKind) -> set[tuple[str, Hyperparameters]]:
-        return {
-            (one.task, trial.stages[max(one.stage_number - 1, 0)].hyperparameters)
-            for trial in trials
-            for one in trial.measurements
-            if one.kind in kinds
-        }
-
-    evaluated = measured(EntryKind.EVALUATION, EntryKind.CUSTOM)
-    curved = measured(EntryKind.CURVATURE)
+    # By identity, which is cheap: a plan has few settings, and they are its own.
+    trained = dict[tuple[int, int], tuple[Mixture, Hyperparameters]]()
+    evaluated = dict[tuple[str, int], tuple[str, Hyperparameters]]()
+    curved = dict[tuple[str, int], tuple[str, Hyperparameters]]()
+    for trial in plan.all_trials:
+        validation = (trial.validation,) if trial.validation else ()
+        settings = [stage.hyperparameters for stage in trial.stages]
+        for stage in trial.stages:
+            pair = stage.mixture, stage.hyperparameters
+            trained.setdefault((id(pair[0]), id(pair[1])), pair)
+        for found, measurements in (
+            (evaluated, (*trial.evaluations, *validation, *trial.custom)),
+            (curved, trial.curvatures),
+        ):
+            for one in measurements:
+                own = settings[max(one.stage_number - 1, 0)]
+                found.setdefault((one.task, id(own)), (one.task, own))
     return PeakMemory(
-        _largest(measuring.training(*one) for one in trained),
-        _largest(measuring.evaluation(*one) for one in evaluated),
-        _largest(measuring.curvature(*one) for one in curved) if curved else None,
+        _largest(measuring.training(*one) for one in trained.values()),
+        _largest(measuring.evaluation(*one) for one in evaluated.values()),
+        _largest(measuring.curvature(*one) for one in curved.values()) if curved else None,
     )
 
 

@@ -21,8 +21,9 @@ def smallest_limits(space: SearchSpace, checkpoint: Checkpoint) -> dict[tuple[st
     Raises:
         InputError: a limit is more than the model's positions.
     """
-    for length in {len(chain) for chain in space.chains}:
-        for key, limits in _limits(space, length):
+    of_length = {length: _limits(space, length) for length in set(map(len, space.chains))}
+    for found in of_length.values():
+        for key, limits in found:
             if max(limits) > checkpoint.max_positions:
                 raise InputError(
                     key,
@@ -31,7 +32,7 @@ def smallest_limits(space: SearchSpace, checkpoint: Checkpoint) -> dict[tuple[st
                 )
     smallest: dict[tuple[str, str], int] = {}
     for chain in space.chains:
-        limits_of = [min(limits) for _, limits in _limits(space, len(chain))]
+        limits_of = [min(limits) for _, limits in of_length[len(chain)]]
         trains_anywhere = space.search.orders != ("listed",) or space.curvature.tasks == "all"
         for stage, mixture in zip(limits_of, chain, strict=True):
             wanted = {"test": min(limits_of), "validation": limits_of[0]}

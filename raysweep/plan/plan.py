@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from raysweep.digest import digest_json
+from raysweep.digest import digest_json, digest_list
 from raysweep.errors import InputError
 from raysweep.measures.judge_files import find_judge
 from raysweep.model.checkpoint import Checkpoint
@@ -104,13 +106,26 @@ def make_plan(
     encoding = encoder.marks if encoder else {}
     recipes = Recipes(rows, space.data, judges, space.curvature, encoding, checkpoint.was_misread)
     planner = Planner(space, checkpoint.digest, recipes)
-    trials, scouts = tuple(planner.trials()), tuple(planner.scouts())
+    with _uncollected():
+        trials, scouts = tuple(planner.trials()), tuple(planner.scouts())
     if scouts or space.search.method == "optuna":
         digest = _sweep_digest(space, checkpoint.digest, recipes)
     else:
-        digest = digest_json([[one.id, [m.key for m in one.measurements]] for one in trials])
+        digest = digest_list([one.id, [m.key for m in one.measurements]] for one in trials)
     name = f"{space.name}-{digest[:8]}"
     return Plan(name, space, checkpoint, trials, splits, planner, scouts, encoder)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Spares the search for circles among millions of new objects: there are none, and all stay."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _encoder(space: SearchSpace, checkpoint: Checkpoint, *, is_optional: bool) -> Encoder | None:

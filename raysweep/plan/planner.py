@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Generic, TypeVar
 
-from raysweep.digest import digest_json
+from raysweep.digest import BLANKS, Form, digest_json
 from raysweep.errors import InputError
 from raysweep.measures.custom import CustomMeasurement
 from raysweep.model.parts import Part
 from raysweep.plan.points import Point, as_point, axes_of, points
-from raysweep.plan.recipes import Recipes
+from raysweep.plan.recipes import Recipe, Recipes
 from raysweep.plan.scouts import Findings
 from raysweep.plan.trials import Measurement, Stage, Trial
 from raysweep.settings.identity import Key, decisive
-from raysweep.space.chains import Chain
+from raysweep.space.chains import Chain, Mixture
 from raysweep.space.data import Replicate
 from raysweep.space.space import SearchSpace
 from raysweep.store.store import EntryKind
@@ -28,6 +29,21 @@ NUM_DIGITS = 8  # of a key in it
 
 Placed = tuple[Chain, Point, Replicate]
 """A chain at a point of the search, with its seeds."""
+
+
+Made = TypeVar("Made", Stage, Measurement)
+
+
+@dataclass(frozen=True)
+class _Alike(Generic[Made]):
+    """What has recipes that differ only in the models that they name.
+
+    Attributes:
+        made: by the last of these models.
+    """
+
+    form: Form
+    made: dict[str, Made] = field(default_factory=dict)
 
 
 class Planner:
@@ -42,8 +58,13 @@ class Planner:
         self._space, self._base, self.recipes = space, base, recipes
         tasks = space.find_tasks().values() if space.curvature.content else ()
         self._generative = {task.name for task in tasks if task.is_generative}
-        self._stages: dict[tuple[Any, ...], Stage] = {}
-        self._measured: dict[tuple[Any, ...], Measurement] = {}
+        alike: dict[Mixture, Mixture] = {}  # of equal mixtures all chains have the same one
+        self._chains = [Chain(alike.setdefault(one, one) for one in c) for c in space.chains]
+        self._own = space.find_measurements()
+        self._stages: dict[tuple[Any, ...], _Alike[Stage]] = {}
+        self._measured: dict[EntryKind, dict[tuple[Any, ...], _Alike[Measurement]]] = {
+            kind: {} for kind in EntryKind
+        }
         self._scorings: dict[Hyperparameters, tuple[Any, ...]] = {}
         self._points: dict[int, list[Point]] = {}
         self._made: dict[tuple[Any, ...], Any] = {}
@@ -63,14 +84,16 @@ class Planner:
             placed = self._following(findings)
         else:
             placed = self._stand_ins() if search.has_scouts else self._grid()
-        chains: dict[tuple[str, int], tuple[Stage, ...]] = {}
+        known = set[tuple[str, int]]()
         for stages in itertools.starmap(self._chain, placed):
-            chains.setdefault(_identity(stages), stages)
-        yield from map(self._trial, chains.values())
+            if (identity := _identity(stages)) not in known:
+                known.add(identity)
+                yield self._trial(stages)
+        self._forget()
 
     def _grid(self) -> Iterator[Placed]:
         """Every chain at every point, with every seed and data seed."""
-        for chain, replicate in itertools.product(self._space.chains, self._space.replicates):
+        for chain, replicate in itertools.product(self._chains, self._space.replicates):
             for point in self._points_of(len(chain)):
                 yield chain, point, replicate
 
@@ -102,7 +125,7 @@ class Planner:
         search = self._space.search
         source = random.Random(search.seed)
         for _ in range(search.num_samples or 0):
-            chain = source.choice(self._space.chains)
+            chain = source.choice(self._chains)
             axes = axes_of(self._space, len(chain))
             values = {name: axis.draw(source) for name, axis in axes.items()}
             yield chain, as_point(values, len(chain), self._made), self._space.replicates[0]
@@ -113,7 +136,7 @@ class Planner:
         if not search.has_scouts:
             return
         stages: dict[tuple[str, int], Stage] = {}
-        for chain, replicate in itertools.product(self._space.chains, self._space.replicates):
+        for chain, replicate in itertools.product(self._chains, self._space.replicates):
             firsts = chain if search.orders != ("listed",) else chain[:1]
             for mixture, point in itertools.product(firsts, self._points_of(len(chain))):
                 (stage,) = self._chain(Chain([mixture]), point[:1], replicate)
@@ -124,6 +147,12 @@ class Planner:
         """The trial of one chain at the point at which the axes have these values."""
         point = as_point(values, len(chain), self._made)
         return self._trial(self._chain(chain, point, replicate))
+
+    def _forget(self) -> None:
+        """Drops what is kept so that nothing is made twice: the trials have it now."""
+        self._stages.clear()
+        for alike in self._measured.values():
+            alike.clear()
 
     def _points_of(self, length: int) -> list[Point]:
         if length not in self._points:
@@ -136,12 +165,17 @@ class Planner:
         for mixture, hyperparameters in zip(chain, point, strict=True):
             if hyperparameters.num_steps:
                 parent = stages[-1].key if stages else self._base
-                known = (mixture, hyperparameters, *replicate, parent)
-                if known not in self._stages:
-                    stage = Stage(len(stages) + 1, *known, key="")
-                    key = digest_json(self.recipes.of_stage(stage))
-                    self._stages[known] = replace(stage, key=key)
-                stages.append(self._stages[known])
+                known = (id(mixture), id(hyperparameters), replicate)  # a stage keeps both
+                alike = self._stages.get(known)
+                if alike is None:
+                    recipe = self.recipes.training(BLANKS[0], mixture, hyperparameters, replicate)
+                    alike = self._stages[known] = _Alike(Form(recipe))
+                if parent not in alike.made:
+                    key = alike.form.digest(parent)
+                    alike.made[parent] = Stage(
+                        len(stages) + 1, mixture, hyperparameters, *replicate, parent, key
+                    )
+                stages.append(alike.made[parent])
         if not stages:
             raise InputError("num_steps", "every stage of a chain has 0 steps", "give it some")
         return tuple(stages)
@@ -149,11 +183,10 @@ class Planner:
     def _trial(self, stages: tuple[Stage, ...]) -> Trial:
         tasks = Chain(stage.mixture for stage in stages).tasks
         models = [(0, self._base, stages[0]), *((s.number, s.key, s) for s in stages)]
-        scored = [(*model, task) for model in models for task in tasks]
-        evaluations = tuple(self._evaluation(*one) for one in scored)
+        evaluations = tuple(one for model in models for one in self._evaluations(*model, tasks))
         curvatures, changes = self._curvatures(stages, tasks)
-        own = self._space.find_measurements()
-        custom = tuple(self._custom(one, *place) for one in own for place in scored)
+        places = [(*model, task) for model in models for task in tasks] if self._own else ()
+        custom = tuple(self._custom(one, *place) for one in self._own for place in places)
         name, seed = self._name_of(stages), stages[0].seed
         return Trial(name, seed, stages, evaluations, curvatures, changes, custom=custom)
 
@@ -177,12 +210,15 @@ class Planner:
         name = f"scout-{self._name_of((stage,))}"
         return Trial(name, stage.seed, (stage,), (), curvatures, validation=validation)
 
-    def _evaluation(self, number: int, model: str, stage: Stage, task: str) -> Measurement:
-        known = (model, task, stage.data_seed, *self._scoring(stage))
-        if known not in self._measured:
-            key = digest_json(self.recipes.evaluation(model, task, stage))
-            self._measured[known] = Measurement(number, model, task, key, EntryKind.EVALUATION)
-        return self._measured[known]
+    def _evaluations(
+        self, number: int, model: str, stage: Stage, tasks: Sequence[str]
+    ) -> Iterator[Measurement]:
+        """Of a model on each of the tasks, with the settings of a stage."""
+        scoring = self._scoring(stage)
+        for task in tasks:
+            known = (task, stage.data_seed, scoring)
+            recipe = partial(self.recipes.evaluation, BLANKS[0], task, stage)
+            yield self._measurement(known, recipe, (model,), number, task, EntryKind.EVALUATION)
 
     def _scoring(self, stage: Stage) -> tuple[Any, ...]:
         """What of a stage's hyperparameters decides how its model is scored."""
@@ -215,23 +251,50 @@ class Planner:
         return tuple(curvatures), tuple(changes)
 
     def _curvature(self, stage: Stage, task: str, part: Part = "whole") -> Measurement:
-        known = (EntryKind.CURVATURE, stage.key, stage.data_seed, task, part)
-        if known not in self._measured:
-            key = digest_json(self.recipes.spectral_radius(stage, task, part))
-            self._measured[known] = Measurement(
-                stage.number, stage.key, task, key, EntryKind.CURVATURE, part=part
-            )
-        return self._measured[known]
+        known = (task, part, stage.seed, stage.data_seed, stage.hyperparameters)
+
+        def recipe() -> Recipe:
+            return self.recipes.spectral_radius(replace(stage, key=BLANKS[0]), task, part)
+
+        kind, models = EntryKind.CURVATURE, (stage.key,)
+        return self._measurement(known, recipe, models, stage.number, task, kind, part)
 
     def _change(self, stage: Stage, following: Stage, task: str) -> Measurement:
         """From one stage to the next."""
-        known = (EntryKind.CHANGE, stage.key, following.key, stage.data_seed, task)
-        if known not in self._measured:
-            key = digest_json(self.recipes.change(stage, following, task))
-            self._measured[known] = Measurement(
-                following.number, following.key, task, key, known[0]
-            )
-        return self._measured[known]
+        known = (task, stage.seed, stage.data_seed, stage.hyperparameters)
+
+        def recipe() -> Recipe:
+            before, after = replace(stage, key=BLANKS[0]), replace(following, key=BLANKS[1])
+            return self.recipes.change(before, after, task)
+
+        models, kind = (stage.key, following.key), EntryKind.CHANGE
+        return self._measurement(known, recipe, models, following.number, task, kind)
+
+    def _measurement(
+        self,
+        known: tuple[Any, ...],
+        recipe: Callable[[], Recipe],
+        models: tuple[str, ...],
+        number: int,
+        task: str,
+        kind: EntryKind,
+        part: Part = "whole",
+    ) -> Measurement:
+        """The one of these models.
+
+        Args:
+            known: what the recipe is made of, the models aside.
+            recipe: makes it, with blanks for the models.
+            number: of the stage whose model is the last of them.
+        """
+        alike = self._measured[kind].get(known)
+        if alike is None:
+            alike = self._measured[kind][known] = _Alike(Form(recipe()))
+        model = models[-1]
+        if model not in alike.made:
+            key = alike.form.digest(*models)
+            alike.made[model] = Measurement(number, model, task, key, kind, part=part)
+        return alike.made[model]
 
 
 def _identity(stages: Sequence[Stage]) -> tuple[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from raysweep.plan.planner import Planner
@@ -26,7 +27,7 @@ class Proposals:
     space: SearchSpace
     planner: Planner
 
-    @property
+    @cached_property
     def chains(self) -> Mapping[str, Chain]:
         """Those to choose from, by their text."""
         return {str(chain): chain for chain in self.space.chains}

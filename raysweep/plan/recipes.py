@@ -6,7 +6,7 @@ They are plain JSON. Where something runs (workers, ZeRO stage, micro-batch) is 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from raysweep.measures.custom import CustomMeasurement, known_measurements
@@ -14,9 +14,11 @@ from raysweep.measures.settings import CurvatureSettings
 from raysweep.model.parts import Part
 from raysweep.plan import versions
 from raysweep.plan.trials import Stage, Trial
-from raysweep.settings.identity import Key, decisive
-from raysweep.space.data import SweepData
+from raysweep.settings.identity import Decisive, Key
+from raysweep.space.chains import Mixture
+from raysweep.space.data import Replicate, SweepData
 from raysweep.store.store import EntryKind, EntryName
+from raysweep.training.settings import Hyperparameters
 
 Recipe = dict[str, Any]
 Digests = tuple[str, str, str]
@@ -42,6 +44,7 @@ class Recipes:
     curvature: CurvatureSettings
     encoding: Mapping[str, Any]
     was_misread: bool
+    _decisive: Decisive = field(default_factory=Decisive, init=False, repr=False, compare=False)
 
     def of(self, trial: Trial, entry: EntryName) -> Recipe:
         """Of an entry that a trial asks for; a stage's weights have the recipe of its step log."""
@@ -62,16 +65,23 @@ class Recipes:
 
     def of_stage(self, stage: Stage) -> Recipe:
         """Of the weights and the step log of a stage, from its parent's key."""
-        rows = self.rows[stage.data_seed]
-        parts = [[part.task, part.fraction, rows[part.task][0]] for part in stage.mixture]
-        has_shares = any(part.fraction < 1 for part in stage.mixture)
+        replicate = Replicate(stage.seed, stage.data_seed)
+        return self.training(stage.parent, stage.mixture, stage.hyperparameters, replicate)
+
+    def training(
+        self, parent: str, mixture: Mixture, settings: Hyperparameters, replicate: Replicate
+    ) -> Recipe:
+        """The same, of a stage that has no key yet."""
+        rows = self.rows[replicate.data_seed]
+        parts = [[part.task, part.fraction, rows[part.task][0]] for part in mixture]
+        has_shares = any(part.fraction < 1 for part in mixture)
         return {
             "format": versions.TRAINING,
-            "parent": stage.parent,
+            "parent": parent,
             "mixture": parts,
-            "hyperparameters": decisive(stage.hyperparameters, Key.STAGE),
-            "seed": stage.seed,
-            **(decisive(self.data, Key.STAGE) if has_shares else {}),
+            "hyperparameters": self._decisive(settings, Key.STAGE),
+            "seed": replicate.seed,
+            **(self._decisive(self.data, Key.STAGE) if has_shares else {}),
             **self._encoded(),
         }
 
@@ -91,14 +101,14 @@ class Recipes:
 
     def spectral_radius(self, stage: Stage, task: str, part: Part = "whole") -> Recipe:
         """Of the curvature of a task's training loss at a stage's model, or of a part of it."""
-        solver = decisive(self.curvature, Key.SOLVER)
+        solver = self._decisive(self.curvature, Key.SOLVER)
         made = self._loss(stage, task) | {"format": versions.CURVATURE, "solver": solver}
         return made if part == "whole" else made | {"part": part}
 
     def change(self, stage: Stage, following: Stage, task: str) -> Recipe:
         """Of what the following stage does to a task's training loss at a stage's model."""
         changed = {"format": versions.CHANGE, "changed": following.key}
-        return self._loss(stage, task) | changed | decisive(self.curvature, Key.CHANGE)
+        return self._loss(stage, task) | changed | {**self._decisive(self.curvature, Key.CHANGE)}
 
     def _scored(self, model: str, task: str, stage: Stage, rows: Mapping[str, str]) -> Recipe:
         return {
@@ -106,7 +116,7 @@ class Recipes:
             "model": model,
             "task": task,
             **rows,
-            **decisive(stage.hyperparameters, Key.EVALUATION),
+            **self._decisive(stage.hyperparameters, Key.EVALUATION),
             "judge": self.judges.get(task),
             **self._encoded(),
         }
@@ -116,8 +126,8 @@ class Recipes:
             "model": stage.key,
             "task": task,
             "train": self.rows[stage.data_seed][task][0],
-            **decisive(stage.hyperparameters, Key.LOSS),
-            "sample": decisive(self.curvature, Key.LOSS),
+            **self._decisive(stage.hyperparameters, Key.LOSS),
+            "sample": self._decisive(self.curvature, Key.LOSS),
             "seed": stage.seed,
             **({"model_is_as_in_its_files": True} if self.was_misread else {}),
         }

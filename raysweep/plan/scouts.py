@@ -63,6 +63,13 @@ class Findings:
             best[one.place] = max(best.get(one.place, one), one, key=lambda it: it.accuracy or 0.0)
         return best
 
+    @cached_property
+    def _radii(self) -> Mapping[tuple[Place, Hyperparameters], float | None]:
+        radii: dict[tuple[Place, Hyperparameters], float | None] = {}
+        for one in self.all:
+            radii.setdefault((one.place, one.stage.hyperparameters), one.spectral_radius)
+        return radii
+
     def best(self, mixture: Mixture, replicate: Replicate) -> Hyperparameters | None:
         """The first stage's settings with the highest validation accuracy; of equals the first.
 
@@ -97,9 +104,4 @@ class Findings:
         best = self._best.get((replicate, mixture))
         if best is None or best.accuracy is not None:
             return best.spectral_radius if best else None
-        with_first = (
-            one.spectral_radius
-            for one in self.all
-            if one.place == best.place and one.stage.hyperparameters == first
-        )
-        return next(with_first, None)
+        return self._radii.get((best.place, first))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import zip_longest
+from collections.abc import Iterator, Sequence
 
 from raysweep.plan.trials import Trial
 
@@ -27,7 +26,18 @@ def _dealt(trials: list[Trial], depth: int) -> list[Trial]:
         branches.setdefault(key, []).append(trial)
     dealt = [_dealt(branch, depth + 1) for branch in branches.values()]
     dealt.sort(key=lambda branch: max(map(_length, branch)), reverse=True)
-    return [trial for turn in zip_longest(*dealt) for trial in turn if trial is not None]
+    return list(_in_turn(dealt))
+
+
+def _in_turn(branches: Sequence[Sequence[Trial]]) -> Iterator[Trial]:
+    """One trial of each branch, then another of each that has one left, and so on."""
+    left = [iter(branch) for branch in branches]
+    while left:
+        turn, left = left, []
+        for branch in turn:
+            if trial := next(branch, None):
+                yield trial
+                left.append(branch)
 
 
 def _length(trial: Trial) -> int:

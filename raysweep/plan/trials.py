@@ -16,7 +16,7 @@ from raysweep.store.store import EntryKind, EntryName
 from raysweep.training.settings import Hyperparameters
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Stage:
     """One finetune on a mixture of tasks, as a position in a trial.
 
@@ -46,7 +46,7 @@ class Stage:
         return EntryKind.STAGE, self.key
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Measurement:
     """What is measured of one stage's model on one task, and its key in the store.
 
@@ -69,7 +69,7 @@ class Measurement:
         return self.kind, self.key
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Trial:
     """One chain with one set of hyperparameters, one seed and one data seed.
 

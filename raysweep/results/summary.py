@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import mean, stdev
 from typing import Any
 
+import pyarrow.compute as pc
 from rich import box
 from rich.console import Console
 from rich.markup import escape
@@ -15,6 +16,7 @@ from rich.table import Table
 
 from raysweep.plan.names import learning_rates, short_id
 from raysweep.plan.trials import Trial
+from raysweep.results.columns import SCHEMAS
 from raysweep.results.effects import cell_of, predicted
 from raysweep.results.rows import maximum_of
 from raysweep.results.tables import read_table
@@ -35,6 +37,16 @@ NOTE = (
     "converged. The short id of a trial is the end of its name in the column 'trial' of the "
     "results."
 )
+NEEDED = {
+    "evaluations": [
+        *("trial", "stage", "task", "group", "subset"),
+        *("title", "accuracy", "chance", "constant_prediction"),
+    ],
+    "forgetting": ["trial", "stage", "task", "group", "forgetting"],
+    "unevenness": SCHEMAS["unevenness"].names,
+    "curvature": ["trial", "stage", "task", "part", "spectral_radius", "converged"],
+}
+"""Columns: of thousands of trials no more than these become Python's objects."""
 WITHIN_CHANCE = 0.05
 OVER_SEEDS = " Over several seeds: mean ± sample standard deviation."
 
@@ -242,7 +254,9 @@ def _by_trial(folder: Storage, name: str, trials: Sequence[Trial]) -> Mapping[st
     """The rows of a table after each trial's last stage; those of curvature after its first."""
     last = {t.id: 1 if name == "curvature" else len(t.stages) for t in trials}
     rows: dict[str, list[Row]] = defaultdict(list)
-    for row in read_table(folder, name).to_pylist():
+    found = read_table(folder, name, NEEDED[name])
+    is_last = pc.field("stage").isin(sorted(set(last.values())))
+    for row in found.filter(is_last).to_pylist():
         if row["stage"] == last.get(row["trial"]) and row.get("part") in (None, "whole"):
             rows[row["trial"]].append(row)
     return rows
@@ -251,8 +265,10 @@ def _by_trial(folder: Storage, name: str, trials: Sequence[Trial]) -> Mapping[st
 def _overall(folder: Storage, trials: Sequence[Trial]) -> Mapping[str, dict[tuple[str, int], Row]]:
     """Of each trial the evaluations of all rows of a task, by task and stage."""
     rows: dict[str, dict[tuple[str, int], Row]] = {trial.id: {} for trial in trials}
-    for row in read_table(folder, "evaluations").to_pylist():
-        if row["trial"] in rows and (row["group"], row["subset"]) == (OVERALL, ALL):
+    is_overall = (pc.field("group") == OVERALL) & (pc.field("subset") == ALL)
+    found = read_table(folder, "evaluations", NEEDED["evaluations"])
+    for row in found.filter(is_overall).to_pylist():
+        if row["trial"] in rows:
             rows[row["trial"]][row["task"], row["stage"]] = row
     return rows
 

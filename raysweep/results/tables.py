@@ -10,7 +10,8 @@ What their columns are `columns` tells.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -18,6 +19,8 @@ import pyarrow as pa
 from raysweep.errors import InputError
 from raysweep.results.columns import DERIVED, SCHEMA_VERSION, SCHEMAS, TRIAL_TABLES
 from raysweep.store.storage import Storage
+
+NUM_AT_A_TIME = 200  # files
 
 
 def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
@@ -67,15 +70,34 @@ def table_files(sweep: Storage, name: str) -> list[str]:
     return [f"{folder}/{file}" for file in names if not file.startswith(".")]
 
 
-def read_table(sweep: Storage, name: str) -> pa.Table:
+def read_table(sweep: Storage, name: str, columns: Sequence[str] | None = None) -> pa.Table:
     """All trials' rows of one table; empty when there are none yet.
 
     Columns that a file does not have yet are null.
 
+    Args:
+        columns: those to keep; what a few hundred files hold beside them is then held at a time.
+
     Raises:
         InputError: two files hold the same trial.
     """
-    empty, parts, places = table(name, []), list[pa.Table](), dict[str, str]()
+    empty, parts = table(name, []), _parts(sweep, name)
+    if columns is None:
+        return _united([empty, *parts])
+    pieces = [empty.select(columns)]
+    while some := list(islice(parts, NUM_AT_A_TIME)):
+        pieces.append(_united([empty, *some]).select(columns).combine_chunks())
+    return _united(pieces).combine_chunks()
+
+
+def _united(parts: Sequence[pa.Table]) -> pa.Table:
+    """One below the other, with the columns of the first."""
+    return pa.concat_tables(parts, promote_options="default").select(parts[0].column_names)
+
+
+def _parts(sweep: Storage, name: str) -> Iterator[pa.Table]:
+    """The files of one table."""
+    places = dict[str, str]()
     for file in table_files(sweep, name):
         part = from_bytes(sweep.read(file))
         if name in TRIAL_TABLES and part.num_rows:
@@ -84,5 +106,4 @@ def read_table(sweep: Storage, name: str) -> pa.Table:
                 problem = f"{first} and {file} hold the same trial {trial} twice"
                 remedy = "move one of them out of the folder"
                 raise InputError(f"results {sweep.uri}", problem, remedy)
-        parts.append(part)
-    return pa.concat_tables([empty, *parts], promote_options="default").select(empty.column_names)
+        yield part

@@ -82,6 +82,28 @@ def decisive(settings: BaseModel, key: Key) -> dict[str, Any]:
     return plain
 
 
+class Decisive:
+    """`decisive`, of each settings object and key once; what it gives is not to be changed.
+
+    Objects are known by identity, which is cheap: a plan asks for the same few a million times.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[Key, dict[int, tuple[BaseModel, dict[str, Any]]]] = {k: {} for k in Key}
+
+    def __call__(self, settings: BaseModel, key: Key) -> Mapping[str, Any]:
+        """The settings that are part of a key, as plain JSON values."""
+        known = self._known[key]
+        found = known.get(id(settings))
+        if found is None:  # it is kept, so that no other object can have its id
+            found = known[id(settings)] = settings, decisive(settings, key)
+        return found[1]
+
+    def __reduce__(self) -> tuple[type[Decisive], tuple[()]]:
+        """Nothing travels: another process has other ids."""
+        return Decisive, ()
+
+
 def _plain(value: Any, key: Key) -> Any:
     if isinstance(value, BaseModel):
         return decisive(value, key)

@@ -6,6 +6,7 @@ A file is read with `load_space`; a mistake ends in one line that names file, ke
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -107,7 +108,7 @@ class SearchSpace(Settings):
             taken.add(task.name)
         return tasks
 
-    @property
+    @cached_property
     def task_names(self) -> tuple[str, ...]:
         """The tasks of all chains, each once, in the order in which they occur."""
         return tuple(dict.fromkeys(task for chain in self.chains for task in chain.tasks))

@@ -57,6 +57,8 @@ class EntryKind(StrEnum):
     CHANGE = "changes"
     CUSTOM = "measurements"
 
+    __hash__ = str.__hash__  # that of enumerations is slow, and names are looked up by the million
+
 
 EntryName = tuple[EntryKind, str]
 """Kind and key of an entry."""
@@ -163,6 +165,10 @@ class Store:
         except DamagedEntryError as error:
             self.set_aside(kind, key, str(error))
             return None
+
+    def has(self, kind: EntryKind, key: str) -> bool:
+        """Whether there is an entry of that key that can be read."""
+        return self.find(kind, key) is not None
 
     def demand(self, kind: EntryKind, key: str) -> Entry:
         """The published entry of that key.

@@ -12,6 +12,7 @@ together, and is called a lower bound while it is far below.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -69,25 +70,32 @@ class Estimator:
         num_trials: how many there will be; those not planned yet count as the mean of the others.
 
     Attributes:
-        planned: trials that are known, and what was first found missing for each.
+        planned: trials that are known.
         ended: trials that need no more work.
     """
 
     def __init__(self, num_slots: int, num_trials: int, num_workers: int = 1) -> None:
         self._num_slots, self._num_trials = num_slots, num_trials
         self._num_workers = num_workers
-        self.planned: dict[str, frozenset[Piece]] = {}
+        self.planned: set[str] = set()
         self.ended: set[str] = set()
         self._started: set[str] = set()
         self._missing: dict[EntryName, Piece] = {}
+        self._left: Counter[Work] = Counter()  # pieces that are missing
+        self._sizes: defaultdict[Work, float] = defaultdict(float)  # of them together
+        self._found: defaultdict[Work, float] = defaultdict(float)  # of what was missing at first
         self._made: dict[Work, float] = {}
         self._startups: list[float] = []
 
     def plan(self, trial: str, missing: Collection[Piece]) -> None:
         """A trial is known, with what the store lacks of it."""
-        new = {piece.entry: piece for piece in missing if piece.entry not in self._missing}
-        self.planned[trial] = frozenset(new.values())
-        self._missing.update(new)
+        self.planned.add(trial)
+        for piece in missing:
+            if piece.entry not in self._missing:
+                self._missing[piece.entry] = piece
+                self._left[piece.kind] += 1
+                self._sizes[piece.kind] += piece.size
+                self._found[piece.kind] += piece.size
         if not missing:
             self.ended.add(trial)
 
@@ -103,14 +111,22 @@ class Estimator:
     def finish(self, done: Collection[Piece]) -> None:
         """Work is in the store now, whoever did it."""
         for piece in done:
-            if self._missing.pop(piece.entry, None):
+            if self._drop(piece):
                 self._made[piece.kind] = self._made.get(piece.kind, 0.0) + piece.size
 
     def end(self, trial: str, rest: Collection[Piece] = ()) -> None:
         """A trial needs no more work; what it still lacked nobody will do."""
         self.ended.add(trial)
         for piece in rest:
-            self._missing.pop(piece.entry, None)
+            self._drop(piece)
+
+    def _drop(self, piece: Piece) -> bool:
+        """A piece is missing no longer; whether it was."""
+        found = self._missing.pop(piece.entry, None)
+        if found:
+            self._left[found.kind] -= 1
+            self._sizes[found.kind] -= found.size
+        return found is not None
 
     def seconds_left(
         self, spent: Mapping[Work, float], begun: Mapping[EntryName, float]
@@ -122,17 +138,17 @@ class Estimator:
             begun: the share that is done of entries that are being made.
         """
         pace = {kind: spent[kind] / made for kind, made in self._made.items() if kind in spent}
-        if any(piece.kind not in pace for piece in self._missing.values()):
+        missing = [kind for kind, number in self._left.items() if number]
+        if any(kind not in pace for kind in missing):
             return None
-        work = sum(
-            piece.size * (1.0 - begun.get(entry, 0.0)) * pace[piece.kind]
-            for entry, piece in self._missing.items()
-        )
-        waiting = len(set(self.planned) - self._started - self.ended)
+        work = sum(self._sizes[kind] * pace[kind] for kind in missing)
+        for entry, share in begun.items():
+            if piece := self._missing.get(entry):
+                work -= piece.size * share * pace[piece.kind]
+        waiting = len(self.planned - self._started - self.ended)
         unknown = max(self._num_trials - len(self.planned), 0)
         if unknown and self.planned:
-            found = (piece for missing in self.planned.values() for piece in missing)
-            known = sum(piece.size * pace.get(piece.kind, 0.0) for piece in found)
+            known = sum(size * pace.get(kind, 0.0) for kind, size in self._found.items())
             work += unknown * known / len(self.planned)
         if (waiting + unknown) and not self._startups:
             return None

@@ -8,7 +8,7 @@ cannot be known without running it what the comparison would decide; it is never
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import pyarrow as pa
 
@@ -17,7 +17,8 @@ from raysweep.plan.remaining import remaining
 from raysweep.plan.scouts import Findings
 from raysweep.plan.trials import Trial
 from raysweep.results.columns import TRIAL_TABLES
-from raysweep.results.tables import from_bytes, write_trial
+from raysweep.results.tables import from_bytes, table_files, write_trial
+from raysweep.store.snapshot import Snapshot
 from raysweep.store.storage import Storage
 from raysweep.store.store import DamagedEntryError, Store
 from raysweep.sweep.outcome import Outcome
@@ -44,8 +45,9 @@ def find_whole(plan: Plan, storage: Storage) -> Outcome | None:
         trials = study.finished_trials() if study else _decided(plan, jobs, store)
         if (study and study.num_left) or not _are_done(trials, store):
             return None
+        written = {name: frozenset(table_files(folder, name)) for name in TRIAL_TABLES}
         for trial in (*plan.scouts, *trials):
-            if not _has_results(folder, trial):
+            if not _has_results(folder, trial, written):
                 publish_results(jobs(trial), jobs(trial).records(), len(trial.stages))
     except DamagedEntryError:
         return None  # it is set aside, so that a run makes it again
@@ -65,13 +67,18 @@ def _decided(plan: Plan, jobs: Callable[[Trial], Job], store: Store) -> tuple[Tr
 
 
 def _are_done(trials: Sequence[Trial], store: Store) -> bool:
-    return bool(trials) and not any(remaining(store, trial) for trial in trials)
+    now = Snapshot(store)
+    return bool(trials) and not any(remaining(now, trial) for trial in trials)
 
 
-def _has_results(folder: Storage, trial: Trial) -> bool:
-    """Whether all tables of a trial are there, and reach to its last stage."""
+def _has_results(folder: Storage, trial: Trial, written: Mapping[str, Collection[str]]) -> bool:
+    """Whether all tables of a trial are there, and reach to its last stage.
+
+    Args:
+        written: the files of each table.
+    """
     tables = (name for name in TRIAL_TABLES if name != "measurements" or trial.custom)
-    if not all(folder.exists(f"results/{name}/{trial.id}.arrow") for name in tables):
+    if not all(f"results/{name}/{trial.id}.arrow" in written[name] for name in tables):
         return False
     try:
         steps = from_bytes(folder.read(f"results/{LAST_WRITTEN}/{trial.id}.arrow"))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ray.tune.search import Searcher
 
 from raysweep.plan.trials import Trial
 from raysweep.sweep.not_restored import NotRestored
-from raysweep.sweep.study import Proposal, Study
+
+if TYPE_CHECKING:
+    from raysweep.sweep.study import Proposal, Study
 
 PROPOSAL = "proposal"
 """In Tune's configuration of a trial: what Optuna has proposed, by the search space's names."""

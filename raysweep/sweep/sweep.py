@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray.tune
 from ray.tune.search import Searcher
@@ -33,10 +33,12 @@ from raysweep.sweep.monitor import Monitor
 from raysweep.sweep.not_restored import NotRestored
 from raysweep.sweep.outcome import Outcome, chain_seconds
 from raysweep.sweep.searchers import PROPOSAL, ListedTrials, ProposedTrials
-from raysweep.sweep.study import Study
 from raysweep.sweep.tune_settings import TRIAL, tune_settings
 from raysweep.sweep.work_clock import WorkClock
 from raysweep.worker.job import Job, jobs_of
+
+if TYPE_CHECKING:
+    from raysweep.sweep.study import Study
 
 
 def run_sweep(plan: Plan, storage: Storage, console: Console) -> Outcome:
@@ -59,11 +61,10 @@ class _Sweep:
         self._trials: dict[str, Trial] = {}
         self._num_running = min(num_fitting(plan.space.workers), max(1, len(plan.trials)))
         check_budget(plan, self._num_running)
-        is_known = plan.space.search.method != "optuna"
-        needed = {t.id: [s.key for s in t.stages] for t in plan.all_trials} if is_known else {}
-        self._coordinator = CoordinatorClient.start(
-            storage.uri, plan.space.weights.budget_gb, needed
-        )
+        budget, is_known = plan.space.weights.budget_gb, plan.space.search.method != "optuna"
+        counted = plan.all_trials if is_known and budget is not None else ()
+        needed = {trial.id: [stage.key for stage in trial.stages] for trial in counted}
+        self._coordinator = CoordinatorClient.start(storage.uri, budget, needed)
         self._jobs = jobs_of(plan, storage)
         self._lanes: list[NamedLane] = []
         self._halving: ChainHalving | None = None
@@ -159,6 +160,8 @@ class _Sweep:
 
     def _run_study(self) -> None:
         """Runs the trials that Optuna proposes."""
+        from raysweep.sweep.study import Study
+
         self._study = study = Study(self._plan, self._folder)
         proposals, jobs = study.proposals, self._jobs
 

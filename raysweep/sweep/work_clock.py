@@ -7,11 +7,13 @@ work that are done or begun, and seconds of start-up.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Mapping
 
 from raysweep.plan.remaining import remaining
 from raysweep.plan.trials import Trial
-from raysweep.store.store import EntryKind, Store
+from raysweep.store.snapshot import Snapshot
+from raysweep.store.store import EntryKind, EntryName, Store
 from raysweep.sweep.eta import Countdown, Estimator, Left, Piece, pieces
 from raysweep.worker.surroundings import Activity, Doing, Work
 
@@ -28,26 +30,27 @@ class WorkClock:
     def __init__(self, trials: Mapping[str, Trial], work: Estimator, store: Store) -> None:
         self._trials, self._work, self._store = trials, work, store
         self._countdown = Countdown()
+        self._num_seen = 0
+        self._needed: Counter[EntryName] = Counter()  # by how many trials that have not ended
+        self._unneeding: set[str] = set()
         self._starting: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def finish(self, trial: Trial, stage: int) -> None:
         """All of a trial up to a stage is in the store."""
         with self._lock:
-            self._plan(trial)
+            self._see_trials()
+            self._plan(trial, self._store)
             self._work.finish([one for one in pieces(trial) if one.stage <= stage])
 
     def end(self, trial: Trial) -> None:
         """A trial needs no more work; what others do not need of its rest is not made."""
         with self._lock:
-            self._plan(trial)
-            needed = {
-                one.entry
-                for other in list(self._trials.values())
-                if other.id != trial.id and other.id not in self._work.ended
-                for one in pieces(other)
-            }
-            self._work.end(trial.id, [one for one in pieces(trial) if one.entry not in needed])
+            self._see_trials()
+            self._plan(trial, self._store)
+            self._unneed(trial)
+            rest = [one for one in pieces(trial) if not self._needed[one.entry]]
+            self._work.end(trial.id, rest)
 
     def left(
         self, activities: Mapping[str, Activity], spent: Mapping[Work, float], now: float
@@ -58,8 +61,7 @@ class WorkClock:
             spent: worker-seconds by kind of work.
         """
         with self._lock:
-            for trial in list(self._trials.values()):
-                self._plan(trial)
+            self._see_trials()
             self._see_starts(activities, now)
             begun = {}
             for name, activity in activities.items():
@@ -67,19 +69,39 @@ class WorkClock:
                     begun[one.entry] = activity.fraction
             return self._countdown.show(now, self._work.seconds_left(spent, begun))
 
-    def _plan(self, trial: Trial) -> None:
+    def _see_trials(self) -> None:
+        """Plans trials that are new."""
+        if len(self._trials) == self._num_seen:
+            return
+        new = list(self._trials.values())[self._num_seen :]
+        self._num_seen += len(new)
+        for trial in new:
+            self._needed.update(one.entry for one in pieces(trial))
+        now = Snapshot(self._store)
+        for trial in new:
+            self._plan(trial, now)
+
+    def _unneed(self, trial: Trial) -> None:
+        """A trial that has ended needs nothing, once."""
+        if trial.id not in self._unneeding:
+            self._unneeding.add(trial.id)
+            self._needed.subtract(one.entry for one in pieces(trial))
+
+    def _plan(self, trial: Trial, store: Store | Snapshot) -> None:
         """Looks up what the store lacks of a trial, once."""
         if trial.id in self._work.planned:
             return
-        train = remaining(self._store, trial).train
+        train = remaining(store, trial).train
 
         def is_missing(one: Piece) -> bool:
             if one.kind == Work.TRAINING:
                 return one.stage in train
-            return self._store.find(*one.entry) is None
+            return not store.has(*one.entry)
 
         missing = [one for one in pieces(trial) if is_missing(one)]
         self._work.plan(trial.id, missing)
+        if not missing:
+            self._unneed(trial)
 
     def _see_starts(self, activities: Mapping[str, Activity], now: float) -> None:
         for name, activity in activities.items():
