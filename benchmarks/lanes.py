@@ -26,7 +26,7 @@ from rich.table import Table
 
 from raysweep.cli.console import console, run_command
 from raysweep.process.fork_server import ForkServer
-from raysweep.sweep.lane_worker import preloaded
+from raysweep.sweep.fork_servers import preloaded
 from raysweep.training.settings import WorkerSettings
 
 NUM_FORKED = 20

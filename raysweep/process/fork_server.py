@@ -3,7 +3,8 @@
 A server imports what is needed and does nothing else; each process is forked off it. None sees what
 another has done, as if each had been started on its own, and what they import is imported once.
 
-The server ends with the thread that has started it, and the process that it has forked with it.
+The server ends with the thread that has started it, and all processes that it has forked with it.
+Others on the host may share it, each with its own process at a time.
 """
 
 from __future__ import annotations
@@ -22,15 +23,17 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkProcess
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 END_SECONDS = 10.0  # from a process's last sign to the server's word on it
+NICENESS = 15  # as that of Ray's workers: who sits at the machine goes first
 FORK, KILL = b"f", b"k"
 _START = """
 import json, sys
-sys.path[:] = json.loads(sys.argv[2])
+sys.path[:] = json.loads(sys.argv[1])
 from raysweep.process.fork_server import serve
-serve(int(sys.argv[1]), sys.argv[3:])
+serve(json.loads(sys.argv[2]), sys.argv[3:])
 """
 
 
@@ -43,17 +46,38 @@ class ForkServer:
 
     Args:
         modules: to import before any is started.
+        address: of a Unix socket, at which others may `join`; nobody may if it is empty.
     """
 
-    def __init__(self, modules: Sequence[str]) -> None:
+    def __init__(self, modules: Sequence[str], address: str = "") -> None:
         self._control, theirs = socket.socketpair()
-        with theirs:
-            number = str(theirs.fileno())
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", _START, number, json.dumps(sys.path), *modules],
+        with theirs, socket.socket(socket.AF_UNIX) as listener:
+            if address:
+                listener.bind(address)
+                listener.listen()
+            passed = [theirs.fileno(), *([listener.fileno()] if address else [])]
+            numbers, path = json.dumps(passed), json.dumps(sys.path)
+            self._process: subprocess.Popen[bytes] | None = subprocess.Popen(
+                [sys.executable, "-c", _START, path, numbers, *modules],
                 stdin=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
+                pass_fds=passed,
+                start_new_session=True,  # what ends it is its owner's end, and no key pressed
             )
+
+    @classmethod
+    def join(cls, address: str) -> ForkServer:
+        """A server that another process has started on this host; waits until it has imported.
+
+        Raises:
+            LostServerError: there is none.
+        """
+        server = cls.__new__(cls)
+        server._control, server._process = socket.socket(socket.AF_UNIX), None
+        try:
+            server._control.connect(address)
+        except OSError as error:
+            raise LostServerError(f"no server at {address}: {error}") from None
+        return server
 
     def start(self, target: str, *arguments: object) -> Child:
         """A new process that calls ``function(channel, *arguments)``, and ends.
@@ -78,10 +102,11 @@ class ForkServer:
         return Child(ours, self._control)
 
     def close(self) -> None:
-        """Ends the server, and what it has started."""
+        """Ends what it has started for this process, and the server if that has started it."""
         self._control.close()
-        self._process.kill()
-        self._process.wait()
+        if self._process:
+            self._process.kill()
+            self._process.wait()
 
 
 class Child:
@@ -116,40 +141,71 @@ class Child:
         return int(struct.unpack("i", answer)[0])
 
 
-def serve(number: int, modules: Sequence[str]) -> None:
+def serve(passed: Sequence[int], modules: Sequence[str]) -> None:
     """The server: imports, then forks whenever it is told to; ends with who has started it.
 
     Args:
-        number: the file descriptor of its end of the control socket.
+        passed: file descriptors: its end of its owner's control socket, and what it listens at.
     """
     _end_with_parent()
-    control = socket.socket(fileno=number)
+    os.nice(NICENESS - os.nice(0))
+    owner, *listening = (socket.socket(fileno=number) for number in passed)
     for module in modules:
         importlib.import_module(module)
     gc.collect()
     gc.freeze()  # what is there already is no child's to look through, or to copy
-    context = multiprocessing.get_context("fork")
+    served: dict[socket.socket, ForkProcess | None] = {owner: None}
     while True:
+        sentinels = [process.sentinel for process in served.values() if process]
+        ready = wait([*served, *sentinels, *listening])
+        for listener in set(listening) & set(ready):
+            served[listener.accept()[0]] = None
+        for control, process in list(served.items()):
+            if process and process.sentinel in ready:
+                process.join()
+                served[control] = None
+                _send(control, struct.pack("i", process.exitcode))
+            elif control in ready and not _obey(control, served, listening):
+                if control is owner:
+                    return  # its processes end with it
+                control.close()
+                del served[control]
+
+
+def _obey(
+    control: socket.socket,
+    served: dict[socket.socket, ForkProcess | None],
+    listening: Sequence[socket.socket],
+) -> bool:
+    """Does what one client says; whether that is still there."""
+    try:
         message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
-        if not message:
-            return
-        for descriptor in descriptors:
-            process = context.Process(target=_run, args=(control, descriptor))
-            process.start()
-            os.close(descriptor)
-            while process.sentinel not in wait([control, process.sentinel]):
-                if control.recv(1) != KILL:
-                    process.kill()
-                    return
-                process.kill()
-            process.join()
-            control.send(struct.pack("i", process.exitcode))
+    except ConnectionError:
+        message, descriptors = b"", []
+    if (process := served[control]) and message in (KILL, b""):
+        process.kill()
+    for descriptor in descriptors:
+        served[control] = started = ForkProcess(
+            target=_run, args=((*served, *listening), descriptor)
+        )
+        started.start()
+        os.close(descriptor)
+    return bool(message)
 
 
-def _run(control: socket.socket, descriptor: int) -> None:
+def _send(control: socket.socket, message: bytes) -> None:
+    """Says something to a client, which may be gone."""
+    try:
+        control.send(message)
+    except OSError:
+        return
+
+
+def _run(servers: Sequence[socket.socket], descriptor: int) -> None:
     """What each process does."""
     _end_with_parent()
-    control.close()
+    for one in servers:  # else the end of a client, or of the server, would not be seen
+        one.close()
     with Connection(descriptor) as channel:
         target, arguments = channel.recv()
         module, _, name = target.partition(":")

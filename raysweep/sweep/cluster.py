@@ -20,6 +20,7 @@ from raysweep.process.ending import ENDING
 from raysweep.store.host_folder import delete_abandoned
 from raysweep.sweep import ray_private
 from raysweep.sweep.address import check_address, why_silent
+from raysweep.sweep.fork_servers import end_shared, start_shared
 from raysweep.sweep.token_file import protect_token, token_path
 from raysweep.training.settings import WorkerSettings
 
@@ -59,6 +60,7 @@ def connect(
         console.print(f"Joined the Ray cluster at {context.address_info['address']}.")
     else:
         _check_size(needed, {"CPU": os.cpu_count() or 1, "GPU": _num_local_gpus(workers)})
+        start_shared(workers)
         ray_private.stay_on_loopback()
         # No cloud takes a laptop away: this spares every trial an actor that asks it.
         os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
@@ -110,6 +112,7 @@ def leave() -> None:
     if not (is_own and ENDING.is_requested):  # else its processes are killed, in no time
         ray.shutdown()
         ENDING.begin()  # Ray leaves SIGTERM to the system, past Python
+    end_shared()
     end_descendants(0.0 if ENDING.is_requested else GRACE_SECONDS)
     delete_abandoned(Path(tempfile.gettempdir()))
 

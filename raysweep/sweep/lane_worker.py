@@ -18,6 +18,7 @@ import ray.train
 from raysweep.process.fork_server import ForkServer
 from raysweep.process.notes import Note, speak_through
 from raysweep.sweep.coordinator_client import CoordinatorClient
+from raysweep.sweep.fork_servers import fork_server
 from raysweep.sweep.lane_state import Leave, Loss, Order
 from raysweep.training.settings import WorkerSettings
 from raysweep.worker.line import answer
@@ -25,19 +26,6 @@ from raysweep.worker.seat import Seat
 from raysweep.worker.surroundings import Activity, Work
 
 ATTEMPT = "raysweep.worker.attempt:attempt"
-PRELOADED = (
-    "raysweep.worker.attempt",
-    "raysweep.training.stage",
-    "pandas",  # which pyarrow imports when it makes a table
-    "scipy.stats",  # for the permutations of groups
-)
-DEEPSPEED = (
-    "raysweep.training.engine",
-    "setuptools",  # this and the next two are imported when an engine is made
-    "deepspeed.ops.op_builder.all_ops",
-    "deepspeed.module_inject.auto_ep_layer",
-)
-ZERO = ("deepspeed.runtime.zero.muon.original_muon",)  # with PyTorch's compiler
 IDLE_POLL_SECONDS, LOOK_SECONDS = 0.1, 1.0
 
 
@@ -50,7 +38,7 @@ def work_on_orders(lane: Any, settings: Any) -> None:
     """
     speak_through(settings.coordinator.note)
     seat = _seat(settings.workers)
-    server = ForkServer(preloaded(settings.workers))
+    server = fork_server(settings.workers)
     try:
         while not isinstance(order := ray.get(lane.order.remote(seat.rank)), Leave):
             if order is None:
@@ -60,19 +48,6 @@ def work_on_orders(lane: Any, settings: Any) -> None:
             ray.get(lane.end.remote(order.number, seat.rank, loss))
     finally:
         server.close()
-
-
-def preloaded(workers: WorkerSettings) -> tuple[str, ...]:
-    """The modules that the fork server imports.
-
-    A process that is forked off one that has looked for GPUs cannot use them: on GPUs each process
-    imports for itself.
-    """
-    if workers.use_gpu:
-        return ()
-    if workers.num_workers == 1 and workers.zero_stage == 0:
-        return PRELOADED
-    return (*PRELOADED, *DEEPSPEED, *(ZERO if workers.zero_stage else ()))
 
 
 def _carry_out(order: Order, server: ForkServer, seat: Seat, calls: _Calls) -> Loss | None:

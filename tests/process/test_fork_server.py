@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import psutil
 import pytest
@@ -105,3 +106,34 @@ def test_a_process_ends_with_its_server_and_the_server_with_its_owner(
     assert process.wait(timeout=10) is None, "not ours to wait for, but gone"
     with pytest.raises(LostServerError):
         server.start(f"{__name__}:_see", "")
+
+
+def test_others_share_a_server_each_with_its_own_process(tmp_path: Path) -> None:
+    address = str(tmp_path / "socket")
+    owner = ForkServer([MODULE], address)
+    first = owner.start(f"{__name__}:_echo")
+    joined = ForkServer.join(address)
+    second = joined.start(f"{__name__}:_echo")
+    for child in (first, second):
+        child.channel.send(1)
+        assert child.channel.recv() == 2
+    second.kill()
+    with pytest.raises((EOFError, ConnectionError)):
+        second.channel.recv()
+    assert second.exit_code() == -signal.SIGKILL
+    third = joined.start(f"{__name__}:_see", "")
+    imported, left, _, _ = third.channel.recv()
+    assert (imported, left, third.exit_code()) == (True, None, 0)
+    first.channel.send(41)
+    assert first.channel.recv() == 42, "it has not noticed"
+    fourth = joined.start(f"{__name__}:_echo")
+    fourth.channel.send(1)
+    assert fourth.channel.recv() == 2
+    joined.close()
+    with pytest.raises((EOFError, ConnectionError)):
+        fourth.channel.recv()
+    first.channel.send(0)
+    assert first.channel.recv() == 1, "one client's end is not another's"
+    owner.close()
+    with pytest.raises(LostServerError):
+        ForkServer.join(address)

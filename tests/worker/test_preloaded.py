@@ -15,7 +15,7 @@ from raysweep.plan.plan import make_plan
 from raysweep.process.fork_server import ForkServer
 from raysweep.space.space import check_space
 from raysweep.store.storage import Storage
-from raysweep.sweep.lane_worker import preloaded
+from raysweep.sweep.fork_servers import preloaded
 from raysweep.training.settings import WorkerSettings
 from raysweep.worker.job import jobs_of
 from raysweep.worker.process_group import process_group

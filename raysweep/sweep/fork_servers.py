@@ -1,0 +1,75 @@
+"""The fork servers of lanes' workers: what they import, and one that imports while Ray starts.
+
+Each worker has a fork server beside it; see `process.fork_server`. On a cluster that the command
+itself starts, on this machine, there is one for all: it is started first and imports while Ray's
+own processes start. Where it is gone, or on another host, a worker starts its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+
+from raysweep.process.fork_server import ForkServer, LostServerError
+from raysweep.training.settings import WorkerSettings
+
+VARIABLE = "RAYSWEEP_FORK_SERVER"
+"""Names the socket of the one for all; Ray's processes inherit it."""
+PRELOADED = (
+    "raysweep.worker.attempt",
+    "raysweep.training.stage",
+    "pandas",  # which pyarrow imports when it makes a table
+    "scipy.stats",  # for the permutations of groups
+)
+DEEPSPEED = (
+    "raysweep.training.engine",
+    "setuptools",  # this and the next two are imported when an engine is made
+    "deepspeed.ops.op_builder.all_ops",
+    "deepspeed.module_inject.auto_ep_layer",
+)
+ZERO = ("deepspeed.runtime.zero.muon.original_muon",)  # with PyTorch's compiler
+LOG = logging.getLogger(__name__)
+_shared: list[tuple[ForkServer, str]] = []  # and the socket's folder
+
+
+def preloaded(workers: WorkerSettings) -> tuple[str, ...]:
+    """The modules that the fork server imports.
+
+    A process that is forked off one that has looked for GPUs cannot use them: on GPUs each process
+    imports for itself.
+    """
+    if workers.use_gpu:
+        return ()
+    if workers.num_workers == 1 and workers.zero_stage == 0:
+        return PRELOADED
+    return (*PRELOADED, *DEEPSPEED, *(ZERO if workers.zero_stage else ()))
+
+
+def start_shared(workers: WorkerSettings) -> None:
+    """Starts one for all workers on this machine, before a cluster of one's own."""
+    if modules := preloaded(workers):
+        folder = tempfile.mkdtemp(prefix="raysweep-fork-")
+        address = f"{folder}/socket"
+        _shared.append((ForkServer(modules, address), folder))
+        os.environ[VARIABLE] = address
+
+
+def end_shared() -> None:
+    """Ends it, if there is one."""
+    while _shared:
+        server, folder = _shared.pop()
+        server.close()
+        shutil.rmtree(folder, ignore_errors=True)
+        os.environ.pop(VARIABLE, None)
+
+
+def fork_server(workers: WorkerSettings) -> ForkServer:
+    """For a worker: the one for all, or its own."""
+    if (address := os.environ.get(VARIABLE)) and not workers.use_gpu:
+        try:
+            return ForkServer.join(address)
+        except LostServerError as error:
+            LOG.warning("this worker starts its own: %s", error)
+    return ForkServer(preloaded(workers))
