@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from raysweep.measures.scores import Score, whole_task
@@ -78,9 +77,10 @@ class _Rows:
 
     def evaluations(self) -> Iterator[Row]:
         for one in self._until(self._trial.evaluations):
+            common = self._scored(one)
             for score in self._records.scores(one.task, one.stage_number):
                 yield {
-                    **self._scored(one),
+                    **common,
                     "group": score.group,
                     "subset": score.subset,
                     "num_examples": score.accuracy.num_examples,
@@ -96,17 +96,19 @@ class _Rows:
 
     def predictions(self) -> Iterator[Row]:
         for one in self._until(self._trial.evaluations):
+            common = self._scored(one)
             for prediction in self._records.predictions(one):
-                yield {**self._scored(one), **asdict(prediction)}
+                yield {**common, **vars(prediction)}
 
     def forgetting(self) -> Iterator[Row]:
         for one in self._until(self._trial.evaluations):
             overall, groups = self._records.forgetting(one.task, one.stage_number)
             before, after = self._validity(one) if overall else ({}, {})
+            common = self._scored(one)
             for group, forgetting in {OVERALL: overall, **groups}.items():
                 if forgetting:
                     yield {
-                        **self._scored(one),
+                        **common,
                         "group": group,
                         "learned_at": self._trial.learned_at(one.task),
                         "num_examples": forgetting.after.num_examples,
@@ -172,8 +174,9 @@ class _Rows:
 
     def steps(self) -> Iterator[Row]:
         for stage in self._trial.stages[: self._last]:
+            common = self._common(stage.number, stage.key)
             for step in self._records.steps(stage):
-                yield {**self._common(stage.number, stage.key), **step}
+                yield {**common, **step}
 
     def _until(self, measurements: tuple[Measurement, ...]) -> Iterator[Measurement]:
         return (one for one in measurements if one.stage_number <= self._last)
