@@ -5,14 +5,20 @@ from __future__ import annotations
 import functools
 import itertools
 import random
+import subprocess
+import sys
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from raysweep.model.encoding import EncodedRow
-from raysweep.training.batches import step_indices
+from raysweep.training.batches import collate, step_indices
+from raysweep.training.engine import Engine
+from raysweep.training.loss import answer_logits, loss_and_parts, loss_of_logits
+from raysweep.training.plain_engine import PlainEngine
 from raysweep.training.settings import Hyperparameters, WorkerSettings
 from raysweep.training.stage import DivergedError, Step, linear_decay, train_stage
 from tests.models import random_rows, small_llama
@@ -106,6 +112,48 @@ def _weights_after_training() -> dict[str, np.ndarray]:
     return {name: weight.numpy() for name, weight in weights.items()}
 
 
+def _with_and_without_deepspeed(num_micro_steps: int) -> tuple[list[Any], list[Any]]:
+    """What PlainEngine and DeepSpeed give after some steps: weights, and what was read each step."""
+    settings = SETTINGS.model_copy(update={"gradient_clipping": 0.3})
+    sizes = {"num_micro_steps": num_micro_steps}
+    engines: list[PlainEngine | Engine] = [
+        PlainEngine(small_llama(), settings, torch.device("cpu"), **sizes),
+        Engine(small_llama(), settings, zero_stage=0, micro_batch_size=5, **sizes),
+    ]
+    found: tuple[list[Any], list[Any]] = ([], [])
+    for engine, log in zip(engines, found, strict=True):
+        for step in range(5):
+            for pieces in np.array_split(np.arange(15), num_micro_steps):
+                batch = collate([PARTED[(step * 15 + int(i)) % len(PARTED)] for i in pieces], 0)
+                loss, parts = loss_and_parts(answer_logits(engine.module, batch), batch)
+                engine.backward(loss / 40)
+                engine.step(1e-3 / (step + 1))
+            log.append(engine.read(torch.cat([loss.detach().double()[None], parts])))
+        log += [
+            (name, weight.numpy().tobytes()) for name, weight in engine.gather_weights().items()
+        ]
+        engine.close()
+    return found
+
+
+@pytest.mark.distributed
+@pytest.mark.parametrize("num_micro_steps", [1, 3])
+def test_without_deepspeed_every_bit_is_the_same(num_micro_steps: int) -> None:
+    ((plain, sharded),) = run_group(1, _with_and_without_deepspeed, num_micro_steps)
+    assert plain == sharded
+    norms = [log[1] for log in plain[:5]]
+    assert min(norms) > 0.3, "it was clipped"
+    assert len(plain) > 5, "there are weights"
+
+
+def test_one_worker_that_shards_nothing_needs_no_deepspeed() -> None:
+    program = (
+        "import sys, raysweep.training.stage; print([m for m in sys.modules if 'deepspeed' in m])"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert found.stdout.strip() == "[]", found.stderr
+
+
 @pytest.mark.distributed
 def test_gathered_weights_fit_an_ordinary_model_and_repeat_bit_by_bit() -> None:
     first, second = (run_group(2, _weights_after_training) for _ in range(2))
@@ -163,6 +211,29 @@ def _content_of(rows: list[EncodedRow]) -> float:
         for place in range(*row.content):
             total -= float(log_p[len(row.prompt) - 1 + place, row.answer[place]])
     return total / sum(len(row.answer) for row in rows)
+
+
+def test_the_loss_and_its_parts_are_those_of_two_passes_to_the_bit() -> None:
+    batch = collate(PARTED[:9], 0)
+    results = []
+    for is_one_pass in (False, True):
+        model = small_llama()
+        logits = answer_logits(model, batch)
+        if is_one_pass:
+            loss, parts = loss_and_parts(logits, batch)
+        else:
+            loss = loss_of_logits(logits, batch)
+            singles = torch.nn.functional.cross_entropy(
+                logits.flatten(0, 1),
+                batch.labels[:, -logits.shape[1] :].flatten(),
+                reduction="none",
+            ).double()
+            is_content = batch.content_labels[:, -logits.shape[1] :].flatten() != -100
+            parts = torch.stack([singles[~is_content].sum(), singles[is_content].sum()])
+        loss.backward()
+        gradients = [p.grad.numpy().tobytes() for p in model.parameters() if p.grad is not None]
+        results.append((float(loss), parts.tolist(), gradients))
+    assert results[0] == results[1]
 
 
 def _one_without() -> list[Step]:
