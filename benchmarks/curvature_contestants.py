@@ -104,7 +104,7 @@ def pyhessian(work: Work, seed: int, *, weigh: bool = True) -> Found:
     for batch in work.batches:
         correct = work.num_rows / (len(batch.labels) * work.num_tokens)
         weight = correct if weigh else 1 / batch.num_answer_tokens
-        tensors = list(vars(batch).values())
+        tensors = [one for one in vars(batch).values() if isinstance(one, torch.Tensor)]
         data.append((torch.stack(tensors, dim=-1), torch.tensor(weight)))
     torch.manual_seed(seed)
     with warnings.catch_warnings():
@@ -182,7 +182,10 @@ class _LossSum(nn.Module):
         self.model = model
 
     def forward(self, tensors: torch.Tensor) -> torch.Tensor:
-        return answer_loss_sum(self.model, Batch(*tensors.unbind(-1)))
+        ids, mask, positions, labels, contents = tensors.unbind(-1)
+        first = int((labels != IGNORED).any(dim=0).nonzero()[0])
+        batch = Batch(ids, mask, positions, labels, contents, tensors.shape[1] - first)
+        return answer_loss_sum(self.model, batch)
 
 
 class _Passes(list[Any]):

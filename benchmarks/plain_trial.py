@@ -84,10 +84,21 @@ def train(
         batch = sorted((rows[index] for index in chosen), key=lambda row: row.num_tokens)
         loss = answer_loss_sum(model, collate(batch, pad_token_id))
         (loss / sum(len(row.answer) for row in batch)).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), settings["gradient_clipping"])
+        clip(model, settings["gradient_clipping"])
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
+
+
+def clip(model: LlamaForCausalLM, limit: float) -> None:
+    """`torch.nn.utils.clip_grad_norm_`, but for the rounding of the norm: that is DeepSpeed's.
+
+    At these learning rates the last bit of a step becomes points of accuracy after 300 of them;
+    with the same rounding all accuracies can be compared.
+    """
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    norm = torch.stack(torch._foreach_norm(gradients)).square().sum().pow(0.5)
+    torch._foreach_mul_(gradients, (torch.full_like(norm, limit) / (norm + 1e-6)).clamp(max=1.0))
 
 
 def main(path: Path) -> None:

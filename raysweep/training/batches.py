@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -18,6 +18,7 @@ from raysweep.model.encoding import EncodedRow
 from raysweep.model.parts import Part
 
 IGNORED = -100  # label of a position that is not part of the loss
+LENGTH = "longest_answer"  # the one attribute of a batch that is no tensor
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Batch:
         input_ids, attention_mask, position_ids: shape [rows, tokens].
         labels: token ids of the answers and `IGNORED` elsewhere, same shape.
         content_labels: those of the answers' content; `IGNORED` in rows without candidates.
+        longest_answer: positions from the first label of any row to the end; at least 1. Known
+            beforehand: to look for it in the labels would have the host wait for the device.
     """
 
     input_ids: torch.Tensor
@@ -35,6 +38,7 @@ class Batch:
     position_ids: torch.Tensor
     labels: torch.Tensor
     content_labels: torch.Tensor
+    longest_answer: int
 
     def labels_of(self, part: Part) -> torch.Tensor:
         """The labels of a part of the answers, and `IGNORED` elsewhere."""
@@ -47,15 +51,12 @@ class Batch:
         """Positions that are part of the loss."""
         return int((self.labels != IGNORED).sum())
 
-    @property
-    def longest_answer(self) -> int:
-        """Positions from the first label of any row to the end; at least 1."""
-        labelled = (self.labels != IGNORED).any(dim=0).nonzero()
-        return self.labels.shape[1] - int(labelled[0]) if len(labelled) else 1
-
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
-        return Batch(*(tensor.to(device) for tensor in vars(self).values()))
+        if self.labels.device == device:
+            return self
+        tensors = {name: one.to(device) for name, one in vars(self).items() if name != LENGTH}
+        return replace(self, **tensors)
 
 
 def step_indices(num_rows: int, global_batch_size: int, seed: int, step: int) -> list[int]:
@@ -99,18 +100,20 @@ def collate(rows: Sequence[EncodedRow], pad_token_id: int) -> Batch:
     if not rows:
         rows = [EncodedRow((pad_token_id, pad_token_id), ())]
     width = max(row.num_tokens for row in rows)
-    input_ids = torch.full((len(rows), width), pad_token_id)
-    labels = torch.full((len(rows), width), IGNORED)
-    content_labels = labels.clone()
-    mask = torch.zeros((len(rows), width), dtype=torch.long)
+    shape = len(rows), width
+    input_ids, mask = np.full(shape, pad_token_id), np.zeros(shape, dtype=np.int64)
+    labels, content_labels = np.full(shape, IGNORED), np.full(shape, IGNORED)
     for index, row in enumerate(rows):
-        ids = torch.tensor([*row.prompt, *row.answer])
-        input_ids[index, width - len(ids) :] = ids
-        mask[index, width - len(ids) :] = 1
-        if row.answer:
-            labels[index, width - len(row.answer) :] = ids[-len(row.answer) :]
+        first, answer = width - row.num_tokens, width - len(row.answer)
+        input_ids[index, first:answer], input_ids[index, answer:] = row.prompt, row.answer
+        mask[index, first:] = 1
+        labels[index, answer:] = row.answer
         if row.content:
-            start, stop = (width - len(row.answer) + place for place in row.content)
+            start, stop = (answer + place for place in row.content)
             content_labels[index, start:stop] = labels[index, start:stop]
-    positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
-    return Batch(input_ids, mask, positions, labels, content_labels)
+    positions = (mask.cumsum(axis=1) - 1).clip(min=0)
+    ids, masks, places, known, contents = map(
+        torch.from_numpy, (input_ids, mask, positions, labels, content_labels)
+    )
+    longest = max(1, *(len(row.answer) for row in rows))
+    return Batch(ids, masks, places, known, contents, longest)

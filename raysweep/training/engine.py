@@ -13,6 +13,7 @@ from deepspeed.utils import safe_get_local_fp32_param, safe_set_local_fp32_param
 from transformers import LlamaForCausalLM
 
 from raysweep.training.optimizer import NormedAdamW
+from raysweep.training.plain_engine import on_device
 from raysweep.training.settings import Hyperparameters
 
 
@@ -57,7 +58,7 @@ class Engine:
             _zero_padding(model)
         # Without ZeRO and in float32 DeepSpeed steps AdamW itself and keeps no gradient norm.
         self._is_plain = self._engine.optimizer is self._adamw
-        self._gradient_norm = 0.0
+        self._gradient_norm: float | torch.Tensor = 0.0
         self._engine.train()
 
     @property
@@ -84,19 +85,26 @@ class Engine:
             group["lr"] = learning_rate
         if self._engine.is_gradient_accumulation_boundary() and self._is_plain:
             gradients = [p.grad for p in self._engine.module.parameters() if p.grad is not None]
-            self._gradient_norm = float(torch.nn.utils.get_total_norm(gradients))
+            self._gradient_norm = torch.nn.utils.get_total_norm(gradients)
         self._engine.step()
 
-    def norms(self) -> tuple[float, float]:
-        """Norm of the last step's gradient before clipping, and of the parameters' change."""
+    def read(self, sums: torch.Tensor) -> tuple[list[float], float, float]:
+        """Sums over all workers, and the norms of the last step, in one collective and one copy.
+
+        Returns:
+            the sums; the norm of the gradient before clipping; that of the parameters' change.
+        """
         squared, num_changed = self._adamw.pop_change()
-        totals = torch.tensor([squared, num_changed], dtype=torch.float64, device=self.device)
-        dist.all_reduce(totals)
-        # Workers hold either disjoint shards (perhaps padded) or copies of everything.
-        num_copies = max(1, round(float(totals[1]) / self._num_parameters))
         if not self._is_plain:
-            self._gradient_norm = float(self._engine.get_global_grad_norm())
-        return self._gradient_norm, float(totals[0] / num_copies) ** 0.5
+            self._gradient_norm = self._engine.get_global_grad_norm()
+        totals = torch.cat([sums, on_device([squared, num_changed], sums)])
+        if dist.get_world_size() > 1:
+            dist.all_reduce(totals)
+        numbers = torch.cat([totals, on_device([self._gradient_norm], sums)]).tolist()
+        *summed, squared, num_changed, gradient_norm = numbers
+        # Workers hold either disjoint shards (perhaps padded) or copies of everything.
+        num_copies = max(1, round(num_changed / self._num_parameters))
+        return summed, gradient_norm, (squared / num_copies) ** 0.5
 
     def gather_weights(self) -> dict[str, torch.Tensor]:
         """All weights on the CPU of rank 0, an empty dictionary elsewhere.

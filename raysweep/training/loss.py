@@ -65,18 +65,22 @@ def loss_of_logits(
     return (losses.sum(dim=1) / num_tokens).sum()
 
 
-@torch.no_grad()
-def loss_parts(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
-    """The sums over the tokens of format and of content, of shape [2] in float64.
+def loss_and_parts(logits: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """`loss_of_logits`, to the bit, and the sums over the tokens of format and of content.
 
-    Of logits that are there anyhow: the training loss itself is one sum, and stays what it is.
+    The sums, of shape [2] in float64 and without a gradient, are of the logarithms that the loss is
+    taken from anyhow.
     """
-    labels, contents = (one[:, -logits.shape[1] :] for one in (batch.labels, batch.content_labels))
-    losses = F.cross_entropy(
-        logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none"
-    ).double()
-    is_content = contents.flatten() != IGNORED
-    return torch.stack([losses[~is_content].sum(), losses[is_content].sum()])
+    labels, contents = (
+        one[:, -logits.shape[1] :].flatten() for one in (batch.labels, batch.content_labels)
+    )
+    log_p = F.log_softmax(logits.flatten(0, 1), dim=-1)
+    loss = F.nll_loss(log_p, labels, ignore_index=IGNORED, reduction="sum")
+    with torch.no_grad():
+        losses = F.nll_loss(log_p, labels, ignore_index=IGNORED, reduction="none").double()
+        is_content = contents != IGNORED
+        parts = torch.stack([losses[~is_content].sum(), losses[is_content].sum()])
+    return loss, parts
 
 
 def normaliser(rows: Sequence[EncodedRow], reduction: Reduction = "token") -> int:

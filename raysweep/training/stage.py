@@ -15,7 +15,7 @@ from transformers import LlamaForCausalLM
 from raysweep.model.encoding import EncodedRow
 from raysweep.model.finite import first_not_finite
 from raysweep.training.batches import collate, micro_batches, num_micro_steps, step_indices
-from raysweep.training.loss import answer_logits, loss_of_logits, loss_parts
+from raysweep.training.loss import answer_logits, loss_and_parts, loss_of_logits
 from raysweep.training.plain_engine import PlainEngine
 from raysweep.training.settings import Hyperparameters, WorkerSettings
 
@@ -89,7 +89,8 @@ def _engine(
     """What trains the model; without DeepSpeed where there is nothing for it to do."""
     num_workers, rows = dist.get_world_size(), workers.micro_batch_size
     steps = num_micro_steps(hyperparameters.global_batch_size, num_workers, rows)
-    if num_workers == 1 and workers.zero_stage == 0:
+    is_whole = num_workers == 1 and workers.zero_stage == 0
+    if is_whole and hyperparameters.dtype == "float32":  # else DeepSpeed keeps float32 copies
         device = torch.device("cuda" if workers.use_gpu else "cpu")
         return PlainEngine(model, hyperparameters, device, num_micro_steps=steps)
     from raysweep.training.engine import Engine
@@ -127,35 +128,33 @@ def _step(
     """One optimizer step; the loss is the mean over all answer tokens of the global batch."""
     started = time.perf_counter()
     num_answer_tokens = sum(len(row.answer) for row in batch)
-    total = torch.zeros((), dtype=torch.float64, device=engine.device)
-    parts = torch.zeros(2, dtype=torch.float64, device=engine.device)
+    sums = torch.zeros(3, dtype=torch.float64, device=engine.device)  # whole, format, content
     has_parts = all(row.content for row in batch)
     rank, num_workers = dist.get_rank(), dist.get_world_size()
     for rows in micro_batches(batch, rank, num_workers, micro_batch_size):
         inputs = collate(rows, pad_token_id).to(engine.device)
         logits = answer_logits(engine.module, inputs)
-        loss = loss_of_logits(logits, inputs)
         if has_parts:
-            parts += loss_parts(logits, inputs)
+            loss, parts = loss_and_parts(logits, inputs)
+            sums[1:] += parts
+        else:
+            loss = loss_of_logits(logits, inputs)
         del logits  # else the next forward pass finds them in memory
         engine.backward(loss / num_answer_tokens)
-        total += loss.detach().double()
+        sums[0] += loss.detach()
         engine.step(learning_rate)
-    dist.all_reduce(total)
-    if has_parts:
-        dist.all_reduce(parts)
-    of_format, of_content = (parts / num_answer_tokens).tolist() if has_parts else (None, None)
-    gradient_norm, update_norm = engine.norms()
+    totals, gradient_norm, update_norm = engine.read(sums)
+    whole, of_format, of_content = (total / num_answer_tokens for total in totals)
     num_tokens = sum(row.num_tokens for row in batch)
     return Step(
         step=number,
-        loss=float(total) / num_answer_tokens,
+        loss=whole,
         learning_rate=learning_rate,
         gradient_norm=gradient_norm,
         update_norm=update_norm,
         num_tokens=num_tokens,
         num_answer_tokens=num_answer_tokens,
         provenance_tokens_per_second=num_tokens / (time.perf_counter() - started),
-        loss_format=of_format,
-        loss_content=of_content,
+        loss_format=of_format if has_parts else None,
+        loss_content=of_content if has_parts else None,
     )
