@@ -107,7 +107,7 @@ def main(
 ) -> None:
     """Runs the sweep both ways, compares all rows, and prints stages, times and their ratio."""
     plan = replay_plan(num_steps, num_test)
-    cluster.connect(plan.space.workers, 0.0, console())
+    plan = cluster.connect(plan, 0.0, console()).applied(plan)
     with tempfile.TemporaryDirectory() as folder:
         together = run(plan, Path(folder) / "shared")
         alone = run(unshared(plan), Path(folder) / "unshared")

@@ -16,7 +16,7 @@ Processes take memory before any of this: see `HostMemory`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from raysweep.cost.activations import (
@@ -29,6 +29,7 @@ from raysweep.cost.activations import (
 )
 from raysweep.cost.tokens import TokenCounts
 from raysweep.plan.plan import Plan
+from raysweep.plan.trials import Stage
 from raysweep.space.chains import Mixture
 from raysweep.store.store import EntryKind
 from raysweep.training.settings import Hyperparameters, WorkerSettings, layerwise_rows
@@ -131,13 +132,25 @@ def peak_memory(plan: Plan, counts: Mapping[str, TokenCounts]) -> PeakMemory:
     Args:
         counts: lengths of each task's rows.
     """
-    measuring = _Measuring(plan, counts)
+    return peaks(plan, counts)(plan.space.workers)
+
+
+def peaks(plan: Plan, counts: Mapping[str, TokenCounts]) -> Callable[[WorkerSettings], PeakMemory]:
+    """The largest needs of a plan, by the workers that do it: see `peak_memory`."""
     trials = plan.all_trials
-    trained = {(s.mixture, s.hyperparameters) for trial in trials for s in trial.stages}
+    alike: dict[tuple[int, int, str], Hyperparameters] = {}
+
+    def sized(stage: Stage) -> Hyperparameters:
+        """One for all stages whose settings differ in nothing that takes memory."""
+        own = stage.hyperparameters
+        key = own.global_batch_size, own.sequence_limit, own.dtype
+        return alike.setdefault(key, own)
+
+    trained = {(stage.mixture, sized(stage)) for trial in trials for stage in trial.stages}
 
     def measured(*kinds: EntryKind) -> set[tuple[str, Hyperparameters]]:
         return {
-            (one.task, trial.stages[max(one.stage_number - 1, 0)].hyperparameters)
+            (one.task, sized(trial.stages[max(one.stage_number - 1, 0)]))
             for trial in trials
             for one in trial.measurements
             if one.kind in kinds
@@ -145,11 +158,16 @@ def peak_memory(plan: Plan, counts: Mapping[str, TokenCounts]) -> PeakMemory:
 
     evaluated = measured(EntryKind.EVALUATION, EntryKind.CUSTOM)
     curved = measured(EntryKind.CURVATURE)
-    return PeakMemory(
-        _largest(measuring.training(*one) for one in trained),
-        _largest(measuring.evaluation(*one) for one in evaluated),
-        _largest(measuring.curvature(*one) for one in curved) if curved else None,
-    )
+
+    def peak(workers: WorkerSettings) -> PeakMemory:
+        measuring = _Measuring(plan, counts, workers)
+        return PeakMemory(
+            _largest(measuring.training(*one) for one in trained),
+            _largest(measuring.evaluation(*one) for one in evaluated),
+            _largest(measuring.curvature(*one) for one in curved) if curved else None,
+        )
+
+    return peak
 
 
 def state_bytes(num_parameters: int, dtype: str, workers: WorkerSettings) -> float:
@@ -164,8 +182,10 @@ def state_bytes(num_parameters: int, dtype: str, workers: WorkerSettings) -> flo
 class _Measuring:
     """The needs of a plan's work, piece by piece."""
 
-    def __init__(self, plan: Plan, counts: Mapping[str, TokenCounts]) -> None:
-        self._counts, self._workers = counts, plan.space.workers
+    def __init__(
+        self, plan: Plan, counts: Mapping[str, TokenCounts], workers: WorkerSettings
+    ) -> None:
+        self._counts, self._workers = counts, workers
         self._size, self._model = plan.checkpoint.num_parameters, plan.checkpoint.architecture
         self._num_samples = plan.space.curvature.num_samples
         self._is_layerwise = plan.space.curvature.is_layerwise(self._workers.zero_stage)
@@ -224,3 +244,8 @@ def _shared(number: int, shares: int) -> int:
 
 def _largest(needs: Iterable[Need]) -> Need:
     return max(needs, key=lambda need: need.total_gib)
+
+
+def as_size(gib: float) -> str:
+    """In words, of what is below a GiB in MiB."""
+    return f"{gib:,.1f} GiB" if gib >= 1 else f"{gib * 1024:,.0f} MiB"
