@@ -45,7 +45,7 @@ def replay_plan(num_steps: int, num_test: int, fractions: str = FRACTIONS) -> Pl
         "stage": {"num_steps": num_steps, "learning_rate": 1.0e-3},
         "stages": {2: {"learning_rate": 1.5e-3}},
         "curvature": {"enabled": False},
-        "workers": {"num_workers": 2, "micro_batch_size": 32},
+        "workers": {"num_workers": 2, "zero_stage": 3, "micro_batch_size": 32},
     }
     return make_plan(check_space(space, "benchmark"), find_checkpoint("tiny"))
 
@@ -107,7 +107,7 @@ def main(
 ) -> None:
     """Runs the sweep both ways, compares all rows, and prints stages, times and their ratio."""
     plan = replay_plan(num_steps, num_test)
-    cluster.connect(plan.space.workers, 0.0, console())
+    plan = cluster.connect(plan, 0.0, console()).applied(plan)
     with tempfile.TemporaryDirectory() as folder:
         together = run(plan, Path(folder) / "shared")
         alone = run(unshared(plan), Path(folder) / "unshared")

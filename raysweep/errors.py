@@ -9,10 +9,14 @@ class InputError(ValueError):
 
     The message is one line that names the place (file and key, or path), the offending value and
     the remedy. Entry points print it without a traceback and exit with code 2.
+
+    Attributes:
+        problem: the part of the message that tells it.
     """
 
     def __init__(self, place: str, problem: str, remedy: str) -> None:
         super().__init__(f"{place}: {problem}; {remedy}")
+        self.problem = problem
 
 
 class MissingDataError(InputError):

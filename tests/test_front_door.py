@@ -86,7 +86,7 @@ def test_the_version_is_written_once() -> None:
 
 def test_a_plan_tells_what_it_will_do(tmp_path: Path) -> None:
     space = rs.load_space("lr", seeds=[0, 1], data={"num_test": 26}, stage={"num_steps": 4})
-    assert (space.seeds, space.data.num_test, space.workers.zero_stage) == ((0, 1), 26, 2)
+    assert (space.seeds, space.data.num_test, space.stage["num_steps"]) == ((0, 1), 26, 4)
     plan = rs.make_plan(space)
     cost = plan.forecast(tmp_path, tokens_per_second=1000)
     assert (cost.num_stages_asked, cost.num_stages_distinct, cost.num_stages_left) == (32, 24, 24)

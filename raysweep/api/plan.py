@@ -10,6 +10,7 @@ from rich.tree import Tree
 from raysweep.cost.forecast import Cost, assumptions_for, forecast
 from raysweep.cost.measured import Finished, find_finished
 from raysweep.cost.report import stage_tree
+from raysweep.cost.shape import planned_shape
 from raysweep.model.checkpoint import find_checkpoint
 from raysweep.plan import plan as planning
 from raysweep.space import space as spaces
@@ -56,6 +57,9 @@ class SweepPlan(planning.Plan):
     ) -> Cost:
         """What the distinct work takes; hours are None where no speed is known.
 
+        Workers that the space leaves open are those that this machine would have, or with ``gpu``
+        a host of eight.
+
         Args:
             storage: where sweeps ran: counts what is there, and takes the speed from there.
             gpu: accelerator of each worker, such as "H100".
@@ -63,12 +67,13 @@ class SweepPlan(planning.Plan):
             price: of a worker and hour.
 
         Raises:
-            InputError: the storage cannot be read, or the accelerator is unknown.
+            InputError: the storage cannot be read, or the accelerator is unknown or too small.
         """
-        finished = self._finished(storage)
+        shaped = planned_shape(self, gpu).applied(self)
+        finished = shaped._finished(storage)
         speed = tokens_per_second or (finished.tokens_per_second if finished else None)
-        assumptions = assumptions_for(self, gpu=gpu, tokens_per_second=speed, price=price)
-        return forecast(self, assumptions, finished.entries if finished else ())
+        assumptions = assumptions_for(shaped, gpu=gpu, tokens_per_second=speed, price=price)
+        return forecast(shaped, assumptions, finished.entries if finished else ())
 
     def _finished(self, storage: str | Path | None) -> Finished | None:
         return None if storage is None else find_finished(self, str(storage))

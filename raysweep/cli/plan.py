@@ -16,6 +16,7 @@ from raysweep.cost.forecast import ACCELERATORS, DEFAULTS, assumptions_for, fore
 from raysweep.cost.measured import Finished, find_finished
 from raysweep.cost.memory import host_memory
 from raysweep.cost.report import cost_lines, stage_tree, wall_hours
+from raysweep.cost.shape import planned_shape
 from raysweep.errors import InputError
 from raysweep.model.checkpoint import find_checkpoint
 from raysweep.plan.near_misses import near_misses, stages_in
@@ -59,8 +60,9 @@ Currency = Annotated[str, typer.Option(help="Of the price: a sign such as $, or 
 Slots = Annotated[
     int | None,
     typer.Option(
-        help="Trials at the same time, for the wall-clock time; those that the space allows on "
-        "this machine's cores if none is given, or one with GPUs.",
+        help="Trials at the same time, for the wall-clock time. If none is given, those of the "
+        "shape of the sweep; where the space gives the workers, those that this machine's cores "
+        "allow, or one with GPUs.",
         min=1,
     ),
 ]
@@ -123,6 +125,8 @@ def main(
     planned = outlined_plan if outline else _planned
     plans = [planned(load_space(space_path(space), overrides)) for space in spaces]
     plan = combined(plans)
+    shape = planned_shape(plan, gpu)
+    plan = shape.applied(plan)
     finished = find_finished(plan, storage) if storage is not None else None
     near = _near(plans, storage) if storage is not None else []
     assumptions = assumptions_for(
@@ -134,7 +138,8 @@ def main(
         price=price,
     )
     cost = forecast(plan, assumptions, finished.entries if finished else ())
-    num_slots = slots or _slots(plan, uses_gpu=assumptions.accelerator is not None)
+    uses_gpu = assumptions.accelerator is not None
+    num_slots = slots or shape.num_at_once or _slots(plan, uses_gpu=uses_gpu)
     if as_json:
         numbers = {**dataclasses.asdict(cost), "assumptions": dataclasses.asdict(assumptions)}
         hours = cost.worker_hours
@@ -142,6 +147,7 @@ def main(
         host = host_memory(cost.memory, plan.space.workers, num_slots)
         numbers["host_memory"] = dataclasses.asdict(host) | {"total_gib": host.total_gib}
         numbers |= {"slots": num_slots, "currency": currency, "near_misses": near}
+        numbers |= {"workers": plan.space.workers.model_dump(), "shape": shape.reason or None}
         if power:
             found = _power(plan, effect, icc, storage)
             numbers["power"] = [dataclasses.asdict(one) for one in found]
@@ -149,7 +155,8 @@ def main(
         return
     output = console()
     lines = cost_lines(plan, cost, assumptions, finished, slots=num_slots, currency=currency)
-    say(output, (*lines, *near))
+    shaped = [f"shape: {shape.reason}"] if shape.reason else []
+    say(output, (*lines, *shaped, *near))
     if power:
         from raysweep.plan.power import power_lines
 

@@ -174,7 +174,8 @@ def run_plan(
         _announce(plan, output)
         outcome = find_whole(plan, storage)
         if outcome:
-            _write_settings(plan, folder)
+            if not folder.exists(SETTINGS):  # which tells of the workers that made it
+                _write_settings(plan, folder)
             output.print("All of it is in the store already: nothing is started.")
         else:
             say(output, near_misses_at_start(plan, Store(storage.sub("store"))))
@@ -197,13 +198,15 @@ def _carry_out(
     # These import Ray, which takes seconds: not for --help or a typing error.
     from raysweep.sweep import cluster, sweep
 
-    cluster.connect(plan.space.workers, wait_minutes, output, dashboard=dashboard)
-    folder = storage.sub("sweeps", plan.sweep)
+    shape = cluster.connect(plan, wait_minutes, output, dashboard=dashboard)
+    if shape.reason:
+        output.print(f"Shape: {shape.reason}.", highlight=False, markup=False)
+    plan, folder = shape.applied(plan), storage.sub("sweeps", plan.sweep)
     _write_settings(plan, folder)
     return record_run(
-        begin_record(plan, cluster.all_resources(), run),
+        begin_record(plan, cluster.all_resources(), run, shape.num_at_once),
         folder,
-        lambda: sweep.run_sweep(plan, storage, output),
+        lambda: sweep.run_sweep(plan, storage, output, shape.num_at_once),
         lambda problem: output.print(problem, markup=False),
     )
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from raysweep.cost.activations import weight_bytes
 from raysweep.cost.memory import PeakMemory, peak_memory
-from raysweep.cost.tokens import Estimate, ExactCount, TokenCounts, count_tokens
+from raysweep.cost.tokens import TokenCounts, token_counts
 from raysweep.errors import InputError
 from raysweep.plan.plan import Plan
 from raysweep.plan.trials import Measurement, Stage
@@ -190,8 +190,7 @@ def forecast(plan: Plan, assumptions: Assumptions, finished: Entries = ()) -> Co
     Args:
         finished: entries that are in the store already.
     """
-    count = ExactCount(plan.encoder) if plan.encoder else Estimate()
-    counts = {name: count_tokens(one, count) for name, one in plan.splits.items()}
+    counts = token_counts(plan)
     distinct = _distinct_work(plan, counts)
     trials = plan.all_trials
     left = {entry: work for entry, work in distinct.items() if entry not in finished}

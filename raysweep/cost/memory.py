@@ -16,7 +16,7 @@ Processes take memory before any of this: see `HostMemory`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from raysweep.cost.activations import (
@@ -130,7 +130,11 @@ def peak_memory(plan: Plan, counts: Mapping[str, TokenCounts]) -> PeakMemory:
     Args:
         counts: lengths of each task's rows.
     """
-    measuring = _Measuring(plan, counts)
+    return peaks(plan, counts)(plan.space.workers)
+
+
+def peaks(plan: Plan, counts: Mapping[str, TokenCounts]) -> Callable[[WorkerSettings], PeakMemory]:
+    """The largest needs of a plan, by the workers that do it: see `peak_memory`."""
     # By identity, which is cheap: a plan has few settings, and they are its own.
     trained = dict[tuple[int, int], tuple[Mixture, Hyperparameters]]()
     evaluated = dict[tuple[str, int], tuple[str, Hyperparameters]]()
@@ -148,11 +152,16 @@ def peak_memory(plan: Plan, counts: Mapping[str, TokenCounts]) -> PeakMemory:
             for one in measurements:
                 own = settings[max(one.stage_number - 1, 0)]
                 found.setdefault((one.task, id(own)), (one.task, own))
-    return PeakMemory(
-        _largest(measuring.training(*one) for one in trained.values()),
-        _largest(measuring.evaluation(*one) for one in evaluated.values()),
-        _largest(measuring.curvature(*one) for one in curved.values()) if curved else None,
-    )
+
+    def peak(workers: WorkerSettings) -> PeakMemory:
+        measuring = _Measuring(plan, counts, workers)
+        return PeakMemory(
+            _largest(measuring.training(*one) for one in trained.values()),
+            _largest(measuring.evaluation(*one) for one in evaluated.values()),
+            _largest(measuring.curvature(*one) for one in curved.values()) if curved else None,
+        )
+
+    return peak
 
 
 def state_bytes(num_parameters: int, dtype: str, workers: WorkerSettings) -> float:
@@ -167,8 +176,10 @@ def state_bytes(num_parameters: int, dtype: str, workers: WorkerSettings) -> flo
 class _Measuring:
     """The needs of a plan's work, piece by piece."""
 
-    def __init__(self, plan: Plan, counts: Mapping[str, TokenCounts]) -> None:
-        self._counts, self._workers = counts, plan.space.workers
+    def __init__(
+        self, plan: Plan, counts: Mapping[str, TokenCounts], workers: WorkerSettings
+    ) -> None:
+        self._counts, self._workers = counts, workers
         self._size, self._model = plan.checkpoint.num_parameters, plan.checkpoint.architecture
         self._num_samples = plan.space.curvature.num_samples
         self._is_layerwise = plan.space.curvature.is_layerwise(self._workers.zero_stage)
@@ -227,3 +238,8 @@ def _shared(number: int, shares: int) -> int:
 
 def _largest(needs: Iterable[Need]) -> Need:
     return max(needs, key=lambda need: need.total_gib)
+
+
+def as_size(gib: float) -> str:
+    """In words, of what is below a GiB in MiB."""
+    return f"{gib:,.1f} GiB" if gib >= 1 else f"{gib * 1024:,.0f} MiB"

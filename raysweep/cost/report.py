@@ -9,7 +9,7 @@ from rich.tree import Tree
 
 from raysweep.cost.forecast import ACCELERATORS, Assumptions, Cost, Entries
 from raysweep.cost.measured import Finished
-from raysweep.cost.memory import host_memory
+from raysweep.cost.memory import as_size, host_memory
 from raysweep.plan.names import short_id
 from raysweep.plan.plan import Plan
 from raysweep.plan.points import axes_of
@@ -205,11 +205,11 @@ def _memory_lines(plan: Plan, cost: Cost, assumptions: Assumptions) -> Iterator[
         "evaluation": "weights",
         "curvature": "weights, gradients and vectors",
     }
-    yield f"peak memory per worker: {_size(memory.peak_gib)}, during {memory.highest}"
+    yield f"peak memory per worker: {as_size(memory.peak_gib)}, during {memory.highest}"
     for name, need in memory.needs.items():
         yield (
-            f"  {name}: {_size(need.states_gib)} of {states[name]} + "
-            f"{_size(need.activations_gib)} of activations ({need.batch.num_rows:,} rows of "
+            f"  {name}: {as_size(need.states_gib)} of {states[name]} + "
+            f"{as_size(need.activations_gib)} of activations ({need.batch.num_rows:,} rows of "
             f"{need.batch.row_tokens:,.0f} tokens)"
         )
     gpu = assumptions.accelerator
@@ -224,13 +224,13 @@ def _host_line(plan: Plan, cost: Cost, slots: int) -> str:
     """What all processes take together where they run on one host."""
     need = host_memory(cost.memory, plan.space.workers, slots)
     trials = "one trial" if slots == 1 else f"{slots:,} trials"
-    libraries, data = "libraries", _size(need.data_gib)
+    libraries, data = "libraries", as_size(need.data_gib)
     if plan.space.workers.use_gpu:
         libraries, data = "libraries without CUDA", f"{data} of weights while they are loaded"
     return (
-        f"memory of one host with {trials} at a time: {_size(need.total_gib)} "
-        f"({need.num_workers:,} workers of {_size(need.worker_gib)} of {libraries} + {data}, "
-        f"{_size(need.trials_gib)} of drivers, {_size(need.sweep_gib)} of the command and Ray)"
+        f"memory of one host with {trials} at a time: {as_size(need.total_gib)} "
+        f"({need.num_workers:,} workers of {as_size(need.worker_gib)} of {libraries} + {data}, "
+        f"{as_size(need.trials_gib)} of drivers, {as_size(need.sweep_gib)} of the command and Ray)"
     )
 
 
@@ -255,7 +255,3 @@ def _unit(assumptions: Assumptions) -> str:
 
 def _amount(hours: float) -> str:
     return f"{hours:,.1f}" if hours >= 1 else f"{hours:.2g}"
-
-
-def _size(gib: float) -> str:
-    return f"{gib:,.1f} GiB" if gib >= 1 else f"{gib * 1024:,.0f} MiB"

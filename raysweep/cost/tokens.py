@@ -8,6 +8,7 @@ from statistics import fmean
 
 from raysweep.measures.scores import MAX_NEW_TOKENS
 from raysweep.model.encoding import Encoder, encode_answer
+from raysweep.plan.plan import Plan
 from raysweep.tasks.splits import Splits
 from raysweep.tasks.task import Example
 
@@ -61,6 +62,12 @@ class Estimate:
 
 
 Count = ExactCount | Estimate
+
+
+def token_counts(plan: Plan) -> dict[str, TokenCounts]:
+    """The lengths of each task's rows, counted by the plan's tokenizer if it has one."""
+    count = ExactCount(plan.encoder) if plan.encoder else Estimate()
+    return {name: count_tokens(splits, count) for name, splits in plan.splits.items()}
 
 
 def count_tokens(splits: Splits, count: Count) -> TokenCounts:

@@ -86,7 +86,9 @@ def make_plan(
         InputError: the data is missing, or the model cannot be measured as asked.
     """
     curvature = space.curvature
-    needs_replica = curvature.enabled and not curvature.is_layerwise(space.workers.zero_stage)
+    # Of workers that take any shape ZeRO 3 is one: see `cost.shape`.
+    zero_stage = 3 if space.workers.is_open("zero_stage") else space.workers.zero_stage
+    needs_replica = curvature.enabled and not curvature.is_layerwise(zero_stage)
     if needs_replica and checkpoint.num_parameters > curvature.max_parameters:
         raise InputError(
             "curvature.max_parameters",

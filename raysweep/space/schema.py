@@ -35,6 +35,7 @@ def space_schema() -> Schema:
     named["chains"]["items"] = chain
     named["tasks"]["items"] = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/TaskSpec"}]}
     named["stage"] = {"$ref": "#/$defs/Stage"}
+    named["workers"] = {"anyOf": [{"const": "auto"}, named["workers"]]}
     named["stages"] = {
         "type": "object",
         "patternProperties": {"^[1-9][0-9]*$": {"$ref": "#/$defs/Stage"}},

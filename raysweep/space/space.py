@@ -56,7 +56,7 @@ class SearchSpace(Settings):
         stopping: which are ended early; null ends none.
         weights: which trained weights are kept.
         curvature: of which losses, and how it is measured.
-        workers: of each trial.
+        workers: of each trial; or "auto".
     """
 
     all_settings: ClassVar = part_of(Key.SWEEP)
@@ -86,6 +86,11 @@ class SearchSpace(Settings):
             return chains  # refused where the types are checked
         refuse_repeats([str(chain) for chain in chains])
         return list(dict.fromkeys(one for chain in chains for one in expand(chain)))
+
+    @field_validator("workers", mode="before")
+    @classmethod
+    def _of_any_shape(cls, workers: Any) -> Any:
+        return {"shape": "auto"} if workers == "auto" else workers
 
     @field_validator("seeds")
     @classmethod

@@ -8,40 +8,46 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import ray
 from rich.console import Console
 
+from raysweep.cost.hosts import this_host
+from raysweep.cost.shape import Shape, choose_shape
 from raysweep.errors import INPUT_ERROR_CODE, InputError
+from raysweep.plan.plan import Plan
 from raysweep.process.descendants import end_descendants
 from raysweep.process.ending import ENDING
 from raysweep.store.host_folder import delete_abandoned
 from raysweep.sweep import ray_private
 from raysweep.sweep.address import check_address, why_silent
+from raysweep.sweep.cluster_hosts import cluster_hosts
 from raysweep.sweep.fork_servers import end_shared, start_shared
 from raysweep.sweep.token_file import protect_token, token_path
 from raysweep.training.settings import WorkerSettings
 
 LOST_CODE = 1
 JOIN_SECONDS = 30.0
+WAIT_SECONDS = 10.0
 CHECK_IT = "see `ray status`, and whether RAY_AUTH_MODE and the token are those of the cluster"
 GRACE_SECONDS = 5.0  # for processes to go by themselves; a dashboard's module may take a minute
 WATCH_SECONDS = 1.0
 _watching: list[threading.Event] = []  # set: the cluster is left, and may end
 
 
-def connect(
-    workers: WorkerSettings, wait_minutes: float, console: Console, *, dashboard: bool = True
-) -> None:
-    """Joins the running Ray cluster, or starts one on this machine, and checks its size.
+def connect(plan: Plan, wait_minutes: float, console: Console, *, dashboard: bool = True) -> Shape:
+    """Joins the running Ray cluster, or starts one on this machine; the shape of the sweep on it.
 
     Running is what RAY_ADDRESS names or `ray start` has started on this host; the private cluster
     of another program, which goes when that ends, does not count. A cluster that is started here
     listens on loopback only, with token authentication.
 
     Args:
+        wait_minutes: for a cluster that one trial fits: of its number of workers where it is given,
+            else of any.
         dashboard: whether a cluster that is started here has one.
 
     Raises:
@@ -49,7 +55,6 @@ def connect(
     """
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the monitor speaks; Tune keeps silent
     os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # a signal ends all at once: see `ending`
-    needed = _needed(workers)
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     address = _running_cluster()
     path = token_path()
@@ -59,8 +64,8 @@ def connect(
         context = _join(address, **quiet)
         console.print(f"Joined the Ray cluster at {context.address_info['address']}.")
     else:
-        _check_size(needed, {"CPU": os.cpu_count() or 1, "GPU": _num_local_gpus(workers)})
-        start_shared(workers)
+        shape = _local_shape(plan)
+        start_shared(shape.workers)
         ray_private.stay_on_loopback()
         # No cloud takes a laptop away: this spares every trial an actor that asks it.
         os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
@@ -71,12 +76,10 @@ def connect(
         console.print("Started a Ray cluster on this machine.")
     if context.dashboard_url:
         console.print(f"Dashboard: http://{context.dashboard_url}")
-    deadline = time.monotonic() + 60 * wait_minutes
-    while not _is_enough(needed, ray.cluster_resources()) and time.monotonic() < deadline:
-        there = _listed(needed, ray.cluster_resources())
-        console.print(f"Waiting for {_listed(needed, needed)}; there are {there}.")
-        time.sleep(10)
-    _check_size(needed, ray.cluster_resources())
+    if address:
+        return _awaited_shape(plan, wait_minutes, console)
+    _check_size(_needed(shape.workers), ray.cluster_resources())  # Ray may count otherwise
+    return shape
 
 
 def all_resources() -> dict[str, float]:
@@ -178,9 +181,33 @@ def _running_cluster() -> str | None:
     return None
 
 
-def _num_local_gpus(workers: WorkerSettings) -> int:
-    if not workers.use_gpu:
-        return 0
+def _local_shape(plan: Plan) -> Shape:
+    """That on this machine, before anything is started."""
+    workers, host = plan.space.workers, this_host()
+    if workers.use_gpu and not host.num_gpus:
+        host = replace(host, num_gpus=_num_local_gpus())
+    shape = choose_shape(plan, [host])
+    _check_size(_needed(shape.workers), {"CPU": os.cpu_count() or 1, "GPU": host.num_gpus})
+    return shape
+
+
+def _awaited_shape(plan: Plan, wait_minutes: float, console: Console) -> Shape:
+    """That on the cluster, as soon as one trial fits."""
+    deadline = time.monotonic() + 60 * wait_minutes
+    while True:
+        try:
+            shape = choose_shape(plan, cluster_hosts())
+            _check_size(_needed(shape.workers), ray.cluster_resources())
+            return shape
+        except InputError as error:
+            if time.monotonic() >= deadline:
+                raise
+            console.print(f"Waiting, because {error.problem}.", highlight=False, markup=False)
+        time.sleep(WAIT_SECONDS)
+
+
+def _num_local_gpus() -> int:
+    """Those that torch knows, which may be other ones than NVIDIA's."""
     import torch  # takes seconds to import
 
     return torch.cuda.device_count()

@@ -29,7 +29,9 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def begin_record(plan: Plan, cluster: Mapping[str, float], name: str) -> dict[str, Any]:
+def begin_record(
+    plan: Plan, cluster: Mapping[str, float], name: str, num_at_once: int | None = None
+) -> dict[str, Any]:
     """What is put down of a run that starts now.
 
     name       of its file
@@ -38,6 +40,8 @@ def begin_record(plan: Plan, cluster: Mapping[str, float], name: str) -> dict[st
     commit     see `origin.commit`
     machine    where the command runs
     cluster    Ray's resources: CPUs, GPUs and their types, memory in bytes
+    workers    of each trial, and how many trials have some at the same time, at most, where that
+               was decided (``at_once``)
     rows       digests of each task's training, validation and test set; of several data seeds, by
                these
     num_rows   how many each has, as the first data seed draws them
@@ -62,6 +66,7 @@ def begin_record(plan: Plan, cluster: Mapping[str, float], name: str) -> dict[st
             "digest": plan.checkpoint.digest,
             "num_parameters": plan.checkpoint.num_parameters,
         },
+        "workers": {**plan.space.workers.model_dump(), "at_once": num_at_once},
         "rows": _rows(plan),
         "num_rows": _num_rows(plan),
         "ended": None,

@@ -41,12 +41,19 @@ if TYPE_CHECKING:
     from raysweep.sweep.study import Study
 
 
-def run_sweep(plan: Plan, storage: Storage, console: Console) -> Outcome:
+def run_sweep(
+    plan: Plan, storage: Storage, console: Console, num_at_once: int | None = None
+) -> Outcome:
     """Runs every trial of the plan and waits for them; finished work in the store is not redone.
 
     Scouts run first, and the trials that follow from what they find next. A signal ends it early.
+
+    Args:
+        plan: whose workers are decided: see `cost.shape`.
+        num_at_once: trials that have workers at the same time, at most; None for as many as there
+            are resources for.
     """
-    sweep = _Sweep(plan, storage, console)
+    sweep = _Sweep(plan, storage, console, num_at_once)
     with ENDING.awaited(), losing_the_cluster():
         sweep.run()
     return sweep.outcome()
@@ -55,11 +62,15 @@ def run_sweep(plan: Plan, storage: Storage, console: Console) -> Outcome:
 class _Sweep:
     """One run of a plan, from its first trial to its last."""
 
-    def __init__(self, plan: Plan, storage: Storage, console: Console) -> None:
+    def __init__(
+        self, plan: Plan, storage: Storage, console: Console, num_at_once: int | None
+    ) -> None:
+        assert plan.space.workers.shape == "given"
         self._plan, self._storage, self._console = plan, storage, console
         self._folder = storage.sub("sweeps", plan.sweep)
         self._trials: dict[str, Trial] = {}
-        self._num_running = min(num_fitting(plan.space.workers), max(1, len(plan.trials)))
+        fitting = num_fitting(plan.space.workers)
+        self._num_running = min(fitting, num_at_once or fitting, max(1, len(plan.trials)))
         check_budget(plan, self._num_running)
         budget, is_known = plan.space.weights.budget_gb, plan.space.search.method != "optuna"
         counted = plan.all_trials if is_known and budget is not None else ()

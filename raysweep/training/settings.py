@@ -5,7 +5,9 @@ Each is a frozen model that refuses unknown keys.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from raysweep.settings.base import Settings
 from raysweep.settings.bounds import (
@@ -64,10 +66,20 @@ def layerwise_rows(micro_batch_size: int, num_layers: int) -> int:
     return micro_batch_size * max(1, num_layers // 4)
 
 
+OPEN = ("num_workers", "use_gpu", "cpus_per_worker", "zero_stage")
+"""Settings of workers that ``shape: auto`` decides where they are not given."""
+
+
 class WorkerSettings(Settings):
     """The worker group of a trial; none of it changes a result beyond rounding.
 
+    ``workers: auto`` is short for ``workers: {shape: auto}``, and for nothing at all.
+
     Attributes:
+        shape: "auto": those of ``num_workers``, ``use_gpu``, ``cpus_per_worker`` and ``zero_stage``
+            that are not given, and how many trials run at once, follow from the model's size and
+            the hosts' cores, GPUs and memory when the sweep starts. "given": they have their
+            defaults.
         num_workers: processes per trial.
         use_gpu: one GPU per worker, with NCCL; else CPU cores, with gloo.
         cpus_per_worker: CPU cores reserved for each worker, and its number of threads.
@@ -85,6 +97,7 @@ class WorkerSettings(Settings):
 
     all_settings: ClassVar = NO_KEY
 
+    shape: Literal["auto", "given"] = "auto"
     num_workers: Processes = 2
     use_gpu: Flag = False
     cpus_per_worker: Processes = 1
@@ -94,3 +107,13 @@ class WorkerSettings(Settings):
     max_concurrent_trials: Processes | None = None
     max_failures: Failures = 2
     stall_minutes: Minutes = 30.0
+
+    def is_open(self, name: str) -> bool:
+        """Whether a setting is still to be decided; until then its value means nothing."""
+        return self.shape == "auto" and name in OPEN and name not in self.model_fields_set
+
+    @model_serializer(mode="wrap")
+    def _without_the_open(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What is open stays so when it is read again."""
+        written: dict[str, Any] = write(self)
+        return {name: value for name, value in written.items() if not self.is_open(name)}

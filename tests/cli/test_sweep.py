@@ -50,7 +50,7 @@ def lr_sweep(folder: Path, *arguments: str, address: str = "") -> subprocess.Com
             ["--num-workers", "-1"],
             "with the options given: workers.num_workers = -1; should be greater than 0",
         ),
-        ("", ["--gpus"], "a trial needs 2 CPUs and 2 GPUs but the cluster has"),
+        ("", ["--gpus"], "workers.use_gpu = True: no GPU is there; leave workers.use_gpu out"),
         ("", ["--seeds", "1,x"], "--seeds 1,x: not a list of whole numbers; write"),
         ("", ["--tasks", "bbq"], "--tasks bbq: not a pair of different tasks; write"),
         ("", ["--storage", "nope://x"], "storage nope://x: cannot be opened"),

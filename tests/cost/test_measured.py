@@ -119,10 +119,10 @@ def test_the_speed_of_another_sweep_of_the_same_model(
     storage.sub("sweeps", "empty").write("note.txt", b"not a sweep")
     storage.sub("sweeps", "broken").write("space.json", b"{")
     write_sweep("model", [9e9], "m", model="another")
-    write_sweep("gpus", [9e9], "g", workers=WorkerSettings(use_gpu=True))
+    write_sweep("gpus", [9e9], "g", workers=WorkerSettings(shape="given", use_gpu=True))
     assert find_finished(made, storage.uri).tokens_per_second is None
-    write_sweep("four", [400, 800], "ab", workers=WorkerSettings(num_workers=4))
-    write_sweep("two", [20], "c", workers=WorkerSettings(num_workers=2))
+    write_sweep("four", [400, 800], "ab", workers=WorkerSettings(shape="given", num_workers=4))
+    write_sweep("two", [20], "c", workers=WorkerSettings(shape="given", num_workers=2))
     found = find_finished(made, storage.uri)
     assert found.tokens_per_second == 100, "the median of 100, 200, 100, 200 and 10"
     assert found.num_stages_measured == 3, "each stage once, though two trials have it"

@@ -26,6 +26,7 @@ def test_bbq_and_arc_easy_on_their_real_rows(user: User, real_data: Path) -> Non
         "name: real\nchains: [[csqa, bbq]]\ndata: {num_test: 108}\n"
         "stage: {num_steps: 12, learning_rate: 1.0e-3, sequence_limit: 2048}\n"
         "curvature: {num_samples: 4, max_products: 12}\n"
+        "workers: {num_workers: 2, zero_stage: 3}\n"
     )
     run = user.run(
         *("raysweep.lr_sweep", "--space", "real.yaml", "--tasks", "bbq,arc_easy"),
@@ -67,6 +68,7 @@ def test_own_task_and_judged_dialogues(user: User) -> None:
         "toxic_class: LABEL_1\n"  # the converted one has no better names
         "data: {sources: {saferdialogues: own/data}}\n"
         "stage: {num_steps: 3, learning_rate: 1.0e-3}\ncurvature: {enabled: false}\n"
+        "workers: {num_workers: 2, zero_stage: 3}\n"
     )
     run = user.run("raysweep.lr_sweep", "--space", "own/own.yaml", "--storage", "own/results")
     assert run.returncode == 0, run.stdout + run.stderr
@@ -198,6 +200,7 @@ def test_a_trial_that_diverges_is_named_and_the_others_finish(user: User) -> Non
         "stages: {1: {learning_rate: 1.0e-3, epsilon: 1.0e-37,\n"
         "             gradient_clipping: {grid: [1.0e-20, 1.0]}}}\n"
         "curvature: {enabled: false}\n"
+        "workers: {num_workers: 2, zero_stage: 3}\n"
     )
     run = user.run("raysweep.lr_sweep", "--space", "bad.yaml", "--storage", "bad")
     assert run.returncode == 1, run.stdout + run.stderr
@@ -218,6 +221,7 @@ def test_a_killed_worker_costs_no_finished_stage(user: User) -> None:
         "name: kill\nchains: [[toxigen, csqa2]]\ndata: {num_train: 130, num_test: 26}\n"
         "stage: {num_steps: 40, learning_rate: 1.0e-3, sequence_limit: 512}\n"
         "curvature: {enabled: false}\n"
+        "workers: {num_workers: 2, zero_stage: 3}\n"
     )
     code, output = user.disturb(
         *("stage 1 (toxigen)", kill_a_worker),

@@ -32,6 +32,7 @@ stages:
   1: {learning_rate: 1.0e-3}
   2: {learning_rate: {grid: [2.0e-3, 5.0e-4]}}
 curvature: {num_samples: 16, max_products: 40, content: true}
+workers: {num_workers: 2, zero_stage: 3}
 """
 NUM_STAGES = 2 + 4
 NOT_ASKED_FOR = ("validation", "study", "measurements")

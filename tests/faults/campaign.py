@@ -22,6 +22,7 @@ stage: {{{{num_steps: {NUM_STEPS}, learning_rate: 1.0e-3, sequence_limit: 512}}}
 curvature: {{{{num_samples: 8, max_products: 15}}}}
 workers:
   num_workers: {NUM_WORKERS}
+  zero_stage: 3
   max_failures: {{max_failures}}
   stall_minutes: {{stall_minutes}}
 """

@@ -113,7 +113,7 @@ def _weights_after_training() -> dict[str, np.ndarray]:
 
 
 def _with_and_without_deepspeed(num_micro_steps: int) -> tuple[list[Any], list[Any]]:
-    """What PlainEngine and DeepSpeed give after some steps: what was read each step, and weights."""
+    """What PlainEngine and DeepSpeed give after some steps: what is read each step, and weights."""
     settings = SETTINGS.model_copy(update={"gradient_clipping": 0.3})
     sizes = {"num_micro_steps": num_micro_steps}
     engines: list[PlainEngine | Engine] = [
