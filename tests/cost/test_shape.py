@@ -127,7 +127,7 @@ def test_of_gpus_of_unknown_memory_a_trial_has_all_of_a_host() -> None:
 
 
 def test_zero_is_the_lowest_that_fits() -> None:
-    """Of 2 x 10^9 parameters in float32 two workers hold 8 + 8/2 bytes each in ZeRO 2, 16/2 in 3."""
+    """Of 2 x 10^9 parameters in float32 two workers hold 8 + 8/2 bytes each in ZeRO 2, 8 in 3."""
     no_curvature = {"curvature": {"enabled": False}}
     two = {"workers": {"num_workers": 2}, **no_curvature}
     in_stage_2, in_stage_3 = (2e9 * each / 2**30 for each in (4 + 12 / 2, 16 / 2))
