@@ -31,7 +31,16 @@ WRITTEN: Mapping[str, Callable[[], str]] = {
 TAKEN = {"index.md": "README.md", "contributing/index.md": "CONTRIBUTING.md"}
 TAKEN |= {
     f"evidence/benchmarks/{name}.md": f"benchmarks/{name}.md"
-    for name in ("curvature", "end_to_end", "imports", "lanes", "scale", "schedule", "scoring", "sharing")
+    for name in (
+        "curvature",
+        "end_to_end",
+        "imports",
+        "lanes",
+        "scale",
+        "schedule",
+        "scoring",
+        "sharing",
+    )
 }
 GRAPH = "<!-- graph -->"
 

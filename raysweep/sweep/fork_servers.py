@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
-import tempfile
+import uuid
+from contextlib import ExitStack
 
 from raysweep.process.fork_server import ForkServer, LostServerError
+from raysweep.store.host_folder import scratch_folder, scratch_path
 from raysweep.training.settings import WorkerSettings
 
 VARIABLE = "RAYSWEEP_FORK_SERVER"
 """Names the socket of the one for all; Ray's processes inherit it."""
+NAME, LONGEST = "socket", 108  # bytes of a socket's path: sun_path, sys/un.h
 PRELOADED = (
     "raysweep.worker.attempt",
     "raysweep.training.stage",
@@ -31,7 +33,7 @@ DEEPSPEED = (
 )
 ZERO = ("deepspeed.runtime.zero.muon.original_muon",)  # with PyTorch's compiler
 LOG = logging.getLogger(__name__)
-_shared: list[tuple[ForkServer, str]] = []  # and the socket's folder
+_shared = ExitStack()  # what ends with the one for all
 
 
 def preloaded(workers: WorkerSettings) -> tuple[str, ...]:
@@ -48,21 +50,22 @@ def preloaded(workers: WorkerSettings) -> tuple[str, ...]:
 
 
 def start_shared(workers: WorkerSettings) -> None:
-    """Starts one for all workers on this machine, before a cluster of one's own."""
-    if modules := preloaded(workers):
-        folder = tempfile.mkdtemp(prefix="raysweep-fork-")
-        address = f"{folder}/socket"
-        _shared.append((ForkServer(modules, address), folder))
-        os.environ[VARIABLE] = address
+    """Starts one for all workers on this machine, before a cluster of one's own.
+
+    Where temporary folders have names that are too long for a socket there is none.
+    """
+    modules, token = preloaded(workers), f"fork-{uuid.uuid4().hex}"
+    if modules and len(os.fsencode(scratch_path(token) / NAME)) < LONGEST:
+        # A folder that only this user can open: who reaches the socket has processes started.
+        folder = _shared.enter_context(scratch_folder(scratch_path(token)))
+        os.environ[VARIABLE] = str(folder / NAME)
+        _shared.callback(os.environ.pop, VARIABLE, None)
+        _shared.callback(ForkServer(modules, os.environ[VARIABLE]).close)
 
 
 def end_shared() -> None:
     """Ends it, if there is one."""
-    while _shared:
-        server, folder = _shared.pop()
-        server.close()
-        shutil.rmtree(folder, ignore_errors=True)
-        os.environ.pop(VARIABLE, None)
+    _shared.close()
 
 
 def fork_server(workers: WorkerSettings) -> ForkServer:
