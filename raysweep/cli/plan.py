@@ -143,7 +143,8 @@ def main(
     if as_json:
         numbers = {**dataclasses.asdict(cost), "assumptions": dataclasses.asdict(assumptions)}
         hours = cost.worker_hours
-        numbers["wall_hours"] = None if hours is None else wall_hours(plan, hours, num_slots)
+        spread = None if hours is None else wall_hours(plan, hours, num_slots)
+        numbers["wall_hours"] = spread and max(spread, cost.critical_hours or 0.0)
         host = host_memory(cost.memory, plan.space.workers, num_slots)
         numbers["host_memory"] = dataclasses.asdict(host) | {"total_gib": host.total_gib}
         numbers |= {"slots": num_slots, "currency": currency, "near_misses": near}

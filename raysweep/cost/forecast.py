@@ -110,6 +110,8 @@ class Cost:
         worker_hours: hours of all workers together.
         worker_hours_unshared: the same work with every trial on its own.
         worker_hours_left: of what is not finished yet.
+        critical_hours, critical_hours_left: of the clock: the longest work that one trial depends
+            on, with the start of its workers. However many trials run at once, it takes no less.
         gpu_hours, gpu_hours_unshared: the same, None where workers have no accelerator.
         money: for all distinct work.
         state_gib: model states per worker while training; without activations.
@@ -130,6 +132,8 @@ class Cost:
     worker_hours: float | None
     worker_hours_unshared: float | None
     worker_hours_left: float | None
+    critical_hours: float | None
+    critical_hours_left: float | None
     gpu_hours: float | None
     gpu_hours_unshared: float | None
     money: float | None
@@ -213,6 +217,8 @@ def forecast(plan: Plan, assumptions: Assumptions, finished: Entries = ()) -> Co
         worker_hours=hours,
         worker_hours_unshared=unshared,
         worker_hours_left=_hours(left.values(), num_unfinished, plan, assumptions),
+        critical_hours=_critical_hours(distinct, plan, assumptions),
+        critical_hours_left=_critical_hours(left, plan, assumptions),
         gpu_hours=hours if has_gpu else None,
         gpu_hours_unshared=unshared if has_gpu else None,
         money=None if hours is None or price is None else hours * price,
@@ -233,6 +239,24 @@ def _hours(
         return None
     startup = num_trials * assumptions.startup_seconds * plan.space.workers.num_workers
     return (sum(work.operations for work in works) / rate + startup) / 3600
+
+
+def _critical_hours(
+    works: Mapping[EntryName, _Work], plan: Plan, assumptions: Assumptions
+) -> float | None:
+    """Hours of the clock of the trial that has most to do, or to wait for."""
+    rate = _rate(plan.checkpoint.num_parameters, assumptions)
+    if rate is None:
+        return None
+    sums = (
+        [works[entry].operations for entry in trial.entries if entry in works]
+        for trial in plan.all_trials
+    )
+    most = max((sum(one) for one in sums if one), default=None)
+    if most is None:
+        return 0.0
+    seconds = most / (rate * plan.space.workers.num_workers)
+    return (seconds + assumptions.startup_seconds) / 3600
 
 
 def _rate(num_parameters: int, assumptions: Assumptions) -> float | None:

@@ -167,15 +167,17 @@ def in_currency(amount: float, currency: str) -> str:
 def _wall_line(plan: Plan, cost: Cost, slots: int) -> str:
     """How long it takes where so many trials run at once."""
     trials = "one trial at a time" if slots == 1 else f"{slots:,} trials at a time"
-    shown = f"wall-clock: {as_duration(wall_hours(plan, cost.worker_hours, slots))}, {trials}"
+    least, hours = cost.critical_hours or 0.0, cost.worker_hours
+    shown = f"wall-clock: {as_duration(max(least, wall_hours(plan, hours, slots)))}, {trials}"
     if cost.worker_hours_left is not None and cost.worker_hours_left != cost.worker_hours:
         left = wall_hours(plan, cost.worker_hours_left, slots)
+        left = max(left, cost.critical_hours_left or 0.0)
         shown += f"; {as_duration(left)} for what is left"
-    return shown + " (--slots)"
+    return f"{shown} (--slots); critical path {as_duration(least)}"
 
 
 def wall_hours(plan: Plan, worker_hours: float | None, slots: int) -> float:
-    """Hours of the clock: slots that are all busy, of ``num_workers`` workers each."""
+    """Hours of the clock if all slots are busy, of ``num_workers`` workers each."""
     return (worker_hours or 0.0) / (max(1, slots) * plan.space.workers.num_workers)
 
 

@@ -273,3 +273,21 @@ def test_the_command(tmp_path: Path) -> None:
     assert run.returncode == 2
     assert "search space paper/ordr: is neither a file nor a packaged" in run.stderr
     assert "did you mean 'paper/order'?" in run.stderr
+
+
+def test_the_critical_path_is_the_longest_trial_alone() -> None:
+    made, assumed = plan(), Assumptions("H100", startup_seconds=7.0)
+    workers = made.space.workers.num_workers
+    alone = [
+        (forecast(dataclasses.replace(made, trials=(trial,)), assumed).worker_hours or 0.0)
+        / workers
+        for trial in made.trials
+    ]
+    cost = forecast(made, assumed)
+    assert cost.critical_hours == pytest.approx(max(alone))
+    assert max(alone) > min(alone), "else it would say little"
+    finished = {entry for trial in made.trials for entry in trial.entries}
+    assert forecast(made, assumed, finished).critical_hours_left == 0.0
+    lines = "\n".join(cost_lines(made, cost, assumed, None, slots=1000))
+    assert f"wall-clock: {as_duration(max(alone))}, 1,000 trials at a time" in lines
+    assert f"critical path {as_duration(max(alone))}" in lines

@@ -93,9 +93,13 @@ def test_seven_billion_take_the_fewest_gpus_that_hold_them() -> None:
     assert numbers(shape) == (2, 3, 4)
     assert (shape.workers.use_gpu, shape.workers.cpus_per_worker) == (True, 8)
     assert shape.reason.startswith("2 workers a trial of 1 GPU and 8 cores, 4 trials at once (8 of")
-    assert numbers(choose_shape(large(), [Host(96, TB, 8, 40.0)] * 2)) == (4, 3, 4), "25.1 each"
-    assert numbers(choose_shape(large(), [Host(96, TB, 8, 24.0)] * 2)) == (8, 3, 2), "12.6 each"
-    assert numbers(choose_shape(large(), [Host(96, TB, 4, 24.0)] * 4)) == (8, 3, 2), "two hosts"
+    rows = large(workers={"shape": "auto", "micro_batch_size": 8})
+    for hosts, expected in (
+        ([Host(96, TB, 8, 40.0)] * 2, (4, 3, 4)),  # 25.1 each, and 6.4 of activations
+        ([Host(96, TB, 8, 24.0)] * 2, (8, 3, 2)),  # 12.6 each
+        ([Host(96, TB, 4, 24.0)] * 4, (8, 3, 2)),  # of two hosts
+    ):
+        assert numbers(choose_shape(rows, hosts)) == expected
 
 
 def test_gpus_that_no_trial_would_take_make_a_trial_faster() -> None:
