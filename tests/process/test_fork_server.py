@@ -103,7 +103,8 @@ def test_a_process_ends_with_its_server_and_the_server_with_its_owner(
     (process,) = psutil.Process(parent).children()
     os.kill(parent, how)
     server.close()
-    assert process.wait(timeout=10) is None, "not ours to wait for, but gone"
+    # None of a process that is not ours to wait for, which this one is where orphans are adopted.
+    assert process.wait(timeout=10) in (None, -signal.SIGKILL)
     with pytest.raises(LostServerError):
         server.start(f"{__name__}:_see", "")
 
