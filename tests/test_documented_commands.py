@@ -102,10 +102,11 @@ def parse(command: str, monkeypatch: pytest.MonkeyPatch) -> tuple[str, list[str]
     """Has a command's own parser read it; returns its module and arguments."""
     _, _, module, *arguments = shlex.split(command, comments=True)
     monkeypatch.setattr(sys, "argv", [module, *arguments, "--help"])
-    with pytest.raises(SystemExit) as ended, warnings.catch_warnings():
+    with warnings.catch_warnings():
         # That the module is imported already, by another test.
         warnings.filterwarnings("ignore", category=RuntimeWarning, module="runpy")
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
     assert not ended.value.code, command
     return module, arguments
 
