@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 from tokenizers import Tokenizer
@@ -60,6 +61,11 @@ class Encoder:
     marks: Mapping[str, Any] = field(default_factory=dict)
     description: str = ""
 
+    @cached_property
+    def line_break(self) -> tuple[int, ...]:
+        """The tokens of the last character of every prompt, as if it were a text."""
+        return self.ids(BREAK)
+
     def ids(self, text: str) -> tuple[int, ...]:
         """The tokens of a text, without marks."""
         return tuple(self.tokenizer.encode(text, add_special_tokens=False).ids)
@@ -79,7 +85,7 @@ def encode_answer(text: str, encoder: Encoder) -> tuple[int, ...]:
 
     This is what training teaches, and what an answer's likelihood is taken over.
     """
-    head, both = encoder.ids(BREAK), encoder.ids(f"{BREAK}{text}")
+    head, both = encoder.line_break, encoder.ids(f"{BREAK}{text}")
     answer = both[len(head) :] if both[: len(head)] == head else encoder.ids(text)
     return (*answer, encoder.end)
 
@@ -95,8 +101,8 @@ def encode_prompt(example: Example, encoder: Encoder, limit: int) -> tuple[int, 
     """
 
     def encoded(num_cut: int) -> tuple[int, ...]:
-        shorter = replace(example, context=example.context[num_cut:])
-        return (*encoder.beginning, *encoder.ids(shorter.prompt))
+        cut = replace(example, context=example.context[num_cut:]) if num_cut else example
+        return (*encoder.beginning, *encoder.ids(cut.prompt))
 
     whole = encoded(0)
     if len(whole) <= limit:
@@ -116,11 +122,12 @@ def encode_prompt(example: Example, encoder: Encoder, limit: int) -> tuple[int, 
 def encode_rows(examples: Sequence[Example], encoder: Encoder, limit: int) -> list[EncodedRow]:
     """Training rows: the target, followed by the end mark, is what the loss is taken over."""
     rows, known = [], dict[tuple[str, ...], tuple[int, int]]()
+    encoded = lru_cache(partial(encode_answer, encoder=encoder))
     for example in examples:
-        answer, content = encode_answer(example.target, encoder), None
+        answer, content = encoded(example.target), None
         if candidates := example.answers:
             if candidates not in known:
-                known[candidates] = shared_ends([encode_answer(one, encoder) for one in candidates])
+                known[candidates] = shared_ends([encoded(one) for one in candidates])
             num_first, num_last = known[candidates]
             content = (num_first, len(answer) - num_last)
         prompt = encode_prompt(example, encoder, limit - len(answer))

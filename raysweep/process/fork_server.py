@@ -1,7 +1,8 @@
 """Processes as new as any, with their imports behind them.
 
-A server imports what is needed and does nothing else; each process is forked off it. None sees what
-another has done, as if each had been started on its own, and what they import is imported once.
+A server imports what is needed, takes what all are to have, and does nothing else; each process is
+forked off it. None sees what another has done, as if each had been started on its own, and what
+they import is imported once.
 
 The server ends with the thread that has started it, and all processes that it has forked with it.
 Others on the host may share it, each with its own process at a time.
@@ -15,25 +16,30 @@ import importlib
 import json
 import multiprocessing
 import os
+import pickle
 import select
 import signal
 import socket
 import struct
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkProcess
+from typing import IO
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 END_SECONDS = 10.0  # from a process's last sign to the server's word on it
 NICENESS = 15  # as that of Ray's workers: who sits at the machine goes first
 FORK, KILL = b"f", b"k"
+Call = tuple[str, tuple[object, ...]]
+"""``module:function`` and its arguments, which are pickled."""
 _START = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
 from raysweep.process.fork_server import serve
-serve(json.loads(sys.argv[2]), sys.argv[3:])
+serve(json.loads(sys.argv[2]), sys.argv[3:], sys.stdin.buffer)
 """
 
 
@@ -47,19 +53,28 @@ class ForkServer:
     Args:
         modules: to import before any is started.
         address: of a Unix socket, at which others may `join`; nobody may if it is empty.
+        first: what the server itself calls before it starts any.
     """
 
-    def __init__(self, modules: Sequence[str], address: str = "") -> None:
+    def __init__(
+        self, modules: Sequence[str], address: str = "", first: Call | None = None
+    ) -> None:
         self._control, theirs = socket.socketpair()
-        with theirs, socket.socket(socket.AF_UNIX) as listener:
+        with (
+            theirs,
+            socket.socket(socket.AF_UNIX) as listener,
+            tempfile.TemporaryFile() as handed,  # a pipe would fill up, long before it is read
+        ):
             if address:
                 listener.bind(address)
                 listener.listen()
+            handed.write(pickle.dumps(first))
+            handed.seek(0)
             passed = [theirs.fileno(), *([listener.fileno()] if address else [])]
             numbers, path = json.dumps(passed), json.dumps(sys.path)
             self._process: subprocess.Popen[bytes] | None = subprocess.Popen(
                 [sys.executable, "-c", _START, path, numbers, *modules],
-                stdin=subprocess.DEVNULL,
+                stdin=handed,
                 pass_fds=passed,
                 start_new_session=True,  # what ends it is its owner's end, and no key pressed
             )
@@ -141,17 +156,20 @@ class Child:
         return int(struct.unpack("i", answer)[0])
 
 
-def serve(passed: Sequence[int], modules: Sequence[str]) -> None:
+def serve(passed: Sequence[int], modules: Sequence[str], handed: IO[bytes]) -> None:
     """The server: imports, then forks whenever it is told to; ends with who has started it.
 
     Args:
         passed: file descriptors: its end of its owner's control socket, and what it listens at.
+        handed: holds, pickled, what to call first.
     """
     _end_with_parent()
     os.nice(NICENESS - os.nice(0))
     owner, *listening = (socket.socket(fileno=number) for number in passed)
     for module in modules:
         importlib.import_module(module)
+    if first := pickle.load(handed):
+        _call(*first)
     gc.collect()
     gc.freeze()  # what is there already is no child's to look through, or to copy
     served: dict[socket.socket, ForkProcess | None] = {owner: None}
@@ -208,8 +226,12 @@ def _run(servers: Sequence[socket.socket], descriptor: int) -> None:
         one.close()
     with Connection(descriptor) as channel:
         target, arguments = channel.recv()
-        module, _, name = target.partition(":")
-        getattr(importlib.import_module(module), name)(channel, *arguments)
+        _call(target, (channel, *arguments))
+
+
+def _call(target: str, arguments: Sequence[object]) -> None:
+    module, _, name = target.partition(":")
+    getattr(importlib.import_module(module), name)(*arguments)
 
 
 def _end_with_parent() -> None:

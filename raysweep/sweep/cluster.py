@@ -28,6 +28,7 @@ from raysweep.sweep.cluster_hosts import cluster_hosts
 from raysweep.sweep.fork_servers import end_shared, start_shared
 from raysweep.sweep.token_file import protect_token, token_path
 from raysweep.training.settings import WorkerSettings
+from raysweep.worker.rows import HeldRows
 
 LOST_CODE = 1
 JOIN_SECONDS = 30.0
@@ -65,7 +66,7 @@ def connect(plan: Plan, wait_minutes: float, console: Console, *, dashboard: boo
         console.print(f"Joined the Ray cluster at {context.address_info['address']}.")
     else:
         shape = _local_shape(plan)
-        start_shared(shape.workers)
+        start_shared(shape.workers, _rows(plan))
         ray_private.stay_on_loopback()
         # No cloud takes a laptop away: this spares every trial an actor that asks it.
         os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
@@ -80,6 +81,12 @@ def connect(plan: Plan, wait_minutes: float, console: Console, *, dashboard: boo
         return _awaited_shape(plan, wait_minutes, console)
     _check_size(_needed(shape.workers), ray.cluster_resources())  # Ray may count otherwise
     return shape
+
+
+def _rows(plan: Plan) -> HeldRows:
+    """Those that the plan has: as the first data seed draws them."""
+    space = plan.space
+    return HeldRows.of(space.data.drawn(space.data_seeds[0]), plan.splits)
 
 
 def all_resources() -> dict[str, float]:

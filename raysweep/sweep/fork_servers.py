@@ -15,10 +15,12 @@ from contextlib import ExitStack
 from raysweep.process.fork_server import ForkServer, LostServerError
 from raysweep.store.host_folder import scratch_folder, scratch_path
 from raysweep.training.settings import WorkerSettings
+from raysweep.worker.rows import HeldRows
 
 VARIABLE = "RAYSWEEP_FORK_SERVER"
 """Names the socket of the one for all; Ray's processes inherit it."""
 NAME, LONGEST = "socket", 108  # bytes of a socket's path: sun_path, sys/un.h
+HOLD = "raysweep.worker.rows:hold"
 PRELOADED = (
     "raysweep.worker.attempt",
     "raysweep.training.stage",
@@ -49,10 +51,13 @@ def preloaded(workers: WorkerSettings) -> tuple[str, ...]:
     return (*PRELOADED, *DEEPSPEED, *(ZERO if workers.zero_stage else ()))
 
 
-def start_shared(workers: WorkerSettings) -> None:
+def start_shared(workers: WorkerSettings, rows: HeldRows) -> None:
     """Starts one for all workers on this machine, before a cluster of one's own.
 
     Where temporary folders have names that are too long for a socket there is none.
+
+    Args:
+        rows: of the plan, which the processes need not read again.
     """
     modules, token = preloaded(workers), f"fork-{uuid.uuid4().hex}"
     if modules and len(os.fsencode(scratch_path(token) / NAME)) < LONGEST:
@@ -60,7 +65,8 @@ def start_shared(workers: WorkerSettings) -> None:
         folder = _shared.enter_context(scratch_folder(scratch_path(token)))
         os.environ[VARIABLE] = str(folder / NAME)
         _shared.callback(os.environ.pop, VARIABLE, None)
-        _shared.callback(ForkServer(modules, os.environ[VARIABLE]).close)
+        server = ForkServer(modules, os.environ[VARIABLE], (HOLD, (rows,)))
+        _shared.callback(server.close)
 
 
 def end_shared() -> None:

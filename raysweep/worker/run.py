@@ -12,11 +12,12 @@ from raysweep.model.checkpoint import locate, read_config
 from raysweep.model.tokenizer import load_encoder
 from raysweep.plan.remaining import remaining
 from raysweep.plan.trials import Stage
-from raysweep.tasks.splits import Splits, load_splits
+from raysweep.tasks.splits import Splits
 from raysweep.worker.collective import decided, found, is_first
 from raysweep.worker.equipment import Equipment
 from raysweep.worker.job import Job, publish_results
 from raysweep.worker.measure import Measuring
+from raysweep.worker.rows import find_splits
 from raysweep.worker.surroundings import Surroundings
 from raysweep.worker.train import StageTraining
 from raysweep.worker.weights import Weights, host_folder
@@ -72,14 +73,14 @@ def _equip(job: Job, around: Surroundings, cache: Path) -> Equipment:
         device=torch.device("cuda" if workers.use_gpu else "cpu"),
         base=base,
         encoder=load_encoder(base, sizes.vocabulary_size, job.space.beginning_mark),
-        splits={task: _load_splits(job, task) for task in job.trial.tasks},
+        splits={task: _splits(job, task) for task in job.trial.tasks},
         weights=Weights(job.store, (base, digest), cache, around.advance),
     )
 
 
-def _load_splits(job: Job, task: str) -> Splits:
+def _splits(job: Job, task: str) -> Splits:
     data_seed = job.trial.data_seed
-    splits = load_splits(job.space.find_tasks()[task], job.space.data.drawn(data_seed))
+    splits = find_splits(job.space.find_tasks()[task], job.space.data.drawn(data_seed))
     if splits.digests != job.recipes.rows[data_seed][task]:
         raise RuntimeError(
             f"the rows of {task!r} in {job.space.data.source!r} on {socket.gethostname()} "

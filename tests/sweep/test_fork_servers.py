@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from raysweep.sweep import fork_servers
+from raysweep.tasks.settings import DataSettings
 from raysweep.training.settings import WorkerSettings
+from raysweep.worker.rows import HeldRows
 
 WORKERS = WorkerSettings(shape="given", num_workers=1, zero_stage=0)
+ROWS = HeldRows(DataSettings(), {})
 
 
 def parent(channel: Connection) -> None:
@@ -34,7 +37,7 @@ def test_workers_share_one_as_long_as_it_is_there(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(fork_servers, "PRELOADED", ("colorsys",))
-    fork_servers.start_shared(WORKERS)
+    fork_servers.start_shared(WORKERS, ROWS)
     address = Path(os.environ[fork_servers.VARIABLE])
     assert stat.S_IMODE(address.parent.stat().st_mode) == 0o700, "nobody else reaches it"
     first, second = forked_off(), forked_off()
@@ -49,7 +52,7 @@ def test_workers_share_one_as_long_as_it_is_there(
 
 
 def test_on_gpus_there_is_none_for_all() -> None:
-    fork_servers.start_shared(WorkerSettings(shape="given", use_gpu=True))
+    fork_servers.start_shared(WorkerSettings(shape="given", use_gpu=True), ROWS)
     assert fork_servers.VARIABLE not in os.environ
 
 
@@ -57,5 +60,5 @@ def test_where_a_sockets_name_would_be_too_long_there_is_none(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(fork_servers, "scratch_path", lambda token: tmp_path / ("a" * 100) / token)
-    fork_servers.start_shared(WORKERS)
+    fork_servers.start_shared(WORKERS, ROWS)
     assert fork_servers.VARIABLE not in os.environ

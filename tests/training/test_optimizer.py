@@ -30,7 +30,7 @@ def parameters() -> list[torch.Tensor]:
 @pytest.mark.usefixtures("_threads")
 def test_piece_by_piece_every_bit_is_that_of_adamw() -> None:
     own, plain = parameters(), parameters()
-    ours, theirs = NormedAdamW(own, **SETTINGS), torch.optim.AdamW(plain, **SETTINGS)
+    ours, theirs = NormedAdamW(own, **SETTINGS), torch.optim.AdamW(plain, fused=True, **SETTINGS)
     for step in range(6):
         for number, (one, other) in enumerate(zip(own, plain, strict=True)):
             is_left_out = number == step  # its next step has bias corrections of its own
