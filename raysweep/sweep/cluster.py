@@ -56,6 +56,8 @@ def connect(plan: Plan, wait_minutes: float, console: Console, *, dashboard: boo
     """
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the monitor speaks; Tune keeps silent
     os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # a signal ends all at once: see `ending`
+    # Nobody reads Tune's own logs, and one of their writers takes seconds to import.
+    os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     address = _running_cluster()
     path = token_path()

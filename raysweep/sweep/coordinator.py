@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from raysweep.process.notes import Note
 from raysweep.store.storage import Storage
@@ -35,7 +34,7 @@ class Coordinator(Leases):
         self._activities: dict[str, Activity] = {}
         self._counts: Counter[str] = Counter()
         self._renewals: Counter[str] = Counter()
-        self._drivers: dict[str, Any] = {}
+        self._drivers: dict[str, bytes] = {}
         self._failures: dict[str, str] = {}
         self._damages: defaultdict[str, list[str]] = defaultdict(list)
         self._spent: defaultdict[Work, float] = defaultdict(float)
@@ -54,6 +53,10 @@ class Coordinator(Leases):
         """What has been said since it was asked last."""
         notes, self._notes = self._notes, []
         return notes
+
+    def glance(self) -> tuple[list[Note], dict[str, Activity], dict[Work, float]]:
+        """What is shown while the sweep runs: notes, the last word of each trial, and `seconds`."""
+        return self.take_notes(), dict(self._activities), self.seconds()
 
     def claim(self, key: str, holder: str) -> bool:
         """Takes the lease of a key if nobody else has it; whether the holder has it now."""
@@ -77,8 +80,12 @@ class Coordinator(Leases):
         """A count of what a trial's workers have done, and what they do now; None if unknown."""
         return self._counts[trial], str(self._activities.get(trial, Activity(Doing.STARTING)))
 
-    def attend(self, trial: str, driver: Any) -> None:
-        """A trial's driver, an actor, has begun; it renews its leases until its end."""
+    def attend(self, trial: str, driver: bytes) -> None:
+        """A trial's driver has begun; it renews its leases until its end.
+
+        Args:
+            driver: the actor, pickled: to take a handle as such this process would import Tune.
+        """
         self._drivers[trial] = driver
 
     def renew(self, holder: str) -> None:
@@ -91,13 +98,9 @@ class Coordinator(Leases):
         super().release_all(holder)
         self._drivers.pop(trial_of(holder), None)
 
-    def drivers(self) -> dict[str, tuple[int, Any]]:
-        """By trial: how often its driver has given a sign, and the driver."""
+    def drivers(self) -> dict[str, tuple[int, bytes]]:
+        """By trial: how often its driver has given a sign, and the driver, pickled."""
         return {trial: (self._renewals[trial], one) for trial, one in self._drivers.items()}
-
-    def activities(self) -> dict[str, Activity]:
-        """The last word of each trial."""
-        return dict(self._activities)
 
     def fail(self, trial: str, reason: str) -> None:
         """A trial has met what another attempt would meet again; the first reason counts."""

@@ -98,7 +98,7 @@ class CoordinatorClient:
     failure = _ask(Coordinator.failure, None)
     damages = _ask(Coordinator.damages, [])
     progress = _ask(Coordinator.progress, (None, ""))
-    activities = _ask(Coordinator.activities, {}, GLANCE_SECONDS)
+    glance = _ask(Coordinator.glance, ([], {}, {}), GLANCE_SECONDS)
     seconds = _ask(Coordinator.seconds, {}, GLANCE_SECONDS)
     stage_seconds = _ask(Coordinator.stage_seconds, {}, GLANCE_SECONDS)
     take_notes = _ask(Coordinator.take_notes, [], GLANCE_SECONDS)
@@ -124,15 +124,15 @@ class CoordinatorClient:
         except ray.exceptions.RayError as error:
             LOG.warning("the budget of weights is not kept: %s", error)
 
-    def drivers(self) -> Mapping[str, tuple[int, Actor]]:
-        """By trial: how often its driver has given a sign, and the driver.
+    def drivers(self) -> Mapping[str, tuple[int, bytes]]:
+        """By trial: how often its driver has given a sign, and the driver, pickled.
 
         Raises:
             SilentError: it has not answered in time.
             GoneError: it is not there any more.
         """
         try:
-            drivers: Mapping[str, tuple[int, Actor]] = ray.get(
+            drivers: Mapping[str, tuple[int, bytes]] = ray.get(
                 self.actor.drivers.remote(), timeout=CALL_SECONDS
             )
         except ray.exceptions.GetTimeoutError:

@@ -40,7 +40,8 @@ from raysweep.worker.surroundings import Activity, Doing
 DRIVER_RESOURCES = {"CPU": 0, "memory": 100 * 2**20}  # {"CPU": 0} alone is refused
 MAX_ORDERS = 50  # that a trial may give, one after the other
 MAX_DAMAGES = 5  # store entries that one trial finds damaged and makes again
-POLL_SECONDS, LANE_POLL_SECONDS = 1.0, 0.2
+POLL_SECONDS = 1.0
+LANE_PAUSE_SECONDS = 0.2  # before a lane that was not idle, or is gone, is asked again
 ANSWER_SECONDS = 30.0  # most that a lane is waited for
 STALL_POLL_SECONDS = 5.0
 LOG = logging.getLogger(__name__)
@@ -115,7 +116,9 @@ def _finish(mine: Assignment) -> str | None:
         lane.drop.remote(mine.trial)  # of an attempt whose driver died
     losses: list[Loss] = []
     with held_leases(mine):
-        coordinator.attend(mine.trial, ray.get_runtime_context().current_actor)
+        coordinator.attend(
+            mine.trial, ray.cloudpickle.dumps(ray.get_runtime_context().current_actor)
+        )
         for _ in range(MAX_ORDERS):
             _wait_for_others(mine)
             if not remaining(job.store, job.trial):
@@ -194,15 +197,18 @@ def _order(mine: Assignment) -> Loss | None:
 
 def _take_lane(mine: Assignment) -> NamedLane:
     """Waits for a lane that takes the order."""
-    job = ray.put(pickle.dumps(mine.job))
+    job, asked = ray.put(pickle.dumps(mine.job)), dict[Any, NamedLane]()
     while True:
-        for name, lane in mine.lanes:
-            is_idle = _answer(lane.is_idle.remote(), otherwise=False)
-            if is_idle and _answer(
+        for named in mine.lanes:
+            if named not in asked.values():
+                asked[named[1].await_idle.remote()] = named
+        for answered in ray.wait(list(asked), num_returns=1, timeout=ANSWER_SECONDS)[0]:
+            name, lane = asked.pop(answered)
+            if _answer(answered, otherwise=False) and _answer(
                 lane.offer.remote(mine.trial, mine.holder, job), otherwise=False
             ):
                 return name, lane
-        time.sleep(LANE_POLL_SECONDS)
+            time.sleep(LANE_PAUSE_SECONDS)
 
 
 def _follow(mine: Assignment, name: str, lane: Any) -> Loss | None:
@@ -211,13 +217,13 @@ def _follow(mine: Assignment, name: str, lane: Any) -> Loss | None:
     looked, num_seen = time.monotonic(), 0
     gone = Sight(is_over=True, loss=Loss("its lane was lost"))
     while True:
-        sight = _answer(lane.look.remote(mine.holder, num_seen), otherwise=gone, silent=Sight())
+        news = lane.await_news.remote(mine.holder, num_seen)
+        sight = _answer(news, otherwise=gone, silent=Sight())
         for metrics in sight.reports:
             ray.tune.report(metrics)
         num_seen += len(sight.reports)
         if sight.is_over:
             return sight.loss
-        time.sleep(LANE_POLL_SECONDS)
         if time.monotonic() - looked >= STALL_POLL_SECONDS:
             looked = time.monotonic()
             if stall := _stall(mine, watch, name):

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from typing import Any
 
 import ray
 
@@ -59,9 +58,9 @@ class DriverWatch:
             self._num_answers += 1
             self._silence.is_stall(self._num_answers)  # its time begins anew
             for trial in self.stalled(drivers):
-                ray.kill(drivers[trial][1])
+                ray.kill(ray.cloudpickle.loads(drivers[trial][1]))
 
-    def stalled(self, drivers: Mapping[str, tuple[int, Any]]) -> list[str]:
+    def stalled(self, drivers: Mapping[str, tuple[int, object]]) -> list[str]:
         """The trials whose drivers have stood still for too long; looked at every few seconds."""
         watches = {
             trial: self._watches.get(trial) or StallWatch(self._minutes) for trial in drivers

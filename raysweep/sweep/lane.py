@@ -4,27 +4,42 @@ Starting a group takes longer than training a small model's stage, so that it ha
 lane is one run of Ray Train, started when the first trial's order is offered to it, whose workers
 take order after order. Each order is worked on by new processes: see `lane_worker`.
 
+Who waits for something of a lane (an order, news of one, its being idle) asks once and is answered
+when it comes, or after a while: nobody polls.
+
 A lane whose workers are lost tells the driver of the trial that they worked on, and starts others
 for the next order. One that does not answer is killed, with its workers; Ray starts it again.
 """
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import ray
 import ray.train
 
 from raysweep.process.notes import speak_through
 from raysweep.sweep.coordinator_client import CoordinatorClient
-from raysweep.sweep.lane_state import LaneState, Loss, Sight
-from raysweep.sweep.ray_private import get_env_vars_to_propagate, on_this_node
+from raysweep.sweep.lane_state import LaneState, Leave, Loss, Order, Sight
+from raysweep.sweep.ray_private import (
+    get_env_vars_to_propagate,
+    is_own_cluster,
+    on_this_node,
+    without_synchronization_actors,
+)
 from raysweep.sweep.worker_groups import SharedDevices, Trainer, remove_worker_groups
 from raysweep.training.settings import WorkerSettings
+
+WAIT_SECONDS = 2.0  # most that somebody who waits is kept waiting for an answer
+SETTLE_SECONDS = 0.5  # after which a run's end is noticed
+Seen = TypeVar("Seen")
 
 
 @dataclass(frozen=True)
@@ -51,8 +66,10 @@ class Lane(LaneState):
 
     def __init__(self, pickled: bytes) -> None:
         settings: LaneSettings = pickle.loads(pickled)
-        super().__init__(settings.workers.num_workers)
+        self._news = asyncio.Event()
+        super().__init__(settings.workers.num_workers, changed=self._news.set)
         self._settings, self._run = settings, _Run(settings)
+        without_synchronization_actors()
         remove_worker_groups(settings.name)  # of an earlier life of this actor
         speak_through(settings.coordinator.note)
 
@@ -63,22 +80,39 @@ class Lane(LaneState):
             self._run = _Run(self._settings)
             self._run.start()
 
-    def is_idle(self) -> bool:
-        """Whether an order may be offered."""
-        self._settle()
-        return super().is_idle()
-
     def offer(self, trial: str, holder: str, job: bytes) -> bool:
         """Gives it an order, for which it starts workers if it has none."""
+        self._settle()
         is_taken = super().offer(trial, holder, job)
         if is_taken:
             self.warm()
         return is_taken
 
-    def look(self, holder: str, num_seen: int) -> Sight:
-        """How far a holder's order is."""
-        self._settle()
-        return super().look(holder, num_seen)
+    async def await_idle(self) -> bool:
+        """Whether an order may be offered; waits for it."""
+        return await self._seen(self.is_idle, bool)
+
+    async def await_news(self, holder: str, num_seen: int) -> Sight:
+        """How far a holder's order is; waits for what its driver has not seen."""
+        return await self._seen(
+            lambda: self.look(holder, num_seen), lambda sight: bool(sight.reports) or sight.is_over
+        )
+
+    async def await_order(self, rank: int) -> Order | Leave | None:
+        """What a rank is to do; waits for something to do."""
+        return await self._seen(lambda: self.order(rank), lambda order: order is not None)
+
+    async def _seen(self, look: Callable[[], Seen], is_news: Callable[[Seen], bool]) -> Seen:
+        """What a look at the state shows as soon as it is news, or after a while."""
+        until = time.monotonic() + WAIT_SECONDS
+        while True:
+            self._settle()
+            seen, left = look(), until - time.monotonic()
+            if is_news(seen) or left <= 0:
+                return seen
+            self._news.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), min(left, SETTLE_SECONDS))
 
     def _settle(self) -> None:
         """Takes note of a run that has ended."""
@@ -132,12 +166,13 @@ def start_lanes(number: int, settings: LaneSettings) -> list[tuple[str, Any]]:
         number: how many trials may have workers at the same time.
         settings: those of the lanes; each has its number behind its name.
     """
-    options = {
+    options: dict[str, Any] = {
         "num_cpus": 0,
         "max_restarts": -1,
         "label_selector": on_this_node(),
-        "runtime_env": {"env_vars": get_env_vars_to_propagate()},
     }
+    if not is_own_cluster():  # whose processes have inherited the variables
+        options["runtime_env"] = {"env_vars": get_env_vars_to_propagate()}
     named = [replace(settings, name=f"{settings.name}-{index}") for index in range(number)]
     actor = ray.remote(**options)(Lane)
     return [(one.name, actor.options(name=one.name).remote(pickle.dumps(one))) for one in named]

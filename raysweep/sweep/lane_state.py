@@ -85,10 +85,16 @@ class LaneState:
 
     Args:
         world: the number of its workers.
+        changed: called whenever something is new for somebody who waits.
     """
 
-    def __init__(self, world: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._world, self._clock = world, clock
+    def __init__(
+        self,
+        world: int,
+        clock: Callable[[], float] = time.monotonic,
+        changed: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._world, self._clock, self._changed = world, clock, changed
         self._numbers = itertools.count(1)
         self._current: _Current | None = None
         self._idle_since = clock()
@@ -103,6 +109,7 @@ class LaneState:
         if not self.is_idle():
             return False
         self._current = _Current(Order(next(self._numbers), trial, holder, job))
+        self._changed()
         return True
 
     def look(self, holder: str, num_seen: int) -> Sight:
@@ -155,6 +162,7 @@ class LaneState:
         """Rank 0 has something to report of an order."""
         if self._current and self._current.order.number == number:
             self._current.reports.append(metrics)
+            self._changed()
 
     def end(self, number: int, rank: int, loss: Loss | None) -> None:
         """A rank's process has ended; the first loss counts."""
@@ -162,6 +170,7 @@ class LaneState:
         if current and current.order.number == number:
             current.over.add(rank)
             current.loss = current.loss or loss
+            self._changed()
             self._tidy()
 
     def empty(self, loss: Loss | None) -> None:
@@ -172,6 +181,7 @@ class LaneState:
             current.taken = current.over = set(range(self._world))
             current.loss = current.loss or loss or Loss("its workers have left")
             self._tidy()
+        self._changed()
 
     def _tidy(self) -> None:
         """Forgets an order when no rank works on it and its driver knows its end."""
@@ -181,3 +191,4 @@ class LaneState:
         waiting = set() if current.is_wanted else set(range(self._world)) - current.taken
         if len(current.over | waiting) == self._world:
             self._current, self._idle_since = None, self._clock()
+            self._changed()

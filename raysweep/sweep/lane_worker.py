@@ -26,7 +26,7 @@ from raysweep.worker.seat import Seat
 from raysweep.worker.surroundings import Activity, Work
 
 ATTEMPT = "raysweep.worker.attempt:attempt"
-IDLE_POLL_SECONDS, LOOK_SECONDS = 0.1, 1.0
+LOOK_SECONDS = 1.0
 
 
 def work_on_orders(lane: Any, settings: Any) -> None:
@@ -40,9 +40,8 @@ def work_on_orders(lane: Any, settings: Any) -> None:
     seat = _seat(settings.workers)
     server = fork_server(settings.workers)
     try:
-        while not isinstance(order := ray.get(lane.order.remote(seat.rank)), Leave):
+        while not isinstance(order := ray.get(lane.await_order.remote(seat.rank)), Leave):
             if order is None:
-                time.sleep(IDLE_POLL_SECONDS)
                 continue
             loss = _carry_out(order, server, seat, _Calls(order, lane, settings.coordinator, seat))
             ray.get(lane.end.remote(order.number, seat.rank, loss))

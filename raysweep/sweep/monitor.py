@@ -137,9 +137,9 @@ class Monitor(NotRestored, Callback):
     def _watch(self) -> None:
         shown = time.monotonic()
         while not self._stopped.wait(1.0):
-            for note in self._coordinator.take_notes():
+            notes, activities, spent = self._coordinator.glance()
+            for note in notes:
                 repeat(note)
-            activities, spent = self._coordinator.activities(), self._coordinator.seconds()
             fraction, activity = self._current(activities)
             left = shown_left(self._clock.left(activities, spent, time.monotonic()))
             self._progress.update(self._task, completed=fraction, description=activity, left=left)

@@ -15,6 +15,8 @@ mended without one more process per trial, ray-project/ray#65443? Then `Worker g
   tells the autoscaler all there is to say.
 - `DatasetsCallback`, `PlacementGroupCleanerCallback`: are left out. The one imports Ray Data in
   every worker; the other is the process per trial.
+- `SynchronizationActor`: a process per worker group by which its workers report checkpoints
+  together and send each other objects. Ours do neither, so that none is started.
 
 Of Ray itself (is there a switch for a cluster on loopback only, and a way to ask a started cluster
 for its dead processes? Then these can go):
@@ -39,6 +41,8 @@ from ray.train.v2._internal.constants import get_env_vars_to_propagate
 from ray.train.v2._internal.execution.controller import TrainController
 from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
 from ray.train.v2._internal.execution.worker_group import WorkerGroup
+from ray.train.v2._internal.execution.worker_group import state as worker_group_state
+from ray.train.v2._internal.execution.worker_group import worker_group as worker_group_module
 from ray.train.v2._internal.execution.worker_group.placement_group_handle import (
     DefaultPlacementGroupHandle,
 )
@@ -57,6 +61,29 @@ __all__ = [
 ]
 VITAL = {ray_constants.PROCESS_TYPE_RAYLET, ray_constants.PROCESS_TYPE_GCS_SERVER}
 """Processes of a cluster without which it is lost."""
+
+
+class _NobodySynchronizes:
+    """Stands for the class of synchronization actors: gives the actor that asks for one itself.
+
+    Train wants a handle that can be sent to workers, who never use it.
+    """
+
+    @classmethod
+    def options(cls, **_: object) -> type[_NobodySynchronizes]:
+        """As of an actor's class."""
+        return cls
+
+    @classmethod
+    def remote(cls, **_: object) -> Any:
+        """As of an actor's class."""
+        return ray.get_runtime_context().current_actor
+
+
+def without_synchronization_actors() -> None:
+    """In this process, an actor's, Train starts none for its worker groups; nor does it end one."""
+    worker_group_module.SynchronizationActor = _NobodySynchronizes
+    worker_group_state._shutdown_sync_actor = lambda _: None
 
 
 def global_node() -> Any:

@@ -31,10 +31,13 @@ class Pace:
 
     def advance(self, *_: object) -> None:
         """Something has been done; takes and ignores whatever a caller of hooks passes."""
-        now = self._clock()
-        if now - self._told >= TELL_SECONDS:
-            self._told = now
+        if self._clock() - self._told >= TELL_SECONDS:
+            self.count()
             self._tell()
+
+    def count(self) -> None:
+        """Somebody has been told in another way."""
+        self._told = self._clock()
 
 
 class Line:
@@ -42,7 +45,8 @@ class Line:
 
     def __init__(self, channel: Connection) -> None:
         self._channel = channel
-        self.advance = Pace(partial(self._call, "advance")).advance
+        self._pace = Pace(partial(self._call, "advance"))
+        self.advance = self._pace.advance
         self._last, self._told = Activity(Doing.STARTING), 0.0
 
     def report(self, metrics: dict[str, Any]) -> None:
@@ -56,6 +60,7 @@ class Line:
         kind, now = replace(activity, fraction=0.0), time.monotonic()
         if kind != self._last or now - self._told >= TELL_SECONDS:
             self._last, self._told = kind, now
+            self._pace.count()  # what is done is a sign of life
             self._call("tell", activity)
 
     def claim(self, key: str) -> bool:

@@ -27,7 +27,7 @@ ray.init(num_cpus=1, include_dashboard=False, _node_ip_address="127.0.0.1", log_
 one = module.CoordinatorClient.start(sys.argv[1], 1e-9, {})
 one.update("a", Activity(Doing.TRAINING, "bbq", 1))
 one.spend(Work.TRAINING, 1.25, "key", 2)
-one.attend("a", "driver")
+one.attend("a", b"driver")
 assert one.progress("a") == (1, "training bbq")
 assert one.seconds() == {Work.TRAINING: 2.5}
 assert one.stage_seconds() == {"key": 1.25}
@@ -35,7 +35,7 @@ assert one.claim("key", "a@1") and not one.claim("key", "b@1")
 assert one.wait_for("key", "b@1") == "a@1" and one.is_awaited("a")
 one.fail("a", "a reason")
 assert (one.failure("a"), one.failure("b")) == ("a reason", None)
-assert one.drivers() == {"a": (0, "driver")}
+assert one.drivers() == {"a": (0, b"driver")}
 assert raised(lambda: one.make_room("key", 100)) == "NoRoomError"
 
 def check_silence(expected):

@@ -93,3 +93,10 @@ def test_tunes_own_words_come_from_the_logger_that_is_silenced() -> None:
 
     assert tune.logger.name == "ray.tune.tune"
     assert "Trials did not complete" in inspect.getsource(tune)
+
+
+def test_no_process_synchronizes_workers_where_it_is_not_wanted() -> None:
+    source = inspect.getsource(ray_private.worker_group_module)
+    assert source.count("SynchronizationActor.options(") == 1
+    ends = inspect.getsource(ray_private.worker_group_state)
+    assert ends.count("_shutdown_sync_actor(self.sync_actor)") == 2, "nobody else ends one"

@@ -167,8 +167,8 @@ def test_drivers_that_renew_nothing_are_found(monkeypatch: pytest.MonkeyPatch) -
     clock = Clock()
     monkeypatch.setattr(StallWatch.__init__, "__defaults__", (clock,))
     watch, coordinator = DriverWatch(Silent(0, GoneError), 0.01), Coordinator("", None, {})
-    coordinator.attend("a", "driver of a")
-    coordinator.attend("b", "driver of b")
+    coordinator.attend("a", b"driver of a")
+    coordinator.attend("b", b"driver of b")
     for _ in range(12):
         assert watch.stalled(coordinator.drivers()) == []
         clock.now += 5
@@ -176,7 +176,7 @@ def test_drivers_that_renew_nothing_are_found(monkeypatch: pytest.MonkeyPatch) -
     assert watch.stalled(coordinator.drivers()) == ["a"], (
         "after a minute, however short the setting"
     )
-    coordinator.attend("a", "a new driver")
+    coordinator.attend("a", b"a new driver")
     assert watch.stalled(coordinator.drivers()) == []
     coordinator.release_all("b@1")
     assert coordinator.drivers().keys() == {"a"}
