@@ -4,8 +4,9 @@
 
 The packaged space without curvature. The script (`plain_trial`) is started per trial by a shell
 loop, two at a time on one core each, the function (`tune_trials`) by Ray Tune, which keeps its two
-processes; both train every stage of every trial. raysweep runs by its command, in a store of its
-own. The contestants take turns, and all accuracies are compared.
+processes; both train every stage of every trial. The script runs once more with raysweep's scoring.
+raysweep runs by its command, in a store of its own. The contestants take turns, and all accuracies
+are compared.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ from raysweep.tasks.task import ALL, OVERALL
 
 COMMANDS = {"lr": "raysweep.lr_sweep", "replay": "raysweep.replay_sweep"}
 SCRIPT, TUNE = "shell script", "Ray Tune function"
+FAST_SCRIPT = "shell script, raysweep's scoring"
+PLAIN = (SCRIPT, TUNE, FAST_SCRIPT)
 ONE_WORKER = "{num_workers: 1, zero_stage: 0, micro_batch_size: 32}"
 PYTHON = [sys.executable, "-m"]
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "RAYSWEEP_DASHBOARD": "no"}
@@ -64,13 +67,14 @@ def space_of(name: str, num_steps: int | None, num_test: int | None) -> dict[str
     return space
 
 
-def described(plan: Plan, trial: Trial) -> dict[str, Any]:
+def described(plan: Plan, trial: Trial, *, is_scored_by_raysweep: bool) -> dict[str, Any]:
     """A trial in plain words."""
     space = plan.space
     return {
         "tasks": trial.tasks,
         "seed": trial.seed,
         "data": space.data.drawn(trial.data_seed).model_dump(),
+        "is_scored_by_raysweep": is_scored_by_raysweep,
         "rows_at_once": space.workers.evaluation_batch_size,
         "sequence_limit": trial.stages[0].hyperparameters.sequence_limit,
         "stages": [
@@ -90,10 +94,11 @@ def run_plain(contestant: str, plan: Plan, folder: Path) -> Run:
         RuntimeError: a trial failed.
     """
     for trial in plan.trials:
-        (folder / f"{trial.id}.json").write_text(json.dumps(described(plan, trial)))
+        words = described(plan, trial, is_scored_by_raysweep=contestant == FAST_SCRIPT)
+        (folder / f"{trial.id}.json").write_text(json.dumps(words))
     loop = f'ls "{folder}"/*.json | xargs -P 2 -n 1 {sys.executable} -m benchmarks.plain_trial'
     by_tune = [*PYTHON, "benchmarks.tune_trials", str(folder)]
-    command = ["sh", "-c", loop] if contestant == SCRIPT else by_tune
+    command = by_tune if contestant == TUNE else ["sh", "-c", loop]
     spent = _finished(measure(command, ENVIRONMENT, folder / "output.txt"))
     written = {trial.id: folder / f"{trial.id}.accuracies" for trial in plan.trials}
     return Run(spent, {name: json.loads(path.read_text()) for name, path in written.items()})
@@ -158,7 +163,7 @@ def compare(
 ) -> dict[str, list[Run]]:
     """Runs the contestants turn by turn; the one who begins changes from turn to turn."""
     plan = make_plan(check_space(dict(space), "benchmark"), find_checkpoint("tiny"))
-    names = [SCRIPT, TUNE, *shapes]
+    names = [*PLAIN, *shapes]
     runs: dict[str, list[Run]] = {one: [] for one in names}
     for turn in range(repeats):
         first = turn % len(names)
@@ -175,7 +180,7 @@ def compare(
 
 
 def _title(contestant: str) -> str:
-    return contestant if contestant in (SCRIPT, TUNE) else f"raysweep, workers: {contestant}"
+    return contestant if contestant in PLAIN else f"raysweep, workers: {contestant}"
 
 
 def table_of(title: str, runs: Mapping[str, Sequence[Run]]) -> Table:

@@ -3,8 +3,10 @@
     python -m benchmarks.plain_trial TRIAL.json        writes TRIAL.accuracies
 
 Plain PyTorch on one core: AdamW, linear decay, clipping; the weights stay in memory from stage to
-stage and nothing is saved. Where a researcher takes a library for rows, padding and scoring, this
-takes raysweep's own functions: the same rows, and the fastest scoring there is (see `scoring`).
+stage and nothing is saved. Rows, padding and loss are raysweep's own, so that all accuracies can be
+compared. Scoring is what one writes: each candidate behind its prompt is a sequence, sequences of
+like length are fed together. The trial's description may ask for raysweep's scoring instead (see
+`scoring`), which feeds a prompt once for all candidates.
 """
 
 from __future__ import annotations
@@ -12,21 +14,23 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from transformers import LlamaForCausalLM
 
 from raysweep.measures.answers import evaluate
 from raysweep.model.checkpoint import locate
-from raysweep.model.encoding import EncodedRow, encode_rows
+from raysweep.model.encoding import EncodedRow, Encoder, encode_answer, encode_prompt, encode_rows
 from raysweep.model.tokenizer import load_encoder
 from raysweep.tasks.registry import TASKS
 from raysweep.tasks.settings import DataSettings
-from raysweep.tasks.splits import load_splits
+from raysweep.tasks.splits import Splits, load_splits
 from raysweep.training.batches import collate, step_indices
-from raysweep.training.loss import answer_loss_sum
+from raysweep.training.loss import answer_logits, answer_loss_sum
 
 Accuracies = list[dict[str, float]]
 
@@ -42,14 +46,12 @@ def run_trial(trial: Mapping[str, Any]) -> Accuracies:
     encoder = load_encoder(folder, model.config.vocab_size)
     splits = {task: load_splits(TASKS[task], settings) for task in trial["tasks"]}
 
+    score = by_raysweep if trial["is_scored_by_raysweep"] else by_sequences
+
     def scored() -> dict[str, float]:
         model.eval()
         limits = {"sequence_limit": trial["sequence_limit"], "batch_size": trial["rows_at_once"]}
-        found = {
-            task: evaluate(model, encoder, split.task, split.test, **limits)
-            for task, split in splits.items()
-        }
-        return {task: sum(p.correct for p in all_) / len(all_) for task, all_ in found.items()}
+        return {task: score(model, encoder, split, **limits) for task, split in splits.items()}
 
     accuracies = [scored()]
     for stage in trial["stages"]:
@@ -88,6 +90,50 @@ def train(
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
+
+
+@torch.no_grad()
+def by_sequences(
+    model: LlamaForCausalLM,
+    encoder: Encoder,
+    splits: Splits,
+    *,
+    sequence_limit: int,
+    batch_size: int,
+) -> float:
+    """The accuracy on the test rows: of all candidates the likeliest one is taken."""
+    sequences: list[EncodedRow] = []
+    for example in splits.test:
+        answers = [encode_answer(answer, encoder) for answer in example.answers]
+        prompt = encode_prompt(example, encoder, sequence_limit - max(map(len, answers)))
+        sequences += [EncodedRow(prompt, answer) for answer in answers]
+    order = sorted(range(len(sequences)), key=lambda index: sequences[index].num_tokens)
+    likelihoods = [0.0] * len(sequences)
+    for first in range(0, len(order), batch_size):
+        chosen = order[first : first + batch_size]
+        batch = collate([sequences[index] for index in chosen], encoder.pad)
+        logits = answer_logits(model, batch)
+        labels = batch.labels[:, -batch.longest_answer :]
+        losses = F.cross_entropy(logits.transpose(1, 2), labels, reduction="none")
+        for index, loss in zip(chosen, losses.sum(dim=1).tolist(), strict=True):
+            likelihoods[index] = -loss
+    following = iter(likelihoods)
+    rows = [(example, list(islice(following, len(example.answers)))) for example in splits.test]
+    return sum(own.index(max(own)) == example.label for example, own in rows) / len(rows)
+
+
+def by_raysweep(
+    model: LlamaForCausalLM,
+    encoder: Encoder,
+    splits: Splits,
+    *,
+    sequence_limit: int,
+    batch_size: int,
+) -> float:
+    """The same accuracy by raysweep's scoring."""
+    limits = {"sequence_limit": sequence_limit, "batch_size": batch_size}
+    predictions = evaluate(model, encoder, splits.task, splits.test, **limits)
+    return sum(one.correct for one in predictions) / len(predictions)
 
 
 def clip(model: LlamaForCausalLM, limit: float) -> None:

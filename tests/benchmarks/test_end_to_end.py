@@ -18,7 +18,7 @@ def test_a_plain_trial_scores_every_task_after_every_stage() -> None:
     plan = make_plan(check_space(space, "test"), find_checkpoint("tiny"))
     assert (plan.num_stages_asked, plan.num_stages_distinct) == (22, 10)
     trial = next(one for one in plan.trials if str(one.chain).endswith("toxigen@5%"))
-    words = json.loads(json.dumps(described(plan, trial)))
+    words = json.loads(json.dumps(described(plan, trial, is_scored_by_raysweep=False)))
     assert [stage["parts"] for stage in words["stages"]] == [
         [["toxigen", 1.0]],
         [["arc_easy", 1.0]],
@@ -29,6 +29,7 @@ def test_a_plain_trial_scores_every_task_after_every_stage() -> None:
     counts = [26 * accuracy for scored in accuracies for accuracy in scored.values()]
     assert counts == pytest.approx([round(count) for count in counts])
     assert len(set(counts)) > 1
+    assert run_trial({**words, "is_scored_by_raysweep": True}) == accuracies
 
 
 def test_the_largest_difference_wants_the_same_accuracies() -> None:
