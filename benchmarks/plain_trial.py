@@ -2,11 +2,11 @@
 
     python -m benchmarks.plain_trial TRIAL.json        writes TRIAL.accuracies
 
-Plain PyTorch on one core: AdamW, linear decay, clipping; the weights stay in memory from stage to
-stage and nothing is saved. Rows, padding and loss are raysweep's own, so that all accuracies can be
-compared. Scoring is what one writes: each candidate behind its prompt is a sequence, sequences of
-like length are fed together. The trial's description may ask for raysweep's scoring instead (see
-`scoring`), which feeds a prompt once for all candidates.
+Plain PyTorch on one core: AdamW in one kernel, linear decay, clipping; the weights stay in memory
+from stage to stage and nothing is saved. Rows, padding and loss are raysweep's own, so that all
+accuracies can be compared. Scoring is what one writes: each candidate behind its prompt is a
+sequence, sequences of like length are fed together. The trial's description may ask for raysweep's
+scoring instead (see `scoring`), which feeds a prompt once for all candidates.
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ def train(
         betas=(settings["beta1"], settings["beta2"]),
         eps=settings["epsilon"],
         weight_decay=settings["weight_decay"],
+        fused=True,
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / num_steps)
     model.train()
