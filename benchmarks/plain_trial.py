@@ -132,8 +132,14 @@ def by_raysweep(
     batch_size: int,
 ) -> float:
     """The same accuracy by raysweep's scoring."""
-    limits = {"sequence_limit": sequence_limit, "batch_size": batch_size}
-    predictions = evaluate(model, encoder, splits.task, splits.test, **limits)
+    predictions = evaluate(
+        model,
+        encoder,
+        splits.task,
+        splits.test,
+        sequence_limit=sequence_limit,
+        batch_size=batch_size,
+    )
     return sum(one.correct for one in predictions) / len(predictions)
 
 

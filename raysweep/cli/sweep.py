@@ -40,6 +40,7 @@ from raysweep.space.packaged import packaged_names, space_path
 from raysweep.space.space import load_space
 from raysweep.store.storage import Storage
 from raysweep.store.store import Store
+from raysweep.sweep.fork_servers import shared
 from raysweep.sweep.outcome import Outcome, before_the_first_trial
 from raysweep.sweep.reprint import find_whole
 from raysweep.sweep.run_record import FOLDER as RUNS
@@ -136,13 +137,13 @@ def sweep_command(
         if name is None:
             raise InputError("SPACE", "none is given", f"give a file, or {', '.join(PACKAGED)}")
         settings = load_space(space_path(name), overrides)
-        plan = make_plan(settings, find_checkpoint(settings.model))
-        target = Storage.open(storage)
-        if resume:
-            _check_resumable(plan, target)
-        raise typer.Exit(
-            run_plan(plan, target, wait_for_workers, dashboard=dashboard, verbose=verbose)
-        )
+        checkpoint, target = find_checkpoint(settings.model), Storage.open(storage)
+        with shared(settings.workers):
+            plan = make_plan(settings, checkpoint)
+            if resume:
+                _check_resumable(plan, target)
+            code = run_plan(plan, target, wait_for_workers, dashboard=dashboard, verbose=verbose)
+        raise typer.Exit(code)
 
     commands = (f"{as_called(module)} {example}".rstrip() for example in examples)
     listed = "".join(f"\n\n    {command}" for command in commands)

@@ -27,19 +27,16 @@ import tempfile
 from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkProcess
-from typing import IO
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 END_SECONDS = 10.0  # from a process's last sign to the server's word on it
 NICENESS = 15  # as that of Ray's workers: who sits at the machine goes first
-FORK, KILL = b"f", b"k"
-Call = tuple[str, tuple[object, ...]]
-"""``module:function`` and its arguments, which are pickled."""
+FORK, KILL, CALL = b"f", b"k", b"c"
 _START = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
 from raysweep.process.fork_server import serve
-serve(json.loads(sys.argv[2]), sys.argv[3:], sys.stdin.buffer)
+serve(json.loads(sys.argv[2]), sys.argv[3:])
 """
 
 
@@ -53,28 +50,19 @@ class ForkServer:
     Args:
         modules: to import before any is started.
         address: of a Unix socket, at which others may `join`; nobody may if it is empty.
-        first: what the server itself calls before it starts any.
     """
 
-    def __init__(
-        self, modules: Sequence[str], address: str = "", first: Call | None = None
-    ) -> None:
+    def __init__(self, modules: Sequence[str], address: str = "") -> None:
         self._control, theirs = socket.socketpair()
-        with (
-            theirs,
-            socket.socket(socket.AF_UNIX) as listener,
-            tempfile.TemporaryFile() as handed,  # a pipe would fill up, long before it is read
-        ):
+        with theirs, socket.socket(socket.AF_UNIX) as listener:
             if address:
                 listener.bind(address)
                 listener.listen()
-            handed.write(pickle.dumps(first))
-            handed.seek(0)
             passed = [theirs.fileno(), *([listener.fileno()] if address else [])]
             numbers, path = json.dumps(passed), json.dumps(sys.path)
             self._process: subprocess.Popen[bytes] | None = subprocess.Popen(
                 [sys.executable, "-c", _START, path, numbers, *modules],
-                stdin=handed,
+                stdin=subprocess.DEVNULL,
                 pass_fds=passed,
                 start_new_session=True,  # what ends it is its owner's end, and no key pressed
             )
@@ -116,6 +104,26 @@ class ForkServer:
             raise LostServerError(f"no process can be started: {error}") from None
         return Child(ours, self._control)
 
+    def call(self, target: str, *arguments: object) -> None:
+        """Has the server itself call ``function(*arguments)``, for all that it starts after that.
+
+        Nobody waits for it, and nobody hears of what it gives. An exception ends the server.
+
+        Args:
+            target: ``module:function``; this process need not import it.
+            arguments: are pickled.
+
+        Raises:
+            LostServerError: there is none.
+        """
+        with tempfile.TemporaryFile() as handed:  # a pipe would fill up before it is read
+            handed.write(pickle.dumps((target, arguments)))
+            handed.seek(0)
+            try:
+                socket.send_fds(self._control, [CALL], [handed.fileno()])
+            except OSError as error:
+                raise LostServerError(f"nothing can be called: {error}") from None
+
     def close(self) -> None:
         """Ends what it has started for this process, and the server if that has started it."""
         self._control.close()
@@ -156,22 +164,16 @@ class Child:
         return int(struct.unpack("i", answer)[0])
 
 
-def serve(passed: Sequence[int], modules: Sequence[str], handed: IO[bytes]) -> None:
+def serve(passed: Sequence[int], modules: Sequence[str]) -> None:
     """The server: imports, then forks whenever it is told to; ends with who has started it.
 
     Args:
         passed: file descriptors: its end of its owner's control socket, and what it listens at.
-        handed: holds, pickled, what to call first.
     """
     _end_with_parent()
     os.nice(NICENESS - os.nice(0))
     owner, *listening = (socket.socket(fileno=number) for number in passed)
-    for module in modules:
-        importlib.import_module(module)
-    if first := pickle.load(handed):
-        _call(*first)
-    gc.collect()
-    gc.freeze()  # what is there already is no child's to look through, or to copy
+    take_in(*modules)
     served: dict[socket.socket, ForkProcess | None] = {owner: None}
     while True:
         sentinels = [process.sentinel for process in served.values() if process]
@@ -203,12 +205,30 @@ def _obey(
     if (process := served[control]) and message in (KILL, b""):
         process.kill()
     for descriptor in descriptors:
+        if message == CALL:
+            with open(descriptor, "rb") as handed:
+                _call(*pickle.load(handed))
+            _settle()
+            continue
         served[control] = started = ForkProcess(
             target=_run, args=((*served, *listening), descriptor)
         )
         started.start()
         os.close(descriptor)
     return bool(message)
+
+
+def take_in(*modules: str) -> None:
+    """Imports modules, for all that will be forked off this process."""
+    for module in modules:
+        importlib.import_module(module)
+    _settle()
+
+
+def _settle() -> None:
+    """What is there already is no child's to look through, or to copy."""
+    gc.collect()
+    gc.freeze()
 
 
 def _send(control: socket.socket, message: bytes) -> None:

@@ -25,7 +25,7 @@ from raysweep.store.host_folder import delete_abandoned
 from raysweep.sweep import ray_private
 from raysweep.sweep.address import check_address, why_silent
 from raysweep.sweep.cluster_hosts import cluster_hosts
-from raysweep.sweep.fork_servers import end_shared, start_shared
+from raysweep.sweep.fork_servers import end_shared, equip_shared
 from raysweep.sweep.token_file import protect_token, token_path
 from raysweep.training.settings import WorkerSettings
 from raysweep.worker.rows import HeldRows
@@ -64,11 +64,12 @@ def connect(plan: Plan, wait_minutes: float, console: Console, *, dashboard: boo
     if path and (changed := protect_token(path, make=not address)):
         console.print(changed, highlight=False, soft_wrap=True)
     if address:
+        end_shared()
         context = _join(address, **quiet)
         console.print(f"Joined the Ray cluster at {context.address_info['address']}.")
     else:
         shape = _local_shape(plan)
-        start_shared(shape.workers, _rows(plan))
+        equip_shared(shape.workers, _rows(plan))
         ray_private.stay_on_loopback()
         # No cloud takes a laptop away: this spares every trial an actor that asks it.
         os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")

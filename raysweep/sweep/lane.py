@@ -13,14 +13,11 @@ for the next order. One that does not answer is killed, with its workers; Ray st
 
 from __future__ import annotations
 
-import asyncio
 import pickle
 import threading
-import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import ray
 import ray.train
@@ -28,6 +25,7 @@ import ray.train
 from raysweep.process.notes import speak_through
 from raysweep.sweep.coordinator_client import CoordinatorClient
 from raysweep.sweep.lane_state import LaneState, Leave, Loss, Order, Sight
+from raysweep.sweep.patience import Patience
 from raysweep.sweep.ray_private import (
     get_env_vars_to_propagate,
     is_own_cluster,
@@ -36,10 +34,6 @@ from raysweep.sweep.ray_private import (
 )
 from raysweep.sweep.worker_groups import SharedDevices, Trainer, remove_worker_groups
 from raysweep.training.settings import WorkerSettings
-
-WAIT_SECONDS = 2.0  # most that somebody who waits is kept waiting for an answer
-SETTLE_SECONDS = 0.5  # after which a run's end is noticed
-Seen = TypeVar("Seen")
 
 
 @dataclass(frozen=True)
@@ -66,8 +60,8 @@ class Lane(LaneState):
 
     def __init__(self, pickled: bytes) -> None:
         settings: LaneSettings = pickle.loads(pickled)
-        self._news = asyncio.Event()
-        super().__init__(settings.workers.num_workers, changed=self._news.set)
+        self._patience = Patience()
+        super().__init__(settings.workers.num_workers, changed=self._patience.tell)
         self._settings, self._run = settings, _Run(settings)
         without_synchronization_actors()
         remove_worker_groups(settings.name)  # of an earlier life of this actor
@@ -82,7 +76,6 @@ class Lane(LaneState):
 
     def offer(self, trial: str, holder: str, job: bytes) -> bool:
         """Gives it an order, for which it starts workers if it has none."""
-        self._settle()
         is_taken = super().offer(trial, holder, job)
         if is_taken:
             self.warm()
@@ -90,29 +83,27 @@ class Lane(LaneState):
 
     async def await_idle(self) -> bool:
         """Whether an order may be offered; waits for it."""
-        return await self._seen(self.is_idle, bool)
+        return await self._patience.see(self.is_idle, bool)
 
     async def await_news(self, holder: str, num_seen: int) -> Sight:
         """How far a holder's order is; waits for what its driver has not seen."""
-        return await self._seen(
+        return await self._patience.see(
             lambda: self.look(holder, num_seen), lambda sight: bool(sight.reports) or sight.is_over
         )
 
     async def await_order(self, rank: int) -> Order | Leave | None:
         """What a rank is to do; waits for something to do."""
-        return await self._seen(lambda: self.order(rank), lambda order: order is not None)
+        return await self._patience.see(lambda: self.order(rank), lambda order: order is not None)
 
-    async def _seen(self, look: Callable[[], Seen], is_news: Callable[[Seen], bool]) -> Seen:
-        """What a look at the state shows as soon as it is news, or after a while."""
-        until = time.monotonic() + WAIT_SECONDS
-        while True:
-            self._settle()
-            seen, left = look(), until - time.monotonic()
-            if is_news(seen) or left <= 0:
-                return seen
-            self._news.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), min(left, SETTLE_SECONDS))
+    def is_idle(self) -> bool:
+        """Whether an order may be offered."""
+        self._settle()
+        return super().is_idle()
+
+    def look(self, holder: str, num_seen: int) -> Sight:
+        """How far a holder's order is."""
+        self._settle()
+        return super().look(holder, num_seen)
 
     def _settle(self) -> None:
         """Takes note of a run that has ended."""

@@ -58,6 +58,8 @@ __all__ = [
     "WorkerGroup",
     "get_env_vars_to_propagate",
     "read_ray_address",
+    "worker_group_module",
+    "worker_group_state",
 ]
 VITAL = {ray_constants.PROCESS_TYPE_RAYLET, ray_constants.PROCESS_TYPE_GCS_SERVER}
 """Processes of a cluster without which it is lost."""

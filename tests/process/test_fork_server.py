@@ -138,3 +138,25 @@ def test_others_share_a_server_each_with_its_own_process(tmp_path: Path) -> None
     owner.close()
     with pytest.raises(LostServerError):
         ForkServer.join(address)
+
+
+def mark(value: str) -> None:
+    """Leaves a mark in this process."""
+    os.environ["MARK"] = value
+
+
+def test_what_the_server_calls_all_later_ones_have(server: ForkServer) -> None:
+    seen = []
+    for number in range(3):
+        if number:
+            server.call(f"{__name__}:mark", f"mark {number}")
+        child = server.start(f"{__name__}:_see", "a child's own")
+        seen.append(child.channel.recv()[1])
+        assert child.exit_code() == 0
+    assert seen == [None, "mark 1", "mark 2"]
+
+
+def test_a_call_that_fails_ends_the_server(server: ForkServer) -> None:
+    server.call(f"{__name__}:_fail", None)
+    with pytest.raises((LostServerError, EOFError, ConnectionError)):
+        server.start(f"{__name__}:_see", "").channel.recv()

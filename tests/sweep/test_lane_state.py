@@ -153,3 +153,23 @@ def test_the_idle_time_begins_with_the_end_of_an_order(lane: LaneState, clock: C
     assert lane.look("a@1", 0).is_over
     clock.now += IDLE_SECONDS
     assert lane.order(0) is None
+
+
+def test_who_waits_is_told_of_an_order_its_reports_its_end_and_that_the_lane_is_free() -> None:
+    told: list[str] = []
+    lane = LaneState(1, changed=lambda: told.append("changed"))
+    assert lane.offer("a", "a@1", b"")
+    assert len(told) == 1
+    order = lane.order(0)
+    assert isinstance(order, Order)
+    assert not lane.offer("b", "b@1", b"")
+    lane.report(order.number - 1, {"stage": 0})
+    assert len(told) == 1, "nothing has changed"
+    lane.report(order.number, {"stage": 0})
+    assert len(told) == 2
+    lane.end(order.number, 0, None)
+    assert len(told) == 3
+    assert lane.look("a@1", 0).is_over
+    assert len(told) == 4, "another order may be offered"
+    lane.empty(None)
+    assert len(told) == 5, "the workers are gone"

@@ -113,6 +113,15 @@ def test_how_far_something_is_is_told_now_and_then_and_what_it_is_at_once() -> N
     assert len(told) < 10
 
 
+def test_what_is_done_is_a_sign_of_progress_by_itself() -> None:
+    with connected() as (line, heard):
+        line.tell(Activity(Doing.TRAINING, "csqa", 1))
+        for _ in range(50):
+            line.advance()
+        line.release("key")
+    assert [one[0] for one in heard.calls] == ["tell", "release"]
+
+
 def test_progress_is_told_at_most_once_a_second() -> None:
     clock, told = Clock(), []
     pace = Pace(lambda: told.append(clock.now), clock)

@@ -38,8 +38,9 @@ def find(channel: Connection, name: str, seed: int) -> None:
 
 def test_what_the_server_holds_is_not_read_again(splits: dict[str, Splits]) -> None:
     held = HeldRows.of(SETTINGS, splits)
-    server = ForkServer(["raysweep.worker.rows"], first=("raysweep.worker.rows:hold", (held,)))
+    server = ForkServer(["raysweep.worker.rows"])
     try:
+        server.call("raysweep.worker.rows:hold", held)
         for name in NAMES:
             child = server.start(f"{__name__}:find", name, SETTINGS.seed)
             assert child.channel.recv() == (held.content[name], splits[name].digests, 0)
