@@ -30,7 +30,7 @@ def find(channel: Connection, name: str, seed: int) -> None:
         read.append(arguments)
         return load_splits(TASKS[name], SETTINGS.model_copy(update={"seed": seed}))
 
-    rows.load_splits = load  # type: ignore[assignment]
+    rows.load_splits = load  # type: ignore[attr-defined, assignment]
     found = find_splits(TASKS[name], SETTINGS.model_copy(update={"seed": seed}))
     content = HeldRows.of(SETTINGS, {name: found}).content
     channel.send((content[name], found.digests, len(read)))
