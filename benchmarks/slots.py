@@ -55,6 +55,7 @@ from raysweep.worker.surroundings import Activity, Doing, Work
 
 SHORTEST, LONGEST = 4.0, 8.0  # seconds of a stage
 NUM_WORKER_PROCESSES = 2
+GROUP = "group"
 SEAT = Seat(0, 1, 0, 1, "127.0.0.1", None, 10.0)
 
 
@@ -69,6 +70,8 @@ class Lanes:
     def __init__(self, number: int) -> None:
         self._patience = [Patience() for _ in range(number)]
         self._lanes = [LaneState(1, changed=patience.tell) for patience in self._patience]
+        for lane in self._lanes:
+            lane.enter(GROUP)
 
     async def call(self, index: int, method: str, *arguments: Any) -> Any:
         """One method of one lane."""
@@ -159,7 +162,7 @@ class Workers:
 
 def _work(lane: LaneHandle, coordinator: CoordinatorClient) -> None:
     while True:
-        order = ray.get(lane.await_order.remote(0))
+        order = ray.get(lane.await_order.remote(0, GROUP))
         if isinstance(order, Order):
             _carry_out(pickle.loads(order.job), _Calls(order, lane, coordinator, SEAT))
             ray.get(lane.end.remote(order.number, 0, None))

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -72,6 +73,7 @@ class Lane(LaneState):
         self._settle()
         if not self._run.is_alive():
             self._run = _Run(self._settings)
+            self.enter(self._run.group)
             self._run.start()
 
     def offer(self, trial: str, holder: str, job: bytes) -> bool:
@@ -91,9 +93,11 @@ class Lane(LaneState):
             lambda: self.look(holder, num_seen), lambda sight: bool(sight.reports) or sight.is_over
         )
 
-    async def await_order(self, rank: int) -> Order | Leave | None:
-        """What a rank is to do; waits for something to do."""
-        return await self._patience.see(lambda: self.order(rank), lambda order: order is not None)
+    async def await_order(self, rank: int, group: str) -> Order | Leave | None:
+        """What a rank of a group is to do; waits for something to do."""
+        return await self._patience.see(
+            lambda: self.order(rank, group), lambda order: order is not None
+        )
 
     def is_idle(self) -> bool:
         """Whether an order may be offered."""
@@ -113,11 +117,12 @@ class Lane(LaneState):
 
 
 class _Run(threading.Thread):
-    """One run of Ray Train: its workers come, take orders, and leave or are lost."""
+    """One run of Ray Train: its group of workers comes, takes orders, and leaves or is lost."""
 
     def __init__(self, settings: LaneSettings) -> None:
         super().__init__(daemon=True)
         self._settings = settings
+        self.group = uuid.uuid4().hex
         self.loss: Loss | None = None
         self.has_ended = False
 
@@ -132,6 +137,7 @@ class _Run(threading.Thread):
                 train_loop_config={
                     "lane": ray.get_runtime_context().current_actor,
                     "settings": settings,
+                    "group": self.group,
                 },
                 scaling_config=ray.train.ScalingConfig(
                     num_workers=workers.num_workers,
@@ -173,4 +179,4 @@ def _work(config: Mapping[str, Any]) -> None:
     """What each worker runs."""
     from raysweep.sweep.lane_worker import work_on_orders  # not for the lane itself
 
-    work_on_orders(config["lane"], config["settings"])
+    work_on_orders(config["lane"], config["settings"], config["group"])

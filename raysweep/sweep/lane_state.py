@@ -98,7 +98,7 @@ class LaneState:
         self._numbers = itertools.count(1)
         self._current: _Current | None = None
         self._idle_since = clock()
-        self._is_leaving = False
+        self._group, self._is_leaving = "", False
 
     def is_idle(self) -> bool:
         """Whether an order may be offered."""
@@ -133,8 +133,17 @@ class LaneState:
             self._current.is_dropped = True
             self._tidy()
 
-    def order(self, rank: int) -> Order | Leave | None:
-        """What a rank is to do now, if anything; it asks when it has nothing to do."""
+    def enter(self, group: str) -> None:
+        """A group of workers is about to come; orders are for it alone.
+
+        One that was lost may have left a question behind, whose answer nobody would hear.
+        """
+        self._group = group
+
+    def order(self, rank: int, group: str) -> Order | Leave | None:
+        """What a rank of a group is to do now, if anything; it asks when it has nothing to do."""
+        if group != self._group:
+            return Leave()
         current = self._current
         if current and rank not in current.taken and current.is_wanted:
             current.taken.add(rank)
@@ -176,7 +185,7 @@ class LaneState:
     def empty(self, loss: Loss | None) -> None:
         """All workers are gone; why, if not because they were told to leave."""
         self._is_leaving, self._idle_since = False, self._clock()
-        current = self._current
+        self._group, current = "", self._current
         if current:
             current.taken = current.over = set(range(self._world))
             current.loss = current.loss or loss or Loss("its workers have left")

@@ -29,18 +29,19 @@ ATTEMPT = "raysweep.worker.attempt:attempt"
 LOOK_SECONDS = 1.0
 
 
-def work_on_orders(lane: Any, settings: Any) -> None:
+def work_on_orders(lane: Any, settings: Any, group: str) -> None:
     """Works until it is told to leave.
 
     Args:
         lane: the actor.
         settings: with which it was started.
+        group: this worker's and its fellows', by which the lane knows them.
     """
     speak_through(settings.coordinator.note)
     seat = _seat(settings.workers)
     server = fork_server(settings.workers)
     try:
-        while not isinstance(order := ray.get(lane.await_order.remote(seat.rank)), Leave):
+        while not isinstance(order := ray.get(lane.await_order.remote(seat.rank, group)), Leave):
             if order is None:
                 continue
             loss = _carry_out(order, server, seat, _Calls(order, lane, settings.coordinator, seat))

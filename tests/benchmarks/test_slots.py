@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from benchmarks.scale import space_of
-from benchmarks.slots import LONGEST, SHORTEST, LaneHandle, Lanes, least_seconds, seconds_of
+from benchmarks.slots import GROUP, LONGEST, SHORTEST, LaneHandle, Lanes, least_seconds, seconds_of
 from raysweep.model.checkpoint import find_checkpoint
 from raysweep.plan.plan import make_plan
 from raysweep.sweep.lane_state import Order, Sight
@@ -31,7 +31,7 @@ def test_a_lane_of_many_answers_as_a_lane() -> None:
         assert await lanes.call(0, "await_idle") is True
         assert await lanes.call(0, "offer", "a", "a@1", b"job") is True
         assert await lanes.call(1, "await_idle") is True
-        order = await lanes.call(0, "await_order", 0)
+        order = await lanes.call(0, "await_order", 0, GROUP)
         assert isinstance(order, Order)
         await lanes.call(0, "report", order.number, {"stage": 0})
         assert await lanes.call(0, "await_news", "a@1", 0) == Sight(({"stage": 0},))

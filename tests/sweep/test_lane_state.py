@@ -6,7 +6,7 @@ import pytest
 
 from raysweep.sweep.lane_state import IDLE_SECONDS, LaneState, Leave, Loss, Order, Sight
 
-RANKS = (0, 1)
+RANKS, GROUP = (0, 1), "group"
 
 
 class Clock:
@@ -24,13 +24,15 @@ def of_the_test() -> Clock:
 
 @pytest.fixture(name="lane")
 def with_two_workers(clock: Clock) -> LaneState:
-    return LaneState(len(RANKS), clock)
+    lane = LaneState(len(RANKS), clock)
+    lane.enter(GROUP)
+    return lane
 
 
 def given(lane: LaneState, holder: str = "a@1") -> Order:
     """An order that both ranks have taken."""
     assert lane.offer(holder.partition("@")[0], holder, b"job")
-    first, second = (lane.order(rank) for rank in RANKS)
+    first, second = (lane.order(rank, GROUP) for rank in RANKS)
     assert isinstance(first, Order)
     assert first == second
     return first
@@ -39,7 +41,7 @@ def given(lane: LaneState, holder: str = "a@1") -> Order:
 def test_an_order_is_taken_once_by_each_rank(lane: LaneState) -> None:
     order = given(lane)
     assert (order.trial, order.holder, order.job) == ("a", "a@1", b"job")
-    assert [lane.order(rank) for rank in RANKS] == [None, None]
+    assert [lane.order(rank, GROUP) for rank in RANKS] == [None, None]
     assert lane.is_wanted(order.number)
 
 
@@ -91,10 +93,10 @@ def test_what_nobody_wants_any_more_is_ended_and_forgotten(lane: LaneState) -> N
 
 def test_a_rank_never_takes_what_is_dropped_and_is_not_waited_for(lane: LaneState) -> None:
     assert lane.offer("a", "a@1", b"")
-    order = lane.order(0)
+    order = lane.order(0, GROUP)
     assert isinstance(order, Order)
     lane.drop("a")
-    assert lane.order(1) is None
+    assert lane.order(1, GROUP) is None
     lane.end(order.number, 0, None)
     assert lane.is_idle()
 
@@ -126,6 +128,7 @@ def test_a_driver_whose_order_is_gone_is_told_so(lane: LaneState) -> None:
 def test_workers_that_are_gone_end_what_they_were_at(lane: LaneState) -> None:
     given(lane)
     lane.empty(Loss("a host went"))
+    lane.enter(GROUP)
     assert lane.look("a@1", 0) == Sight(is_over=True, loss=Loss("a host went"))
     assert lane.is_idle()
     given(lane, "b@1")
@@ -135,12 +138,13 @@ def test_workers_leave_together_when_there_was_nothing_to_do_for_a_while(
     lane: LaneState, clock: Clock
 ) -> None:
     clock.now += IDLE_SECONDS
-    assert [lane.order(rank) for rank in RANKS] == [None, None]
+    assert [lane.order(rank, GROUP) for rank in RANKS] == [None, None]
     clock.now += 1
-    assert isinstance(lane.order(1), Leave)
+    assert isinstance(lane.order(1, GROUP), Leave)
     assert not lane.offer("a", "a@1", b""), "too late for these workers"
-    assert isinstance(lane.order(0), Leave)
+    assert isinstance(lane.order(0, GROUP), Leave)
     lane.empty(None)
+    lane.enter(GROUP)
     clock.now += IDLE_SECONDS
     given(lane)
 
@@ -152,15 +156,16 @@ def test_the_idle_time_begins_with_the_end_of_an_order(lane: LaneState, clock: C
         lane.end(order.number, rank, None)
     assert lane.look("a@1", 0).is_over
     clock.now += IDLE_SECONDS
-    assert lane.order(0) is None
+    assert lane.order(0, GROUP) is None
 
 
 def test_who_waits_is_told_of_an_order_its_reports_its_end_and_that_the_lane_is_free() -> None:
     told: list[str] = []
     lane = LaneState(1, changed=lambda: told.append("changed"))
+    lane.enter(GROUP)
     assert lane.offer("a", "a@1", b"")
     assert len(told) == 1
-    order = lane.order(0)
+    order = lane.order(0, GROUP)
     assert isinstance(order, Order)
     assert not lane.offer("b", "b@1", b"")
     lane.report(order.number - 1, {"stage": 0})
@@ -173,3 +178,15 @@ def test_who_waits_is_told_of_an_order_its_reports_its_end_and_that_the_lane_is_
     assert len(told) == 4, "another order may be offered"
     lane.empty(None)
     assert len(told) == 5, "the workers are gone"
+
+
+def test_an_order_is_for_the_group_that_is_there(lane: LaneState) -> None:
+    order = given(lane)
+    lane.empty(Loss("killed"))
+    assert lane.look("a@1", 0).loss == Loss("killed")
+    assert lane.offer("a", "a@2", b"")
+    assert lane.order(0, GROUP) == Leave(), "a question that a lost worker has left behind"
+    lane.enter("another")
+    assert lane.order(0, GROUP) == Leave()
+    taken = [lane.order(rank, "another") for rank in RANKS]
+    assert all(isinstance(one, Order) and one.number == order.number + 1 for one in taken)
