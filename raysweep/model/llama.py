@@ -10,6 +10,7 @@ from typing import Literal
 
 import torch
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
+from transformers.utils.logging import disable_progress_bar
 
 from raysweep.errors import InputError
 from raysweep.model.checkpoint import is_tied, read_config
@@ -37,6 +38,11 @@ def load_config(folder: Path) -> LlamaConfig:
         raise InputError(str(folder / "config.json"), problem, "fetch the file again") from None
     config.tie_word_embeddings = is_tied(content, read_tensors(folder))
     return config
+
+
+def without_progress_bars() -> None:
+    """Keeps transformers from drawing one for each file that this process reads or writes."""
+    disable_progress_bar()
 
 
 def load_model(folder: Path, dtype: str, attention: Attention = "sdpa") -> LlamaForCausalLM:

@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection
 import torch
 
 from raysweep.errors import InputError
+from raysweep.model.llama import without_progress_bars
 from raysweep.process.notes import speak_through
 from raysweep.store.store import DamagedEntryError
 from raysweep.store.weights_budget import NoRoomError
@@ -32,8 +33,7 @@ def attempt(channel: Connection, job: bytes, seat: Seat) -> None:
     Args:
         job: pickled.
     """
-    warnings.filterwarnings("ignore", category=FutureWarning)
-    logging.getLogger("DeepSpeed").setLevel(logging.WARNING)
+    _hush()
     line = Line(channel)
     speak_through(line.note)
     try:
@@ -53,6 +53,13 @@ def attempt(channel: Connection, job: bytes, seat: Seat) -> None:
         elif isinstance(error, NoRoomError | OSError) and (reason := lasting(error)):
             line.fail(reason)
         _lose(line, error)
+
+
+def _hush() -> None:
+    """Silences what libraries say of their own work: this process may share a terminal."""
+    without_progress_bars()
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    logging.getLogger("DeepSpeed").setLevel(logging.WARNING)
 
 
 def _lose(line: Line, error: Exception) -> None:

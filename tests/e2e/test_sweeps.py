@@ -228,6 +228,7 @@ def test_a_killed_worker_costs_no_finished_stage(user: User) -> None:
         *("raysweep.lr_sweep", "--space", "kill.yaml", "--storage", "kill"),
     )
     assert code == 0, output
+    assert "Loading weights" not in output, "that is transformers' own progress"
     folder = Storage.open(results_folder(output))
     assert {row["stage"] for row in read_table(folder, "evaluations").to_pylist()} == {0, 1, 2}
     first = read_table(folder, "steps").filter(pc.field("stage") == 1)["stage_key"][0].as_py()
