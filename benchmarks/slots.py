@@ -241,7 +241,8 @@ def main(
         num_reports, failures = ray.get(played)
         memory = psutil.Process(pid).memory_info().rss / 2**20
         ray.shutdown()
-    if failures or num_reports != sum(len(trial.stages) + 1 for trial in plan.trials):
+    # A trial that has waited for another's stage reports what there was before once more.
+    if failures or num_reports < sum(len(trial.stages) + 1 for trial in plan.trials):
         raise RuntimeError(f"{num_reports} reports; failures: {failures[:3]}")
     least = least_seconds(plan.trials, slots)
     spent = after.user + after.system - before.user - before.system
