@@ -123,23 +123,9 @@ def by_sequences(
     return sum(own.index(max(own)) == example.label for example, own in rows) / len(rows)
 
 
-def by_raysweep(
-    model: LlamaForCausalLM,
-    encoder: Encoder,
-    splits: Splits,
-    *,
-    sequence_limit: int,
-    batch_size: int,
-) -> float:
+def by_raysweep(model: LlamaForCausalLM, encoder: Encoder, splits: Splits, **limits: Any) -> float:
     """The same accuracy by raysweep's scoring."""
-    predictions = evaluate(
-        model,
-        encoder,
-        splits.task,
-        splits.test,
-        sequence_limit=sequence_limit,
-        batch_size=batch_size,
-    )
+    predictions = evaluate(model, encoder, splits.task, splits.test, **limits)
     return sum(one.correct for one in predictions) / len(predictions)
 
 
